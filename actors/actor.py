@@ -1,0 +1,111 @@
+"""The `@actor` decorator: an operation is a plain function with contracts in its annotations."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
+
+import dramatiq
+from pydantic import BaseModel, ValidationError
+
+from actors.broker.broker import StreamsBroker
+from contracts.base import EncodedReply, field_errors
+from contracts.errors import ValidationFailed
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Operation(Generic[P, R]):
+    """One operation: what it is called, where it waits, what it takes and gives.
+
+    Calling it calls the function, as in a unit test. Declared on a broker it becomes a Dramatiq
+    actor that validates what arrives, receives its resources, and encodes what returns.
+    """
+
+    function: Callable[P, R]
+    name: str
+    queue: str
+    request: type[BaseModel]
+    #: Parameter name → type of the resource that the worker's root provides.
+    needs: dict[str, type]
+    #: A read has a deadline and is answered even with "not yet"; a write waits.
+    read: bool
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def message(
+        self, request: BaseModel, *, queue: str | None = None, **options: Any
+    ) -> dramatiq.Message[Any]:
+        """A message that asks for this operation, to be enqueued on any broker."""
+        return dramatiq.Message(
+            queue_name=queue or self.queue,
+            actor_name=self.name,
+            args=(request,),
+            kwargs={},
+            options=options,
+        )
+
+    def declare(self, broker: StreamsBroker, queue: str | None = None) -> None:
+        """Make this operation known to `broker`, on a queue of this node where one is named."""
+        dramatiq.Actor(
+            self._bound(broker),
+            broker=broker,
+            actor_name=self.name,
+            queue_name=queue or self.queue,
+            priority=0,
+            options=dict(self.options),
+        )
+
+    def _bound(self, broker: StreamsBroker) -> Callable[[dict[str, Any]], bytes]:
+        def run(body: dict[str, Any]) -> bytes:
+            try:
+                request = self.request.model_validate(body)
+            except ValidationError as error:
+                raise ValidationFailed(
+                    errors=field_errors(error.errors(include_url=False, include_context=False))
+                ) from None
+            resources = {name: broker.resources[kind] for name, kind in self.needs.items()}
+            result = self.function(request, **resources)  # type: ignore[arg-type]  # P is known only to the caller
+            if isinstance(result, EncodedReply):
+                return result
+            return result.model_dump_json().encode() if isinstance(result, BaseModel) else b"null"
+
+        return run
+
+
+def actor(
+    *,
+    queue: str,
+    read: bool = False,
+    max_retries: int | None = None,
+    time_limit: timedelta = timedelta(seconds=30),
+) -> Callable[[Callable[P, R]], Operation[P, R]]:
+    """Make an operation of a function `(request: Contract, resource: Type, ...) -> Contract`.
+
+    Its name is `module.function`. Nothing is registered or connected: `declare` does that.
+    """
+
+    def decorate(function: Callable[P, R]) -> Operation[P, R]:
+        hints = get_type_hints(function)
+        hints.pop("return", None)
+        first, *rest = inspect.signature(function).parameters
+        options: dict[str, Any] = {"time_limit": int(time_limit.total_seconds() * 1000)}
+        if max_retries is not None or read:
+            options["max_retries"] = max_retries or 0
+        module = function.__module__.rpartition(".")[2]
+        return Operation(
+            function=function,
+            name=f"{module}.{function.__name__}",
+            queue=queue,
+            request=hints[first],
+            needs={name: hints[name] for name in rest},
+            read=read,
+            options=options,
+        )
+
+    return decorate

@@ -1,0 +1,150 @@
+"""The broker: declares queues and actors, and puts messages in their queues."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import dramatiq
+from dramatiq.common import current_millis
+from dramatiq.errors import QueueNotFound
+from dramatiq.middleware import Callbacks, Middleware, Pipelines
+from dramatiq.results import Results
+
+from actors.broker import scripts
+from actors.broker.encoding import MESSAGE_MAX, ContractEncoder
+from actors.broker.keys import GROUP, QueueKeys
+from actors.broker.link import Command, Link, answered
+from contracts.errors import MessageTooLarge
+
+#: They enqueue beside the settle, in a second step that a crash can part from the first.
+REFUSED_MIDDLEWARE = (Callbacks, Pipelines, Results)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message that is ready to be sent: the one command that enqueues it."""
+
+    message: dramatiq.Message[Any]
+    command: Command
+    delay: int | None
+
+
+class StreamsBroker(dramatiq.Broker):
+    """Dramatiq on Redis Streams (Redis 6.2 or later, Valkey).
+
+    `url` is one of redis-py's: `redis://`, `rediss://` or `unix://`. Making a broker connects to
+    nothing; each thread that enqueues gets a connection of its own when it first does.
+
+    The options `unique` (at most one undelivered message in its queue), `reply_to` (a client's
+    reply list) and `deadline` (Redis's clock, Unix ms) travel with a message.
+    """
+
+    def __init__(self, url: str, middleware: Iterable[Middleware] = ()) -> None:
+        middleware = list(middleware)
+        for one in middleware:
+            if isinstance(one, REFUSED_MIDDLEWARE):
+                raise ValueError(
+                    f"{type(one).__name__} enqueues outside the settle step, which can lose or "
+                    "double a message; use a pipeline of ours instead"
+                )
+        super().__init__(middleware)
+        self.url = url
+        self.resources: dict[type, Any] = {}
+        self._threads = threading.local()
+        # Dramatiq has one encoder a process; what it writes is JSON that any broker can read.
+        dramatiq.set_encoder(ContractEncoder())
+
+    @property
+    def link(self) -> Link:
+        """This thread's connection."""
+        if not hasattr(self._threads, "link"):
+            self._threads.link = Link(self.url)
+        link: Link = self._threads.link
+        return link
+
+    def declare_actor(self, actor: dramatiq.Actor[Any, Any]) -> None:
+        if "on_retry_exhausted" in actor.options:
+            raise ValueError("on_retry_exhausted enqueues outside the settle step: not supported")
+        super().declare_actor(actor)
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Make a queue known to this process; in Redis it begins with its first message."""
+        if queue_name not in self.queues:
+            self.emit_before("declare_queue", queue_name)
+            self.queues[queue_name] = QueueKeys(queue_name)
+            self.emit_after("declare_queue", queue_name)
+
+    def keys(self, queue_name: str) -> QueueKeys:
+        """Raises dramatiq.QueueNotFound for a queue that was never declared."""
+        try:
+            keys: QueueKeys = self.queues[queue_name]
+        except KeyError:
+            raise QueueNotFound(queue_name) from None  # type: ignore[no-untyped-call]  # dramatiq's
+        return keys
+
+    def prepare(self, message: dramatiq.Message[Any], delay: int | None = None) -> Prepared:
+        """Run the enqueue hooks and build the command, for a caller that sends it itself.
+
+        Raises: MessageTooLarge, dramatiq.QueueNotFound.
+        """
+        keys = self.keys(message.queue_name)
+        if delay:
+            message = message.copy(options={"eta": current_millis() + delay})
+        self.emit_before("enqueue", message, delay)
+        body = message.encode()
+        if len(body) > MESSAGE_MAX:
+            raise MessageTooLarge(
+                f"The request is {len(body)} bytes of JSON; a message holds {MESSAGE_MAX}."
+            )
+        if delay or message.options.get("unique"):
+            unique = "1" if message.options.get("unique") else "0"
+            command = scripts.call(
+                "enqueue", (keys.waiting, keys.delayed), body, int(delay or 0), GROUP, unique
+            )
+        else:
+            command = (b"XADD", keys.waiting, b"*", b"body", body, b"crashes", b"0")
+        return Prepared(message, command, delay)
+
+    def enqueue(
+        self, message: dramatiq.Message[Any], *, delay: int | None = None
+    ) -> dramatiq.Message[Any]:
+        """Put a message in its queue, `delay` ms from now.
+
+        Raises: QueueUnavailable (it may have been enqueued: asking again with the same key is
+        safe), QueueFull, MessageTooLarge, dramatiq.QueueNotFound.
+        """
+        prepared = self.prepare(message, delay)
+        self.link.ask_one(prepared.command)
+        self.emit_after("enqueue", prepared.message, delay)
+        return prepared.message
+
+    def flush(self, queue_name: str) -> None:
+        """Drop a queue's waiting, delayed and suspect messages; dead letters stay."""
+        keys = self.keys(queue_name)
+        answers = self.link.ask(
+            (b"XTRIM", keys.waiting, b"MAXLEN", 0),
+            (b"XTRIM", keys.suspects, b"MAXLEN", 0),
+            (b"DEL", keys.delayed),
+        )
+        for answer in answers:
+            answered(answer)
+
+    def flush_all(self) -> None:
+        for queue_name in self.queues:
+            self.flush(queue_name)
+
+    def depth(self, queue_name: str) -> dict[str, int]:
+        """How many messages of a queue are `{waiting, suspects, delayed, dead}`.
+
+        `waiting` counts those being processed too, and at most a few wake markers.
+        """
+        keys = self.keys(queue_name)
+        answers = self.link.ask(
+            (b"XLEN", keys.waiting),
+            (b"XLEN", keys.suspects),
+            (b"ZCARD", keys.delayed),
+            (b"XLEN", keys.dead),
+        )
+        names = ("waiting", "suspects", "delayed", "dead")
+        return {name: int(answered(n)) for name, n in zip(names, answers, strict=True)}

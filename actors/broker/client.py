@@ -1,0 +1,200 @@
+"""The asking side: sends messages and resolves their replies, all from one reply list."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from types import TracebackType
+from typing import Any
+
+import dramatiq
+import hiredis
+
+from actors.broker import scripts
+from actors.broker.broker import StreamsBroker
+from actors.broker.keys import reply_list
+from actors.broker.replies import decode_frame
+from actors.broker.wire import Wire
+from contracts.errors import CasebookError, NoReply, QueueFull, QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+REPLIES_AT_ONCE = 512
+RECONNECT = 0.05, 1.0  # seconds: first and longest pause
+
+
+class Client:
+    """Asks for operations and awaits their replies, from one asyncio event loop.
+
+    Use it as `async with Client(broker) as client:`. It never waits for Redis to come back on
+    behalf of a caller: a request made while Redis is away fails at once with QueueUnavailable,
+    and so do the requests that were waiting when it went. Asking again with the same key is safe.
+    """
+
+    def __init__(self, broker: StreamsBroker) -> None:
+        self.broker = broker
+        self._list = reply_list(secrets.token_hex(8))
+        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._wire: Wire | None = None
+        self._clock_offset = 0.0
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Client":
+        """Connect. Raises QueueUnavailable when Redis can't be reached now."""
+        listening = await self._connect()
+        self._keeper = asyncio.create_task(self._keep(listening))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._wire is not None:
+            with contextlib.suppress(QueueUnavailable):
+                await self._wire.ask((b"DEL", self._list))
+            self._wire.close()
+            await self._wire.closed
+
+    @property
+    def connected(self) -> bool:
+        """Whether Redis was there a moment ago."""
+        return self._wire is not None and not self._wire.closed.done()
+
+    async def call(
+        self, message: dramatiq.Message[Any], *, timeout: float, deadline: bool
+    ) -> bytes:
+        """The JSON of the reply to `message`, awaited for at most `timeout` seconds.
+
+        With `deadline` (reads), a worker that takes the message up later drops it.
+
+        Raises: the error that the worker answered with; NoReply; QueueUnavailable (the message
+        may have been enqueued); QueueFull (it was not); MessageTooLarge.
+        """
+        options: dict[str, Any] = {"reply_to": self._list}
+        if deadline:
+            options["deadline"] = int((time.time() + self._clock_offset + timeout) * 1000)
+        message = message.copy(options=options)
+        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[message.message_id] = reply
+        timer = reply.get_loop().call_later(timeout, _give_up, reply, timeout)
+        try:
+            sent = self._send(message)
+            # The reply's future is awaited at once: for Redis to confirm first is one turn more.
+            sent.add_done_callback(lambda answer: _not_sent(answer, reply))
+            return await reply
+        finally:
+            timer.cancel()
+            del self._waiting[message.message_id]
+
+    async def send(self, message: dramatiq.Message[Any]) -> None:
+        """Enqueue `message` and expect no reply. Raises QueueUnavailable, QueueFull."""
+        try:
+            await self._send(message)
+        except hiredis.ReplyError as error:
+            raise _refusal(error) from error
+
+    def _send(self, message: dramatiq.Message[Any]) -> "asyncio.Future[Any]":
+        if self._wire is None or self._wire.closed.done():
+            raise QueueUnavailable(reason="not connected")
+        prepared = self.broker.prepare(message)
+        sent = self._wire.ask(prepared.command)
+        self.broker.emit_after("enqueue", prepared.message, prepared.delay)
+        return sent
+
+    async def _connect(self) -> Wire:
+        """Open both connections; the one returned is for listening."""
+        wire = await Wire.connect(self.broker.url)
+        try:
+            await wire.ask(scripts.load("enqueue"))
+            seconds, micros = await wire.ask((b"TIME",))
+            listening = await Wire.connect(self.broker.url)
+        except (QueueUnavailable, hiredis.HiredisError) as error:
+            wire.close()
+            raise QueueUnavailable(reason=str(error)) from error
+        self._clock_offset = int(seconds) + int(micros) / 1e6 - time.time()
+        self._wire = wire
+        return listening
+
+    async def _keep(self, listening: Wire) -> None:
+        """Listen, and connect again whenever either connection ends."""
+        while True:
+            try:
+                await self._listen(listening)
+            except (QueueUnavailable, hiredis.HiredisError) as error:
+                log.warning("the connection to Redis ended: %s", error)
+            finally:
+                listening.close()
+                if self._wire is not None:
+                    self._wire.close()
+            self._fail_all()
+            listening = await self._reconnect()
+
+    async def _listen(self, listening: Wire) -> None:
+        assert self._wire is not None
+        self._wire.closed.add_done_callback(lambda _: listening.close())
+        while True:
+            # BLPOP waits for the first; the LPOP behind it takes what came with it (BLMPOP does
+            # both, but only from Redis 7).
+            first = listening.ask((b"BLPOP", self._list, b"0"))
+            rest = listening.ask((b"LPOP", self._list, REPLIES_AT_ONCE))
+            rest.add_done_callback(_seen)  # if BLPOP fails, nobody awaits this one
+            self._resolve((await first)[1])
+            for frame in await rest or ():
+                self._resolve(frame)
+
+    def _resolve(self, data: bytes) -> None:
+        try:
+            frame = decode_frame(data)
+        except ValueError:
+            log.error("dropped %d bytes that are no reply", len(data))
+            return
+        reply = self._waiting.get(frame.message_id)
+        if reply is None or reply.done():
+            return  # a reply that came twice, or too late
+        try:
+            reply.set_result(frame.result())
+        except CasebookError as error:
+            reply.set_exception(error)
+
+    async def _reconnect(self) -> Wire:
+        pause = RECONNECT[0]
+        while True:
+            try:
+                return await self._connect()
+            except QueueUnavailable:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, RECONNECT[1])
+
+    def _fail_all(self) -> None:
+        for reply in self._waiting.values():
+            if not reply.done():
+                reply.set_exception(QueueUnavailable())
+
+
+def _seen(answer: "asyncio.Future[Any]") -> None:
+    if not answer.cancelled():
+        answer.exception()
+
+
+def _give_up(reply: "asyncio.Future[bytes]", timeout: float) -> None:
+    if not reply.done():
+        reply.set_exception(NoReply(f"No answer came within {timeout:g} s."))
+
+
+def _not_sent(answer: "asyncio.Future[Any]", reply: "asyncio.Future[bytes]") -> None:
+    error = None if answer.cancelled() else answer.exception()
+    if error is not None and not reply.done():
+        reply.set_exception(_refusal(error) if isinstance(error, hiredis.ReplyError) else error)
+
+
+def _refusal(error: hiredis.ReplyError) -> CasebookError:
+    if "OOM" in str(error):
+        return QueueFull(reason=str(error))
+    return QueueUnavailable(reason=str(error))

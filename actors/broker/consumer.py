@@ -1,0 +1,197 @@
+"""One thread's reading of one queue: take, settle, reconcile.
+
+Each thread is a Redis consumer of its own, so that it alone knows what it holds: all that is
+pending under its name and not in its hands was lost with a connection, and is run.
+"""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from dramatiq import Message
+from dramatiq.errors import DecodeError
+from redis.exceptions import ResponseError
+
+from actors.broker import scripts
+from actors.broker.delivery import (
+    Dead,
+    Delivery,
+    Done,
+    Outcome,
+    Reason,
+    Release,
+    Retry,
+    encode_report,
+)
+from actors.broker.keys import GROUP, QueueKeys
+from actors.broker.link import Command, Link, answered
+
+RECEIPT_LIFETIME = 600_000  # ms: far longer than a settle is repeated after a lost answer
+REPLY_LIFETIME = 60_000  # ms: an abandoned reply list goes by itself
+BODY, CRASHES = 1, 3  # places in a stream entry's flat list of fields
+
+Ended = tuple[str, bytes, Outcome, int, bytes]  # origin, entry id, outcome, crashes, body
+
+
+class Consumer:
+    """Reads messages of one queue for one thread.
+
+    `name` must be this thread's own. Every method raises QueueUnavailable when the connection
+    fails; calling it again is right: a settle is done once, and what a lost read had handed out
+    comes back from `take`.
+    """
+
+    def __init__(self, link: Link, keys: QueueKeys, name: str) -> None:
+        self.link = link
+        self.keys = keys
+        self.name = name
+        self._seen_generation = 0
+        self._pause = -1  # ms until the next delayed message is due, -1: none
+        self._settling: tuple[str, Sequence[Delivery], list[Command]] | None = None
+        self._broken: list[Ended] = []
+
+    def take(self, count: int, block: int) -> list[Delivery]:
+        """Up to `count` messages, waiting at most `block` ms for the first; maybe none."""
+        self.link.connect()
+        if self._seen_generation != self.link.generation:
+            self._make_groups()
+            stranded = self._stranded()
+            self._seen_generation = self.link.generation
+            if stranded:
+                return stranded
+        taken = self._next(self.link.ask(self._next_command(count))[0])
+        if taken or block <= 0:
+            return taken
+        return self._wait(count, block)
+
+    def settle(self, deliveries: Sequence[Delivery], *, and_take: int = 0) -> list[Delivery]:
+        """End `deliveries` as their outcomes say, their replies in the same write.
+
+        With `and_take`, also take up to that many new messages in the same write. What was
+        claimed by another consumer meanwhile stays with it.
+        """
+        if self._settling is None:
+            replies = [command for one in deliveries for command in _reply_commands(one)]
+            self._settling = (secrets.token_hex(8), deliveries, replies)
+        token, settled, replies = self._settling
+        # Reconnecting inside the write would hide that an earlier read's answer was lost.
+        self.link.connect()
+        commands = [*replies, self._settle_command(token, [_ended(one) for one in settled])]
+        if and_take and self._seen_generation == self.link.generation:
+            commands.append(self._next_command(and_take))
+        answers = self.link.ask(*commands)
+        answered(answers[len(replies)])
+        self._settling = None
+        return self._next(answers[-1]) if len(commands) > len(replies) + 1 else []
+
+    def leave(self) -> None:
+        """End this consumer's heartbeat; forget it unless something is pending under it."""
+        keys = (self.keys.waiting, self.keys.suspects, self.keys.alive + self.name)
+        self.link.ask(scripts.call("leave", keys, GROUP, self.name))
+
+    def _wait(self, count: int, block: int) -> list[Delivery]:
+        if self._pause >= 0:
+            block = min(block, max(self._pause, 1))
+        reader = (b"XREADGROUP", b"GROUP", GROUP, self.name, b"COUNT", count, b"BLOCK", block)
+        answer = answered(self.link.ask((*reader, b"STREAMS", self.keys.waiting, b">"))[0])
+        if answer:
+            return self._deliveries("waiting", answer[0][1])
+        # Idle: whatever is pending here was handed out over a connection that is gone.
+        return self._stranded()
+
+    def _next_command(self, count: int) -> Command:
+        keys = (self.keys.waiting, self.keys.suspects, self.keys.delayed)
+        return scripts.call("next", keys, GROUP, self.name, count)
+
+    def _next(self, answer: Any) -> list[Delivery]:
+        if isinstance(answer, ResponseError) and "NOGROUP" in str(answer):
+            self._make_groups()  # the streams were deleted under us
+            return []
+        self._pause, origin, entries = answered(answer)
+        return self._deliveries(origin.decode(), entries)
+
+    def _make_groups(self) -> None:
+        for stream in (self.keys.waiting, self.keys.suspects):
+            made = self.link.ask((b"XGROUP", b"CREATE", stream, GROUP, b"0", b"MKSTREAM"))[0]
+            if not (isinstance(made, ResponseError) and "BUSYGROUP" in str(made)):
+                answered(made)
+
+    def _stranded(self) -> list[Delivery]:
+        """What is pending under this consumer. Only called with empty hands."""
+        found = []
+        for origin in ("suspects", "waiting"):
+            stream = getattr(self.keys, origin)
+            answer = answered(
+                self.link.ask(
+                    (b"XREADGROUP", b"GROUP", GROUP, self.name, b"STREAMS", stream, b"0")
+                )[0]
+            )
+            found += self._deliveries(origin, answer[0][1] if answer else [])
+        return found
+
+    def _deliveries(self, origin: str, entries: list[Any]) -> list[Delivery]:
+        deliveries, markers = [], []
+        for entry, fields in entries:
+            if fields is None or fields[0] != b"body":
+                markers.append(entry)  # a wake marker, or an entry that was deleted under us
+                continue
+            body, crashes = fields[BODY], int(fields[CRASHES])
+            try:
+                message: Message[Any] = Message.decode(body)
+            except DecodeError as error:
+                dead = Dead(Reason.UNDECODABLE, {"error": str(error.error)})
+                self._broken.append((origin, entry, dead, crashes, body))
+                continue
+            deliveries.append(
+                Delivery(message, origin=origin, entry=entry, crashes=crashes, body=body)
+            )
+        if markers:
+            stream = getattr(self.keys, origin)
+            self.link.ask((b"XACK", stream, GROUP, *markers), (b"XDEL", stream, *markers))
+        if self._broken:
+            broken, self._broken = self._broken, []
+            answered(self.link.ask(self._settle_command(secrets.token_hex(8), broken))[0])
+        return deliveries
+
+    def _settle_command(self, token: str, ended: Sequence[Ended]) -> Command:
+        keys = self.keys
+        names = (keys.waiting, keys.suspects, keys.delayed, keys.dead, keys.receipt + self.name)
+        arguments: list[str | bytes | int] = [GROUP, self.name, token, RECEIPT_LIFETIME]
+        for origin, entry, outcome, crashes, body in ended:
+            arguments += (origin, entry, *_verdict(outcome, crashes), body)
+        return scripts.call("settle", names, *arguments)
+
+
+def claim_command(keys: QueueKeys, *, crash_limit: int) -> Command:
+    """The command that takes what dead consumers of a queue held, at most 1,000 messages."""
+    names = (keys.waiting, keys.suspects, keys.dead)
+    return scripts.call("claim", names, GROUP, keys.alive, crash_limit, 1000)
+
+
+def _ended(delivery: Delivery) -> Ended:
+    outcome: Outcome = delivery.outcome or Retry(1000, {})
+    body = b""
+    if isinstance(outcome, Retry):
+        body = delivery._message.copy(options=outcome.options).encode()
+    elif not isinstance(outcome, Done):
+        body = delivery.body
+    return delivery.origin, delivery.entry, outcome, delivery.crashes, body
+
+
+def _verdict(outcome: Outcome, crashes: int) -> tuple[str, str | bytes | int]:
+    match outcome:
+        case Done():
+            return "done", ""
+        case Retry(delay=delay):
+            return "retry", delay
+        case Release():
+            return "release", crashes
+        case Dead(reason=reason, report=report):
+            return "dead", reason.encode() + b" " + encode_report(report)
+
+
+def _reply_commands(delivery: Delivery) -> list[Command]:
+    if delivery.reply is None:
+        return []
+    place, frame = delivery.reply
+    return [(b"RPUSH", place, frame), (b"PEXPIRE", place, REPLY_LIFETIME)]

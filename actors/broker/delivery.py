@@ -1,0 +1,76 @@
+"""A message in a worker's hands, and how it can end."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from dramatiq import Message
+from dramatiq.broker import MessageProxy
+
+
+class Reason(StrEnum):
+    """Why a message is dead."""
+
+    FAILED = "failed"  # its attempts are used up
+    REFUSED = "refused"  # an error that no retry can help
+    POISON = "poison"  # workers died under it
+    UNDECODABLE = "undecodable"
+    UNKNOWN_ACTOR = "unknown_actor"
+    INVALID = "invalid"  # it no longer fits its actor's contract
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Processed; nothing is left of it but its reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """To be tried again after `delay` ms, with `options` changed in its body."""
+
+    delay: int
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """To be kept as a dead letter."""
+
+    reason: Reason
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Handed back unprocessed; nothing is counted."""
+
+
+Outcome = Done | Retry | Dead | Release
+
+
+class Delivery(MessageProxy):
+    """One delivery of a message: its identity travels with it.
+
+    `outcome` is recorded by middleware. Dramatiq's hooks fail open (an exception in one means
+    "ack"), so a delivery that ends without an outcome is retried, never taken for done.
+    """
+
+    def __init__(
+        self, message: Message[Any], *, origin: str, entry: bytes, crashes: int, body: bytes
+    ) -> None:
+        super().__init__(message)
+        self.origin = origin
+        self.entry = entry
+        self.crashes = crashes
+        self.body = body
+        self.outcome: Outcome | None = None
+        #: Set by middleware: `(reply list, frame)`, sent in the same write as the settle.
+        self.reply: tuple[str, bytes] | None = None
+        #: Redis's clock in Unix ms when the processing began.
+        self.started_ms = 0.0
+
+
+def encode_report(report: dict[str, Any]) -> bytes:
+    """A dead letter's report as JSON; what JSON can't hold becomes text."""
+    return orjson.dumps(report, default=repr, option=orjson.OPT_NON_STR_KEYS)

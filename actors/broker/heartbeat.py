@@ -1,0 +1,99 @@
+"""Shows that a worker's consumers are alive, and takes over from those that are not."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+
+from actors.broker.consumer import claim_command
+from actors.broker.keys import QueueKeys
+from actors.broker.link import Command, Link, answered
+from contracts.errors import QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+#: A worker that died under a message this many times, while it ran alone, makes it poison.
+CRASH_LIMIT = 3
+
+
+class Heartbeat(threading.Thread):
+    """Renews `consumers`' alive keys three times a `lifetime` (ms), on a connection of its own.
+
+    A worker that is alive but silent for a whole lifetime (paused, cut off) loses its messages to
+    others and may run them twice; every write has a key that makes that harmless.
+    """
+
+    def __init__(self, url: str, consumers: Sequence[tuple[QueueKeys, str]], lifetime: int) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self._link = Link(url)
+        self._consumers = consumers
+        self._lifetime = lifetime
+        self._ending = threading.Event()
+
+    def beat(self) -> None:
+        """Renew every key once. Raises QueueUnavailable."""
+        commands: list[Command] = [
+            (b"SET", keys.alive + name, b"1", b"PX", self._lifetime)
+            for keys, name in self._consumers
+        ]
+        self._link.ask(*commands)
+
+    def run(self) -> None:
+        while not self._ending.wait(self._lifetime / 3000):
+            try:
+                self.beat()
+            except QueueUnavailable as error:
+                log.warning("heartbeat missed: %s", error.details.get("reason", error))
+
+    def stop(self) -> None:
+        """End the thread; the consumers' keys are theirs to remove."""
+        self._ending.set()
+        self.join()
+        self._link.close()
+
+
+class Janitor(threading.Thread):
+    """Claims what dead consumers of `queues` held, once a `lifetime` (ms).
+
+    After its own (re)connect it waits two lifetimes: a server that was away looks, for a while,
+    like everyone's death.
+    """
+
+    def __init__(self, url: str, queues: Sequence[QueueKeys], lifetime: int) -> None:
+        super().__init__(name="janitor", daemon=True)
+        self._link = Link(url)
+        self._queues = queues
+        self._lifetime = lifetime
+        self._ending = threading.Event()
+
+    def run(self) -> None:
+        quiet_until, generation = 0.0, 0
+        while not self._ending.wait(self._lifetime / 2000):
+            try:
+                self._link.ask((b"PING",))
+                if generation != self._link.generation:
+                    generation = self._link.generation
+                    quiet_until = time.monotonic() + 2 * self._lifetime / 1000
+                if time.monotonic() >= quiet_until:
+                    self.claim()
+            except QueueUnavailable as error:
+                log.warning("janitor waits for Redis: %s", error.details.get("reason", error))
+
+    def claim(self) -> None:
+        """Take over once, now. Raises QueueUnavailable."""
+        commands = [claim_command(keys, crash_limit=CRASH_LIMIT) for keys in self._queues]
+        for keys, answer in zip(self._queues, self._link.ask(*commands), strict=True):
+            made, poison, forgotten = answered(answer)
+            if made or poison:
+                log.warning(
+                    "queue %s: %d messages of dead workers will be tried again, %d are poison",
+                    keys.queue, made, poison,
+                )  # fmt: skip
+            elif forgotten:
+                log.info("queue %s: forgot %d consumers that had left", keys.queue, forgotten)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._ending.set()
+        self.join()
+        self._link.close()

@@ -1,0 +1,52 @@
+"""The names of a queue's keys. One hash tag a queue keeps each script in one cluster slot."""
+
+from dataclasses import dataclass
+
+GROUP = "workers"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueKeys:
+    """Every key of one queue.
+
+    waiting   stream: `body`, `crashes`; or `wake`, a marker that only ends a blocking read
+    suspects  stream, as waiting: messages found under a dead consumer, run one at a time, alone
+    delayed   sorted set: score = due time in Unix ms (Redis's clock), member = "crashes body"
+    dead      stream: `body`, `reason`, `report` (JSON)
+    alive     prefix; + consumer: exists while that consumer's heartbeat does
+    receipt   prefix; + consumer: what its last settle answered, for a repeat after a lost answer
+    """
+
+    queue: str
+
+    def _key(self, part: str) -> str:
+        return f"casebook:{{{self.queue}}}:{part}"
+
+    @property
+    def waiting(self) -> str:
+        return self._key("waiting")
+
+    @property
+    def suspects(self) -> str:
+        return self._key("suspects")
+
+    @property
+    def delayed(self) -> str:
+        return self._key("delayed")
+
+    @property
+    def dead(self) -> str:
+        return self._key("dead")
+
+    @property
+    def alive(self) -> str:
+        return self._key("alive:")
+
+    @property
+    def receipt(self) -> str:
+        return self._key("receipt:")
+
+
+def reply_list(client: str) -> str:
+    """The one list on which a client process receives its replies."""
+    return f"casebook:replies:{client}"

@@ -1,0 +1,120 @@
+"""One blocking Redis connection for one thread, without hidden retries.
+
+redis-py's client repeats a command whose answer was lost. For a read that hands out messages, or
+a settle, the caller must know: it decides itself what to repeat and what to reconcile.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from redis import ConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from actors.broker import scripts
+from actors.broker.scripts import Argument
+from contracts.errors import QueueFull, QueueUnavailable
+
+CONNECT_TIMEOUT = 5.0  # seconds
+
+Command = tuple[Argument, ...]
+
+
+class Link:
+    """Sends several commands in one write and reads their answers in order."""
+
+    def __init__(self, url: str) -> None:
+        pool = ConnectionPool.from_url(
+            url,
+            protocol=2,
+            socket_timeout=None,
+            socket_connect_timeout=CONNECT_TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
+            health_check_interval=0,
+        )
+        self._connection: Any = pool.make_connection()
+        self._connected = False
+        #: Rises with every new connection: whoever compares it learns that answers were lost.
+        self.generation = 0
+        self.client_id = 0
+        self._clock_offset = 0.0
+
+    def connect(self) -> None:
+        """Connect unless connected. Raises QueueUnavailable."""
+        if self._connected:
+            return
+        try:
+            self._connection.connect()
+            self._connected = True
+            (self.client_id, (seconds, micros)) = self._exchange([(b"CLIENT", b"ID"), (b"TIME",)])
+        except (RedisError, OSError) as error:
+            self.close()
+            raise QueueUnavailable(reason=str(error)) from error
+        self._clock_offset = int(seconds) + int(micros) / 1e6 - time.time()
+        self.generation += 1
+
+    def close(self) -> None:
+        """Drop the connection; the next command opens a new one."""
+        self._connected = False
+        self._connection.disconnect()
+
+    def now_ms(self) -> float:
+        """Redis's clock in Unix milliseconds, as estimated when the link connected."""
+        return (time.time() + self._clock_offset) * 1000
+
+    def ask(self, *commands: Command) -> list[Any]:
+        """The answers to `commands`, sent in one write; a refused one is a ResponseError in place.
+
+        Raises: QueueUnavailable when the connection fails; some commands may have been done.
+        """
+        self.connect()
+        try:
+            answers = self._exchange(commands)
+            for place, answer in enumerate(answers):
+                if isinstance(answer, NoScriptError):
+                    answers[place] = self._reload(commands[place])
+        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            self.close()
+            raise QueueUnavailable(reason=str(error)) from error
+        except BaseException:
+            # Interrupted between a command and its answer: the stream of answers is out of step.
+            self.close()
+            raise
+        return answers
+
+    def ask_one(self, command: Command) -> Any:
+        """The answer to one command. Raises QueueFull, ResponseError, or as `ask`."""
+        return answered(self.ask(command)[0])
+
+    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        self._connection.send_packed_command(
+            self._connection.pack_commands(commands), check_health=False
+        )
+        answers = []
+        for _ in commands:
+            try:
+                answers.append(self._connection.read_response())
+            except ResponseError as error:
+                answers.append(error)
+        return answers
+
+    def _reload(self, command: Command) -> Any:
+        """Run again a script that the server has forgotten (it did nothing the first time)."""
+        name = next(n for n in SCRIPTS if scripts.script(n).sha == command[1])
+        return self._exchange([scripts.load(name), command])[1]
+
+
+SCRIPTS = ("enqueue", "settle", "next", "claim", "leave")
+
+
+def answered(answer: Any) -> Any:
+    """`answer`, unless it is an error: then raise it, out-of-memory as QueueFull."""
+    if isinstance(answer, ResponseError):
+        if "OOM" in str(answer)[:60] or "used memory > 'maxmemory'" in str(answer):
+            raise QueueFull(reason=str(answer))
+        raise answer
+    return answer

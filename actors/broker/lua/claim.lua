@@ -1,0 +1,52 @@
+-- Takes the messages of consumers whose heartbeat has ended, and forgets those consumers.
+-- KEYS: waiting, suspects, dead
+-- ARGV: group, alive prefix, crashes that make poison, most messages to move
+-- A message found under a dead consumer becomes a suspect. Only a crash while it was tried as a
+-- suspect, alone, counts against it.
+-- Returns {suspects made, poison found, consumers forgotten}.
+local waiting, suspects, dead = KEYS[1], KEYS[2], KEYS[3]
+local group, alive, limit, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local made, poison, forgotten = 0, 0, 0
+
+local function take(stream, id)
+  local entry = redis.call('XRANGE', stream, id, id)[1]
+  redis.call('XACK', stream, group, id)
+  redis.call('XDEL', stream, id)
+  if not entry or entry[2][1] ~= 'body' then return end -- a wake marker: nothing to keep
+  local body, crashes = entry[2][2], tonumber(entry[2][4])
+  if stream == suspects then crashes = crashes + 1 end
+  if crashes >= limit then
+    redis.call('XADD', dead, '*', 'body', body, 'reason', 'poison',
+      'report', cjson.encode({crashes = crashes}))
+    poison = poison + 1
+  else
+    redis.call('XADD', suspects, '*', 'body', body, 'crashes', crashes)
+    made = made + 1
+  end
+end
+
+for _, stream in ipairs({waiting, suspects}) do
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', stream, group)
+  if consumers.err then consumers = {} end
+  for _, info in ipairs(consumers) do
+    local fields = {}
+    for i = 1, #info, 2 do fields[info[i]] = info[i + 1] end
+    local name = fields['name']
+    if redis.call('EXISTS', alive .. name) == 0 then
+      local room = most - made - poison
+      if fields['pending'] > 0 and room > 0 then
+        for _, pending in ipairs(redis.call('XPENDING', stream, group, '-', '+', room, name)) do
+          take(stream, pending[1])
+        end
+      end
+      -- XGROUP DELCONSUMER discards what is pending: only where nothing is.
+      if #redis.call('XPENDING', stream, group, '-', '+', 1, name) == 0 then
+        redis.call('XGROUP', 'DELCONSUMER', stream, group, name)
+        forgotten = forgotten + 1
+      end
+    end
+  end
+end
+
+if made > 0 then redis.call('XADD', waiting, '*', 'wake', '1') end
+return {made, poison, forgotten}

@@ -1,0 +1,59 @@
+-- Ends deliveries: each message leaves its pending list and arrives at its next place in one step.
+-- KEYS: waiting, suspects, delayed, dead, receipt
+-- ARGV: group, consumer, token, receipt lifetime in ms, then five per message:
+--       origin ("waiting"|"suspects"), entry id, verdict, argument, body
+--   verdict   argument          next place
+--   done      -                 none
+--   retry     delay in ms       delayed (the body carries its new attempt count)
+--   release   crashes           where it came from; nothing is counted
+--   dead      reason, report    dead; argument is "reason report"
+-- Returns one word per message: "done", or "lost" where the delivery is no longer this consumer's.
+-- The same token again (the first answer was lost on its way) returns the first answer.
+local waiting, suspects, delayed, dead, receipt = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local group, consumer, token, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+
+local kept = redis.call('GET', receipt)
+if kept and string.sub(kept, 1, #token + 1) == token .. ' ' then
+  local answer = {}
+  for word in string.gmatch(string.sub(kept, #token + 2), '%a+') do
+    answer[#answer + 1] = word
+  end
+  return answer
+end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local answer, settled, wake = {}, false, false
+
+for i = 5, #ARGV, 5 do
+  local origin, id, verdict, argument, body =
+    ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  local stream = origin == 'suspects' and suspects or waiting
+  local owned = redis.pcall('XPENDING', stream, group, id, id, 1, consumer)
+  if owned.err or #owned == 0 then
+    answer[#answer + 1] = 'lost'
+  else
+    -- Leaving comes first: XACK and XDEL are allowed at maxmemory, and once a script has
+    -- written, Redis lets it finish.
+    redis.call('XACK', stream, group, id)
+    redis.call('XDEL', stream, id)
+    if verdict == 'retry' then
+      local due = now + tonumber(argument)
+      local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+      redis.call('ZADD', delayed, due, '0 ' .. body)
+      wake = wake or not first[2] or due < tonumber(first[2])
+    elseif verdict == 'release' then
+      redis.call('XADD', stream, '*', 'body', body, 'crashes', argument)
+    elseif verdict == 'dead' then
+      local reason, report = string.match(argument, '^(%S+) (.*)$')
+      redis.call('XADD', dead, '*', 'body', body, 'reason', reason, 'report', report)
+    end
+    answer[#answer + 1], settled = 'done', true
+  end
+end
+
+if wake then redis.call('XADD', waiting, '*', 'wake', '1') end
+if settled then
+  redis.call('SET', receipt, token .. ' ' .. table.concat(answer, ' '), 'PX', lifetime)
+end
+return answer

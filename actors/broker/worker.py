@@ -1,0 +1,212 @@
+"""A worker: threads that read the streams themselves and run every Dramatiq middleware.
+
+Dramatiq's own Worker hands messages from a consumer thread to worker threads; that hand-off is
+the largest cost left on Streams (docs/decisions/0001-broker.md).
+"""
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dramatiq.middleware import SkipMessage
+
+from actors.broker.broker import StreamsBroker
+from actors.broker.consumer import Consumer
+from actors.broker.delivery import Dead, Delivery, Outcome, Reason, Release, Retry
+from actors.broker.heartbeat import Heartbeat, Janitor
+from actors.broker.link import Link
+from contracts.errors import QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+BLOCK = 5_000  # ms: how long an idle read lasts; also how often an idle consumer reconciles
+GATHER = 0.002  # seconds: how long a finished message waits for others to be settled with it
+RECONNECT = 0.1, 1.0  # seconds: first and longest pause while Redis is away
+UNKNOWN_FOR = 15 * 60_000  # ms: how long a rolling deploy may take to bring an actor
+UNKNOWN_PAUSE = 1_000, 60_000  # ms: first and longest pause between two tries of it
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a worker reads a queue: `threads` readers, each taking up to `prefetch` at once.
+
+    Prefetch 1 suits slow actors (nothing waits behind a slow neighbour), more suits tiny ones.
+    """
+
+    queue: str
+    threads: int = 1
+    prefetch: int = 1
+
+
+class Worker:
+    """Runs the messages of some queues in threads of this process."""
+
+    def __init__(
+        self, broker: StreamsBroker, readings: Sequence[Reading], *, heartbeat: int = 6_000
+    ) -> None:
+        self.broker = broker
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._threads = [
+            Reader(broker, reading, f"{self.name}-{reading.queue}-{number}")
+            for reading in readings
+            for number in range(reading.threads)
+        ]
+        consumers = [(thread.consumer.keys, thread.consumer.name) for thread in self._threads]
+        self._heartbeat = Heartbeat(broker.url, consumers, heartbeat)
+        queues = [broker.keys(reading.queue) for reading in readings]
+        self._janitor = Janitor(broker.url, queues, heartbeat)
+
+    def start(self) -> None:
+        """Start reading. Raises QueueUnavailable when Redis can't be reached now."""
+        self.broker.emit_before("worker_boot", self)
+        self._heartbeat.beat()  # nobody may read before its heartbeat is seen
+        for thread in (self._heartbeat, self._janitor, *self._threads):
+            thread.start()
+        self.broker.emit_after("worker_boot", self)
+
+    def stop(self, timeout: float = 30.0) -> bool:
+        """Hand back what was only prefetched, wait up to `timeout` seconds for what runs.
+
+        Returns whether all threads ended; what still runs is found by another worker later.
+        """
+        self.broker.emit_before("worker_shutdown", self)
+        self._janitor.stop()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.end()
+        for thread in self._threads:
+            # Again: a thread may have begun its blocking read just after the first wake-up.
+            while thread.is_alive() and time.monotonic() < deadline:
+                thread.join(0.2)
+                thread.end()
+        self._heartbeat.stop()
+        self.broker.emit_after("worker_shutdown", self)
+        return not any(thread.is_alive() for thread in self._threads)
+
+
+class Reader(threading.Thread):
+    """One thread: takes messages, runs them, settles them."""
+
+    def __init__(self, broker: StreamsBroker, reading: Reading, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.broker = broker
+        self.consumer = Consumer(Link(broker.url), broker.keys(reading.queue), name)
+        self._prefetch = reading.prefetch
+        self._ending = threading.Event()
+        self._waker = Link(broker.url)
+        self._ended: list[Delivery] = []
+
+    def end(self) -> None:
+        """Ask the thread to stop after the message it runs."""
+        self._ending.set()
+        try:
+            # An idle thread sits in a blocking read; the server ends it, with nothing taken.
+            self._waker.ask((b"CLIENT", b"UNBLOCK", self.consumer.link.client_id))
+        except QueueUnavailable:
+            log.debug("Redis is away: %s ends by itself", self.name)
+        finally:
+            self._waker.close()
+
+    def run(self) -> None:
+        self.broker.emit_after("worker_thread_boot", self)
+        pause = RECONNECT[0]
+        taken: list[Delivery] = []
+        while not (self._ending.is_set() and not taken and not self._ended):
+            try:
+                if not taken:
+                    self._settle()
+                    taken = self._take()
+                taken = self._work(taken)
+                pause = RECONNECT[0]
+            except QueueUnavailable as error:
+                log.warning("%s: Redis is away: %s", self.name, error.details.get("reason"))
+                if self._ending.wait(pause):
+                    break  # what is held stays pending and is found by its next owner
+                pause = min(2 * pause, RECONNECT[1])
+            except BaseException:  # a late TimeLimit interrupt must not end the thread either
+                log.exception("%s: reading failed; trying again", self.name)
+                self._ending.wait(RECONNECT[1])
+        self._leave()
+        self.broker.emit_before("worker_thread_shutdown", self)
+
+    def _take(self) -> list[Delivery]:
+        return [] if self._ending.is_set() else self.consumer.take(self._prefetch, BLOCK)
+
+    def _work(self, taken: list[Delivery]) -> list[Delivery]:
+        """Run `taken`; settle in small groups; return what the last settle took anew."""
+        gathered_since = time.monotonic()
+        while taken:
+            if self._ending.is_set():
+                for delivery in taken:
+                    delivery.outcome = Release()
+                self._ended += taken
+                taken.clear()
+                break
+            delivery = taken.pop(0)
+            process(self.broker, delivery, self.consumer.link)
+            self._ended.append(delivery)
+            if taken and time.monotonic() - gathered_since >= GATHER:
+                self._settle()
+                gathered_since = time.monotonic()
+        return self._settle(and_take=0 if self._ending.is_set() else self._prefetch)
+
+    def _settle(self, *, and_take: int = 0) -> list[Delivery]:
+        if not self._ended:
+            return []
+        for delivery in self._ended:
+            self.broker.emit_before("nack" if delivery.failed else "ack", delivery)
+        taken = self.consumer.settle(self._ended, and_take=and_take)
+        for delivery in self._ended:
+            self.broker.emit_after("nack" if delivery.failed else "ack", delivery)
+            delivery.clear_exception()
+        self._ended = []
+        return taken
+
+    def _leave(self) -> None:
+        try:
+            self.consumer.leave()
+        except QueueUnavailable:
+            log.debug("%s leaves while Redis is away", self.name)
+        finally:
+            self.consumer.link.close()
+
+
+def process(broker: StreamsBroker, delivery: Delivery, link: Link) -> None:
+    """Run one delivery through the middleware and its actor; its outcome is recorded on it.
+
+    The order of hooks is dramatiq.worker's, so that its middleware finds what it expects.
+    """
+    delivery.started_ms = link.now_ms()
+    if delivery.actor_name not in broker.actors:
+        delivery.outcome = _unknown_actor(delivery)
+        delivery.failed = isinstance(delivery.outcome, Dead)
+        return
+    try:
+        broker.emit_before("process_message", delivery)
+        result = None
+        if not delivery.failed:
+            result = broker.actors[delivery.actor_name](*delivery.args, **delivery.kwargs)
+        broker.emit_after("process_message", delivery, result=result)
+    except SkipMessage as skipped:
+        delivery.stuff_exception(skipped)
+        broker.emit_after("skip_message", delivery)
+    except BaseException as error:  # a worker thread survives whatever an actor raises
+        delivery.stuff_exception(error)
+        broker.emit_after("process_message", delivery, exception=error)
+    delivery.failed = isinstance(delivery.outcome, Dead)
+
+
+def _unknown_actor(delivery: Delivery) -> Outcome:
+    """A newer producer may know an actor that this worker's release does not have yet."""
+    since = delivery.options.get("unknown_since", delivery.started_ms)
+    if delivery.started_ms - since >= UNKNOWN_FOR:
+        return Dead(Reason.UNKNOWN_ACTOR, {"actor": delivery.actor_name, "since": since})
+    tries = delivery.options.get("unknown_tries", 0)
+    pause = min(UNKNOWN_PAUSE[0] * 2**tries, UNKNOWN_PAUSE[1])
+    log.warning("no actor %r in this release: trying again in %d ms", delivery.actor_name, pause)
+    return Retry(pause, {"unknown_since": since, "unknown_tries": tries + 1})

@@ -1,0 +1,20 @@
+"""Policy is middleware, one a file. The list, in order, with the reason for each place.
+
+`before_*` hooks run from first to last, `after_*` hooks from last to first.
+"""
+
+from dramatiq.middleware import Middleware, TimeLimit
+
+from actors.middleware.deadline import Deadline
+from actors.middleware.replies import Replies
+from actors.middleware.retries import Retries
+
+
+def policies() -> list[Middleware]:
+    """New instances of every policy, for one broker."""
+    return [
+        Deadline(),  # first: what nobody awaits costs nothing further
+        Replies(),  # after Retries has decided (later in the list runs earlier afterwards)
+        Retries(),  # records the outcome that everyone else reads
+        TimeLimit(),  # last: its clock covers the actor alone, and stops before anything else
+    ]

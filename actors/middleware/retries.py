@@ -1,0 +1,114 @@
+"""Decides how a message ends. It only records the outcome; the settle step carries it out."""
+
+import random
+import traceback
+from typing import Any
+
+from dramatiq import Broker
+from dramatiq.errors import RateLimitExceeded
+from dramatiq.errors import Retry as RetryLater
+from dramatiq.middleware import Middleware
+from dramatiq.middleware.shutdown import Shutdown
+
+from actors.broker.delivery import Dead, Delivery, Done, Outcome, Reason, Retry
+from contracts.errors import CasebookError, ValidationFailed
+
+MAX_RETRIES = 5
+BACKOFF = 500, 60_000  # ms: first and longest pause before another attempt
+SNOOZE = 100, 5_000  # ms: first and longest pause while the ground is away
+HISTORY = 20  # attempts that a message carries with it
+
+
+class Retries(Middleware):
+    """`max_retries`, `min_backoff` and `max_backoff` (ms) resolve message → actor → default."""
+
+    def __init__(
+        self,
+        *,
+        max_retries: int = MAX_RETRIES,
+        min_backoff: int = BACKOFF[0],
+        max_backoff: int = BACKOFF[1],
+    ) -> None:
+        self._defaults = {
+            "max_retries": max_retries,
+            "min_backoff": min_backoff,
+            "max_backoff": max_backoff,
+        }
+
+    @property
+    def actor_options(self) -> set[str]:
+        return set(self._defaults)
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: Any,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        delivery: Delivery = message
+        if exception is None:
+            delivery.outcome = Done()
+        else:
+            delivery.outcome = self._decide(broker, delivery, exception)
+
+    def _decide(self, broker: Broker, delivery: Delivery, error: BaseException) -> Outcome:
+        if is_not_yet(error):
+            if "deadline" in delivery.options:
+                return Done()  # a read is answered with the error: its caller decides
+            return _snooze(delivery, error)
+        attempts = [*delivery.options.get("attempts", []), _attempt(delivery, error)][-HISTORY:]
+        if isinstance(error, CasebookError) and not error.retryable:
+            if "reply_to" in delivery.options:
+                return Done()  # the caller is told; nothing is left to do
+            reason = Reason.INVALID if isinstance(error, ValidationFailed) else Reason.REFUSED
+            return Dead(reason, {"attempts": attempts})
+        retries = delivery.options.get("retries", 0)
+        if retries >= self._option(broker, delivery, "max_retries"):
+            if isinstance(error, CasebookError) and "deadline" in delivery.options:
+                return Done()  # a read that may succeed later is its caller's to repeat
+            return Dead(Reason.FAILED, {"attempts": attempts, "traceback": _traceback(error)})
+        pause = backoff(
+            retries,
+            self._option(broker, delivery, "min_backoff"),
+            self._option(broker, delivery, "max_backoff"),
+        )
+        return Retry(pause, {"retries": retries + 1, "attempts": attempts})
+
+    def _option(self, broker: Broker, delivery: Delivery, name: str) -> int:
+        actor = broker.get_actor(delivery.actor_name)
+        value = delivery.options.get(name, actor.options.get(name))
+        return self._defaults[name] if value is None else int(value)
+
+
+def is_not_yet(error: BaseException) -> bool:
+    """Whether the ground is away, throttled or stopping: that never uses up an attempt."""
+    if isinstance(error, CasebookError):
+        return error.not_yet
+    return isinstance(error, RateLimitExceeded | Shutdown | RetryLater)
+
+
+def backoff(tries: int, first: int, longest: int) -> int:
+    """Exponential pause in ms with jitter: between half and all of `first * 2**tries`."""
+    full = min(first * 2 ** min(tries, 30), longest)
+    return int(full * random.uniform(0.5, 1.0))
+
+
+def _snooze(delivery: Delivery, error: BaseException) -> Retry:
+    snoozes = delivery.options.get("snoozes", 0)
+    delay = getattr(error, "delay", None)  # an actor's own dramatiq.Retry may name it
+    pause = int(delay) if delay is not None else backoff(snoozes, *SNOOZE)
+    return Retry(pause, {"snoozes": snoozes + 1})
+
+
+def _attempt(delivery: Delivery, error: BaseException) -> dict[str, Any]:
+    return {
+        "at": int(delivery.started_ms),
+        "error": f"{type(error).__module__}.{type(error).__qualname__}",
+        "message": str(error)[:1000],
+    }
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))[-20_000:]

@@ -1,0 +1,69 @@
+"""The ground every contract stands on."""
+
+import os
+import time
+import uuid
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class Contract(BaseModel):
+    """A frozen model that refuses unknown fields: a misspelt one is an error, not a loss."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def new_id() -> uuid.UUID:
+    """A UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then random bits.
+
+    Ids made later sort later, which keeps B-tree inserts at the right edge.
+    """
+    value = int.from_bytes(os.urandom(16), "big")
+    value = (time.time_ns() // 1_000_000) << 80 | value & ((1 << 80) - 1)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value)
+
+
+class Write(Contract):
+    """A request that changes something, done once however often it arrives.
+
+    `key` names the effect: its second arrival answers with the first result, and the same key
+    with another body is refused (`KEY_REUSED`).
+    """
+
+    key: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        default_factory=lambda: str(new_id())
+    )
+    by: Annotated[str, Field(max_length=100)] = ""
+
+
+class Nothing(Contract):
+    """A request without parameters."""
+
+
+class EncodedReply(bytes):
+    """A reply that its actor has already encoded as JSON; it travels untouched."""
+
+
+def refuse_nul(text: str) -> str:
+    """Raise ValueError for a NUL character, which PostgreSQL can't store."""
+    if "\0" in text:
+        raise ValueError("contains a NUL character (U+0000), which can't be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(refuse_nul)]
+
+
+def field_errors(errors: list[Any]) -> list[dict[str, str]]:
+    """Pydantic's errors as `[{field, code, message}]`, without the offending values."""
+    return [
+        {
+            "field": ".".join(str(part) for part in error["loc"]),
+            "code": str(error["type"]).upper(),
+            "message": str(error["msg"]).removeprefix("Value error, "),
+        }
+        for error in errors
+    ]

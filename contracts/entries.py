@@ -1,0 +1,228 @@
+"""Entries: a problem and its solution, and what may be asked about them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import orjson
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from contracts.base import Contract, Text, Write
+
+TITLE_MAX = 255  # characters
+BODY_MAX = 100_000  # characters, problem and solution each
+TAGS_MAX, TAG_MAX = 64, 100  # count, characters
+CATEGORY_MAX = 100  # characters
+CUSTOM_MAX = 16 * 1024  # bytes of JSON in UTF-8
+
+#: The tree that a new database starts with: slug, display name, parent.
+PRESET_CATEGORIES = (
+    ("batch", "Batch", None),
+    ("jcl", "JCL", "batch"),
+    ("vsam", "VSAM", None),
+    ("db2", "DB2", None),
+    ("cics", "CICS", None),
+    ("ims", "IMS", None),
+    ("cobol", "COBOL", None),
+    ("functional", "Functional", None),
+    ("security", "Security", None),
+    ("network", "Network", None),
+    ("system", "System", None),
+    ("other", "Other", None),
+)
+
+
+class Severity(StrEnum):
+    """How much it hurts while it lasts."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class RelationKind(StrEnum):
+    """What the entry at the near end says of the entry at the far end."""
+
+    RELATED = "related"
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+    PREREQUISITE = "prerequisite"
+
+
+def unique_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags in their first order, each once; case does not tell two tags apart."""
+    return tuple({tag.casefold(): tag for tag in reversed(tags)}.values())[::-1]
+
+
+def small_json(custom: dict[str, Any]) -> dict[str, Any]:
+    """Raise ValueError for custom fields over CUSTOM_MAX, or that PostgreSQL's JSON refuses."""
+    try:
+        encoded = orjson.dumps(custom)
+    except (orjson.JSONEncodeError, RecursionError) as error:
+        raise ValueError(f"can't be written as JSON: {error}") from None
+    if len(encoded) > CUSTOM_MAX:
+        raise ValueError(f"is {len(encoded)} bytes of JSON; at most {CUSTOM_MAX} are kept")
+    if b"\\u0000" in encoded:
+        raise ValueError("contains a NUL character (U+0000), which can't be stored")
+    return custom
+
+
+Title = Annotated[
+    Text, StringConstraints(min_length=3, max_length=TITLE_MAX, strip_whitespace=True)
+]
+Body = Annotated[Text, StringConstraints(max_length=BODY_MAX)]
+Category = Annotated[
+    Text, StringConstraints(min_length=1, max_length=CATEGORY_MAX, strip_whitespace=True)
+]
+Tag = Annotated[Text, StringConstraints(min_length=1, max_length=TAG_MAX, strip_whitespace=True)]
+Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX), AfterValidator(unique_tags)]
+Custom = Annotated[dict[str, Any], AfterValidator(small_json)]
+ExternalId = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
+Source = Annotated[Text, StringConstraints(max_length=100)]
+
+
+class EntryFields(Contract):
+    """What a person writes. Problem and solution may be empty: a bare title is a draft."""
+
+    title: Title
+    problem: Body = ""
+    solution: Body = ""
+    category: Category = "Other"
+    severity: Severity = Severity.MEDIUM
+    tags: Tags = ()
+    custom: Custom = Field(default_factory=dict)
+
+
+class EntryChanges(Contract):
+    """The fields to change; those left out stay as they are."""
+
+    title: Title | None = None
+    problem: Body | None = None
+    solution: Body | None = None
+    category: Category | None = None
+    severity: Severity | None = None
+    tags: Tags | None = None
+    custom: Custom | None = None
+
+    @model_validator(mode="after")
+    def _no_nulls(self) -> "EntryChanges":
+        nulls = [name for name in self.model_fields_set if getattr(self, name) is None]
+        if nulls:
+            raise ValueError(f"null is no value for {', '.join(sorted(nulls))}; leave it out")
+        return self
+
+
+class Relation(Contract):
+    """One end's view of a relation between two entries."""
+
+    to_id: UUID
+    kind: RelationKind
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class Entry(EntryFields):
+    """An entry as it is kept."""
+
+    id: UUID
+    version: int
+    archived: bool = False
+    source: Source = ""
+    external_id: ExternalId | None = None
+    created_at: datetime
+    created_by: str = ""
+    updated_at: datetime
+    updated_by: str = ""
+    relations: tuple[Relation, ...] = ()
+
+
+class EntryStored(Contract):
+    """What a write did; `position` is where in the change feed it can be seen."""
+
+    entry: Entry
+    position: str
+
+
+class EntryDeleted(Contract):
+    """The entry is gone, with its versions and relations."""
+
+    id: UUID
+    position: str
+
+
+class EntryVersion(EntryFields):
+    """An earlier state of an entry; `updated_*` say who made that state, and when."""
+
+    version: int
+    updated_at: datetime
+    updated_by: str = ""
+
+
+class EntryVersions(Contract):
+    """All kept states of one entry, the newest first, the current one included."""
+
+    id: UUID
+    versions: tuple[EntryVersion, ...]
+
+
+class EntryPage(Contract):
+    """One page of a list, newest first; `next_cursor` is None on the last one."""
+
+    entries: tuple[Entry, ...]
+    next_cursor: str | None = None
+
+
+class CreateEntry(Write):
+    """Store a new entry, made by hand."""
+
+    entry: EntryFields
+
+
+class UpdateEntry(Write):
+    """Change an entry; with `expected_version`, only if nobody else has since."""
+
+    id: UUID
+    changes: EntryChanges
+    expected_version: Annotated[int, Field(ge=1)] | None = None
+
+
+class ChangeEntryState(Write):
+    """Archive, restore or delete one entry."""
+
+    id: UUID
+    expected_version: Annotated[int, Field(ge=1)] | None = None
+
+
+class RelateEntries(Write):
+    """State (or, with `strength` None, take back) a relation from one entry to another."""
+
+    id: UUID
+    to_id: UUID
+    kind: RelationKind = RelationKind.RELATED
+    strength: Annotated[float, Field(ge=0, le=1)] | None = 1.0
+
+    @model_validator(mode="after")
+    def _two_entries(self) -> "RelateEntries":
+        if self.id == self.to_id:
+            raise ValueError("an entry can't be related to itself")
+        return self
+
+
+class GetEntry(Contract):
+    """Read one entry, or its history."""
+
+    id: UUID
+
+
+class ListEntries(Contract):
+    """List entries by id, newest first unless `order` says oldest first."""
+
+    cursor: Annotated[str, Field(max_length=100)] | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    category: Category | None = None
+    tag: Tag | None = None
+    severity: Severity | None = None
+    source: Source | None = None
+    archived: bool | None = False
+    order: Literal["newest", "oldest"] = "newest"

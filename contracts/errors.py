@@ -1,0 +1,198 @@
+"""The error tree: a stable code, an HTTP status, and whether asking again can help.
+
+A class's docstring is its default message. `details` is JSON that helps the reader to act.
+"""
+
+from typing import Any, ClassVar
+
+
+class CasebookError(Exception):
+    """Something unexpected went wrong; the operation id finds it in the log."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    status: ClassVar[int] = 500
+    #: Asking again, unchanged, may succeed.
+    retryable: ClassVar[bool] = False
+    #: The ground is away for now: a write waits for it without using up an attempt.
+    not_yet: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, **details: Any) -> None:
+        self.message = message or " ".join((type(self).__doc__ or self.code).split())
+        self.details = details
+        super().__init__(self.message)
+
+    def as_dict(self) -> dict[str, Any]:
+        """`{code, message, details}`: the form in which an error travels in a reply."""
+        return {"code": self.code, "message": self.message, "details": self.details}
+
+
+# --- the request
+
+
+class ValidationFailed(CasebookError):
+    """The request does not fit its contract; `details.errors` names each field."""
+
+    code, status = "VALIDATION_FAILED", 422
+
+
+class KeyReused(CasebookError):
+    """This idempotency key was already used with another body."""
+
+    code, status = "KEY_REUSED", 422
+
+
+class Unauthorized(CasebookError):
+    """A valid key is needed: send `Authorization: Bearer KEY`."""
+
+    code, status = "UNAUTHORIZED", 401
+
+
+class MessageTooLarge(CasebookError):
+    """The request is larger than a message may be (1 MiB of JSON in UTF-8)."""
+
+    code, status = "MESSAGE_TOO_LARGE", 413
+
+
+class UnsupportedFormat(CasebookError):
+    """The data is in no format that the importer reads (NDJSON, JSON array, CSV, Markdown)."""
+
+    code, status = "UNSUPPORTED_FORMAT", 415
+
+
+class MappingInvalid(CasebookError):
+    """The mapping names an entry field that does not exist."""
+
+    code, status = "MAPPING_INVALID", 422
+
+
+class SourceUnreadable(CasebookError):
+    """The source can't be read."""
+
+    code, status = "SOURCE_UNREADABLE", 422
+
+
+# --- the knowledge base
+
+
+class NotFound(CasebookError):
+    """Nothing has this id."""
+
+    code, status = "NOT_FOUND", 404
+
+
+class EntryNotFound(NotFound):
+    """No entry has this id."""
+
+    code = "ENTRY_NOT_FOUND"
+
+
+class ImportNotFound(NotFound):
+    """No import has this id."""
+
+    code = "IMPORT_NOT_FOUND"
+
+
+class DuplicateEntry(CasebookError):
+    """Another entry holds the same text; `details.entry_id` names it."""
+
+    code, status = "DUPLICATE_ENTRY", 409
+
+
+class VersionConflict(CasebookError):
+    """The entry has changed since you read it; `details.current_version` is what it is now."""
+
+    code, status = "VERSION_CONFLICT", 409
+
+
+class ChunkChanged(CasebookError):
+    """This chunk of the import was done before with other rows: the file has changed."""
+
+    code, status = "CHUNK_CHANGED", 409
+
+
+class ImportFinished(CasebookError):
+    """This import is finished; start a new one."""
+
+    code, status = "IMPORT_FINISHED", 409
+
+
+# --- the ground
+
+
+class Unavailable(CasebookError):
+    """A part of the system is away; try again shortly."""
+
+    code, status, retryable = "UNAVAILABLE", 503, True
+
+
+class QueueUnavailable(Unavailable):
+    """Redis can't be reached; nothing was lost, and asking again with the same key is safe."""
+
+    code, not_yet = "QUEUE_UNAVAILABLE", True
+
+
+class QueueFull(Unavailable):
+    """Redis is at its memory limit and takes no new messages; nothing was enqueued."""
+
+    code = "QUEUE_FULL"
+
+
+class DatabaseUnavailable(Unavailable):
+    """PostgreSQL can't be reached; writes wait in the queue until it is back."""
+
+    code, not_yet = "DATABASE_UNAVAILABLE", True
+
+
+class DatabaseBusy(Unavailable):
+    """PostgreSQL refused the transaction for now (deadlock, lock or connection limit)."""
+
+    code, not_yet = "DATABASE_BUSY", True
+
+
+class SchemaMissing(Unavailable):
+    """The database has not been migrated to this version: run `casebook migrate`."""
+
+    code, not_yet = "SCHEMA_MISSING", True
+
+
+class IndexUnavailable(Unavailable):
+    """The search index is being built; ask again shortly."""
+
+    code = "INDEX_UNAVAILABLE"
+
+
+class IndexBehind(Unavailable):
+    """The index has not yet reached the position that the search asked to see."""
+
+    code = "INDEX_BEHIND"
+
+
+class DeadlineExceeded(CasebookError):
+    """The request waited longer than its caller; it was dropped unanswered."""
+
+    code, status, retryable = "DEADLINE_EXCEEDED", 504, True
+
+
+class NoReply(CasebookError):
+    """No answer came in time; the request may still be done later."""
+
+    code, status, retryable = "NO_REPLY", 504, True
+
+
+class ReplyTooLarge(CasebookError):
+    """The answer is larger than a reply may be (4 MiB); ask for fewer rows."""
+
+    code, status = "REPLY_TOO_LARGE", 413
+
+
+def _tree(cls: type[CasebookError]) -> dict[str, type[CasebookError]]:
+    found = {cls.code: cls}
+    for child in cls.__subclasses__():
+        found |= _tree(child)
+    return found
+
+
+def from_dict(error: dict[str, Any]) -> CasebookError:
+    """The error that `as_dict` described; an unknown code becomes a plain CasebookError."""
+    cls = _tree(CasebookError).get(error.get("code", ""), CasebookError)
+    return cls(error.get("message"), **error.get("details", {}))

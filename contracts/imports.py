@@ -1,0 +1,126 @@
+"""Bulk imports: chunks of rows in, a report that adds up out."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.base import Contract, Text, Write
+from contracts.entries import Source
+
+CHUNK_ROWS = 500
+CHUNK_BYTES = 256 * 1024  # of JSON in UTF-8; one larger row may travel alone
+ROW_BYTES = 900 * 1024  # of JSON in UTF-8: with its envelope it still fits one message
+REJECT_ROW_BYTES = 2048  # what is kept of a rejected row
+
+
+class OnLong(StrEnum):
+    """What to do with a row whose texts are over the limits."""
+
+    REJECT = "reject"
+    TRUNCATE = "truncate"
+
+
+class Reject(Contract):
+    """A row that was not taken, and why. `line` counts from 1 in its file."""
+
+    file: Text = ""
+    line: int
+    field: Text = ""
+    code: str
+    message: Text
+    row: Text = ""
+
+
+class ImportRow(Contract):
+    """A row as the client read and mapped it; validated only by the worker."""
+
+    line: int
+    data: dict[str, Any]
+
+
+class StartImport(Write):
+    """Open an import."""
+
+    source: Source = ""
+    files: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+
+
+class ImportStarted(Contract):
+    """The import is open for chunks."""
+
+    id: UUID
+
+
+class ImportChunk(Contract):
+    """Rows of one file, and those that the client itself could not read.
+
+    `(import_id, chunk)` is the key of its effect, `digest` that of its content.
+    """
+
+    import_id: UUID
+    chunk: Annotated[int, Field(ge=0)]
+    digest: Annotated[str, Field(max_length=64)]
+    file: Text = ""
+    rows: tuple[ImportRow, ...] = ()
+    rejects: tuple[Reject, ...] = ()
+    on_long: OnLong = OnLong.REJECT
+    by: str = ""
+
+
+class ImportCounts(Contract):
+    """Rows: received = created + updated + unchanged + rejected."""
+
+    received: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: "ImportCounts") -> "ImportCounts":
+        return ImportCounts(
+            received=self.received + other.received,
+            created=self.created + other.created,
+            updated=self.updated + other.updated,
+            unchanged=self.unchanged + other.unchanged,
+            rejected=self.rejected + other.rejected,
+        )
+
+
+class ChunkDone(Contract):
+    """What one chunk came to; `position` is None where it changed nothing."""
+
+    counts: ImportCounts
+    position: str | None = None
+
+
+class FinishImport(Contract):
+    """Close an import of this many chunks."""
+
+    import_id: UUID
+    chunks: Annotated[int, Field(ge=0)]
+
+
+class GetImport(Contract):
+    """Read an import's state and its first rejects."""
+
+    id: UUID
+    #: Rejects to return, and how many to pass over.
+    limit: Annotated[int, Field(ge=0, le=500)] = 20
+    offset: Annotated[int, Field(ge=0)] = 0
+
+
+class ImportReport(Contract):
+    """All that is known of an import; searchable once the index reaches `position`."""
+
+    id: UUID
+    source: str
+    status: str
+    counts: ImportCounts
+    chunks: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    position: str | None = None
+    rejects: tuple[Reject, ...] = ()

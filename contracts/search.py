@@ -1,0 +1,102 @@
+"""Searches and the index that answers them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from contracts.base import Contract, Write
+from contracts.entries import Category, Severity, Tag
+from contracts.position import Position
+
+QUERY_MAX = 20_000  # characters: room for a pasted log
+OFFSET_MAX = 10_000  # hits
+
+
+def a_position(text: str) -> str:
+    """Raise ValueError unless `text` is a change feed position."""
+    Position.parse(text)
+    return text
+
+
+PositionText = Annotated[str, Field(max_length=100), AfterValidator(a_position)]
+
+
+class SearchQuery(Contract):
+    """What is looked for. An empty `q` matches every entry that passes the filters."""
+
+    q: Annotated[str, Field(max_length=QUERY_MAX)] = ""
+    category: tuple[Category, ...] = ()
+    tag: tuple[Tag, ...] = ()
+    severity: tuple[Severity, ...] = ()
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    offset: Annotated[int, Field(ge=0, le=OFFSET_MAX)] = 0
+    highlight: bool = True
+    #: Answer only from an index that has reached this position (read your own write).
+    after: PositionText | None = None
+
+
+class SearchHit(Contract):
+    """One answer. Highlights are HTML with <b>, one short piece a field."""
+
+    id: UUID
+    score: float
+    matched: Literal["code", "words", "all"]
+    title: str
+    category: str
+    severity: Severity
+    tags: tuple[str, ...] = ()
+    version: int
+    updated_at: datetime
+    highlights: dict[str, str] = Field(default_factory=dict)
+
+
+class SearchReply(Contract):
+    """The best hits first; `total` counts all of them."""
+
+    hits: tuple[SearchHit, ...]
+    total: int
+    limit: int
+    offset: int
+    generation: int
+    position: str
+    interpreted_as: str
+
+
+class FollowIndex(Contract):
+    """Bring this node's index up to the change feed; one batch a run."""
+
+
+class RebuildIndex(Write):
+    """Build this node's index anew beside the old one, then swap."""
+
+
+class IndexStatus(Contract):
+    """How far this node's index is."""
+
+    node: str
+    generation: int
+    position: str
+    documents: int
+    folder: str
+    #: Changes in the feed that the index has not applied.
+    behind: int
+    #: Age in seconds of the oldest of them, 0.0 when there are none.
+    behind_seconds: float
+
+
+class VerifyIndex(Contract):
+    """Compare the index with PostgreSQL, entry by entry."""
+
+
+class IndexVerified(Contract):
+    """What the comparison found; the lists hold at most 20 ids each."""
+
+    entries: int
+    documents: int
+    missing: tuple[UUID, ...] = ()
+    outdated: tuple[UUID, ...] = ()
+    orphaned: tuple[UUID, ...] = ()
+    agrees: bool
+    position: str

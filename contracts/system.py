@@ -1,0 +1,31 @@
+"""Questions about the running system."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.base import Contract
+
+
+class VerifyKey(Contract):
+    """Ask whose API key has this SHA-256 digest (hexadecimal)."""
+
+    digest: Annotated[str, Field(min_length=64, max_length=64)]
+
+
+class KeyVerified(Contract):
+    """The name that the key was made for."""
+
+    name: str
+
+
+class DatabaseStatus(Contract):
+    """PostgreSQL as a worker sees it."""
+
+    entries: int
+    archived: int
+    schema_version: int
+    server_version: str
+    position: str
+    #: Age in seconds of the oldest transaction that holds the change feed back.
+    feed_held_seconds: float
