@@ -39,9 +39,12 @@ class Operation(Generic[P, R]):
         return self.function(*args, **kwargs)
 
     def message(
-        self, request: BaseModel, *, queue: str | None = None, **options: Any
+        self, request: BaseModel | dict[str, Any], *, queue: str | None = None, **options: Any
     ) -> dramatiq.Message[Any]:
-        """A message that asks for this operation, to be enqueued on any broker."""
+        """A message that asks for this operation, to be enqueued on any broker.
+
+        `request` may be the contract's JSON as a dict, with parts that are already encoded.
+        """
         return dramatiq.Message(
             queue_name=queue or self.queue,
             actor_name=self.name,

@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from contracts.base import Contract, Text, Write
-from contracts.entries import Source
+from contracts.entries import EntryFields, ExternalId, Severity, Source, Tags
 
 CHUNK_ROWS = 500
 CHUNK_BYTES = 256 * 1024  # of JSON in UTF-8; one larger row may travel alone
@@ -34,9 +34,34 @@ class Reject(Contract):
     row: Text = ""
 
 
+def _id_text(value: Any) -> Any:
+    """Sources number their rows; an id is text here."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _split_tags(value: Any) -> Any:
+    """CSV has one text for all tags."""
+    if isinstance(value, str):
+        return [tag for tag in (part.strip() for part in value.split(",")) if tag]
+    return value
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+class ImportedEntry(EntryFields):
+    """An entry as sources write it; `external_id` is its name there."""
+
+    external_id: Annotated[ExternalId | None, BeforeValidator(_id_text)] = None
+    tags: Annotated[Tags, BeforeValidator(_split_tags)] = ()
+    severity: Annotated[Severity, BeforeValidator(_lower)] = Severity.MEDIUM
+
+
 class ImportRow(Contract):
     """A row as the client read and mapped it; validated only by the worker."""
 
+    file: Text = ""
     line: int
     data: dict[str, Any]
 
@@ -55,7 +80,7 @@ class ImportStarted(Contract):
 
 
 class ImportChunk(Contract):
-    """Rows of one file, and those that the client itself could not read.
+    """Rows as they were read, and those that the client itself could not read.
 
     `(import_id, chunk)` is the key of its effect, `digest` that of its content.
     """
@@ -63,7 +88,6 @@ class ImportChunk(Contract):
     import_id: UUID
     chunk: Annotated[int, Field(ge=0)]
     digest: Annotated[str, Field(max_length=64)]
-    file: Text = ""
     rows: tuple[ImportRow, ...] = ()
     rejects: tuple[Reject, ...] = ()
     on_long: OnLong = OnLong.REJECT

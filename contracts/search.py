@@ -75,7 +75,6 @@ class RebuildIndex(Write):
 class IndexStatus(Contract):
     """How far this node's index is."""
 
-    node: str
     generation: int
     position: str
     documents: int

@@ -30,10 +30,13 @@ class Client:
     Use it as `async with Client(broker) as client:`. It never waits for Redis to come back on
     behalf of a caller: a request made while Redis is away fails at once with QueueUnavailable,
     and so do the requests that were waiting when it went. Asking again with the same key is safe.
+
+    A `patient` client may be entered while Redis is away (a server that starts before it).
     """
 
-    def __init__(self, broker: StreamsBroker) -> None:
+    def __init__(self, broker: StreamsBroker, *, patient: bool = False) -> None:
         self.broker = broker
+        self._patient = patient
         self._list = reply_list(secrets.token_hex(8))
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
         self._wire: Wire | None = None
@@ -41,8 +44,13 @@ class Client:
         self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Client":
-        """Connect. Raises QueueUnavailable when Redis can't be reached now."""
-        listening = await self._connect()
+        """Connect. Raises QueueUnavailable when Redis can't be reached now, unless patient."""
+        listening: Wire | None = None
+        try:
+            listening = await self._connect()
+        except QueueUnavailable:
+            if not self._patient:
+                raise
         self._keeper = asyncio.create_task(self._keep(listening))
         return self
 
@@ -122,9 +130,10 @@ class Client:
         self._wire = wire
         return listening
 
-    async def _keep(self, listening: Wire) -> None:
+    async def _keep(self, listening: Wire | None) -> None:
         """Listen, and connect again whenever either connection ends."""
         while True:
+            listening = listening or await self._reconnect()
             try:
                 await self._listen(listening)
             except (QueueUnavailable, hiredis.HiredisError) as error:
@@ -134,7 +143,7 @@ class Client:
                 if self._wire is not None:
                     self._wire.close()
             self._fail_all()
-            listening = await self._reconnect()
+            listening = None
 
     async def _listen(self, listening: Wire) -> None:
         assert self._wire is not None

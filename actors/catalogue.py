@@ -1,0 +1,83 @@
+"""Every operation and every queue, on one screen."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from actors import entries, imports, index, search, system
+from actors.actor import Operation
+from actors.broker.broker import StreamsBroker
+from actors.broker.worker import Reading
+from actors.middleware import policies
+
+#: On queues that any node serves.
+SHARED: tuple[Operation[Any, Any], ...] = (
+    search.query,
+    entries.get,
+    entries.versions,
+    entries.list_page,
+    imports.report,
+    system.verify_key,
+    system.database,
+    entries.create,
+    entries.update,
+    entries.archive,
+    entries.restore,
+    entries.delete,
+    entries.relate,
+    imports.start,
+    imports.chunk,
+    imports.finish,
+)
+
+#: On the queue `index@NODE`.
+OF_A_NODE: tuple[Operation[Any, Any], ...] = (
+    index.follow,
+    index.rebuild,
+    index.status,
+    index.verify,
+)
+
+
+@dataclass(frozen=True)
+class Role:
+    """What one process does. Bulk work has a process of its own, so that searches stay quick."""
+
+    name: str
+    readings: tuple[Reading, ...]
+
+
+def roles(node: str, search_threads: int) -> dict[str, Role]:
+    """The kinds of worker process, by name.
+
+    Prefetch is small where a message takes long: what waits behind it could be elsewhere.
+    """
+    return {
+        "worker": Role(
+            "worker",
+            (
+                Reading("search", threads=search_threads, prefetch=2),
+                Reading("reads", threads=2, prefetch=2),
+                Reading("entries", threads=2, prefetch=1),
+            ),
+        ),
+        "importer": Role("importer", (Reading("imports", threads=2, prefetch=1),)),
+        "indexer": Role("indexer", (Reading(index.queue_of(node), threads=1, prefetch=1),)),
+    }
+
+
+def worker_broker(url: str, node: str) -> StreamsBroker:
+    """A broker with every operation declared, for a process that runs them."""
+    broker = StreamsBroker(url, policies())
+    for operation in SHARED:
+        operation.declare(broker)
+    for operation in OF_A_NODE:
+        operation.declare(broker, queue=index.queue_of(node))
+    return broker
+
+
+def producer_broker(url: str, node: str) -> StreamsBroker:
+    """A broker with the queues declared, for a process that only asks."""
+    broker = StreamsBroker(url)
+    for queue in {operation.queue for operation in SHARED} | {index.queue_of(node)}:
+        broker.declare_queue(queue)
+    return broker

@@ -1,0 +1,274 @@
+"""Bulk imports: each chunk of rows is one message, done once."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+
+from actors.actor import actor
+from contracts.base import field_errors, new_id
+from contracts.entries import BODY_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
+from contracts.errors import ChunkChanged, ImportFinished, ImportNotFound
+from contracts.imports import (
+    REJECT_ROW_BYTES,
+    ChunkDone,
+    FinishImport,
+    GetImport,
+    ImportChunk,
+    ImportCounts,
+    ImportedEntry,
+    ImportReport,
+    ImportRow,
+    ImportStarted,
+    OnLong,
+    Reject,
+    StartImport,
+)
+from storage.postgres.digests import digest, text_digest
+from storage.postgres.effects import once
+from storage.postgres.store import Row, Store, Transaction
+
+
+@actor(queue="imports")
+def start(command: StartImport, store: Store) -> ImportStarted:
+    """Open an import for chunks."""
+
+    def effect(tx: Transaction) -> ImportStarted:
+        import_id = new_id()
+        tx.run(
+            "imports.start",
+            id=import_id,
+            source=command.source,
+            files=list(command.files),
+            by=command.by,
+        )
+        return ImportStarted(id=import_id)
+
+    return once(store, "imports.start", command, ImportStarted, effect)
+
+
+@actor(queue="imports", time_limit=timedelta(minutes=2))
+def chunk(command: ImportChunk, store: Store) -> ChunkDone:
+    """Store the good rows and record the bad ones, in one transaction.
+
+    Arriving again it answers as the first time. Raises: ImportNotFound, ImportFinished,
+    ChunkChanged when `(import_id, chunk)` was done with other rows.
+    """
+    entries, rejects = _validate(command)
+    with store.transaction() as tx:
+        source = _open_import(tx, command)
+        done = _claim(tx, command)
+        if done is not None:
+            return done
+        stored = _store(tx, entries, source, command.by)
+        _record(tx, command, rejects)
+        changed = stored["created"] + stored["updated"]
+        counts = ImportCounts(
+            received=len(command.rows) + len(command.rejects),
+            created=stored["created"],
+            updated=stored["updated"],
+            unchanged=len(command.rows) + len(command.rejects) - len(rejects) - changed,
+            rejected=len(rejects),
+        )
+        tx.run(
+            "imports.count_chunk",
+            import_id=command.import_id,
+            chunk=command.chunk,
+            txid=stored["txid"],
+            seq=stored["seq"],
+            **counts.model_dump(),
+        )
+        if changed:
+            tx.notify()
+        return ChunkDone(counts=counts, position=_position(tx, stored))
+
+
+@actor(queue="imports")
+def finish(command: FinishImport, store: Store) -> ImportReport:
+    """Close an import; finishing it again answers the same.
+
+    Raises: ImportNotFound; ImportFinished when chunks of it are missing.
+    """
+    with store.transaction() as tx:
+        done = tx.row("imports.count_done", id=command.import_id, chunks=command.chunks)
+        assert done is not None
+        if done["chunks"] < command.chunks:
+            raise ImportFinished(
+                f"Only {done['chunks']} of {command.chunks} chunks have been stored.",
+                stored=done["chunks"],
+            )
+        tx.run("imports.finish", id=command.import_id, chunks=command.chunks)
+        return _report(tx, GetImport(id=command.import_id))
+
+
+@actor(queue="reads", read=True)
+def report(request: GetImport, store: Store) -> ImportReport:
+    """What is known of an import. Raises: ImportNotFound."""
+    with store.transaction() as tx:
+        return _report(tx, request)
+
+
+def _validate(command: ImportChunk) -> tuple[list[ImportedEntry], list[Reject]]:
+    """The good rows, in order, and the rejects: the client's and ours."""
+    entries, rejects = [], list(command.rejects)
+    for row in command.rows:
+        data = {name: value for name, value in row.data.items() if value is not None}
+        if command.on_long is OnLong.TRUNCATE:
+            truncate(data)
+        try:
+            entries.append(ImportedEntry.model_validate(data))
+        except ValidationError as error:
+            rejects.append(_reject(row, error))
+    return entries, rejects
+
+
+def truncate(data: dict[str, Any]) -> None:
+    """Make a row fit the limits: what a title has too much of opens the problem text."""
+    title = data.get("title")
+    if isinstance(title, str) and len(title.strip()) > TITLE_MAX:
+        title = title.strip()
+        cut = title.rfind(" ", TITLE_MAX // 2, TITLE_MAX)
+        cut = TITLE_MAX if cut < 0 else cut
+        data["title"] = title[:cut]
+        data["problem"] = f"{title[cut:].strip()}\n\n{data.get('problem') or ''}".strip()
+    for name in ("problem", "solution"):
+        if isinstance(data.get(name), str):
+            data[name] = data[name][:BODY_MAX]
+    if isinstance(data.get("tags"), list):
+        data["tags"] = [
+            tag[:TAG_MAX] if isinstance(tag, str) else tag for tag in data["tags"][:TAGS_MAX]
+        ]
+
+
+def _reject(row: ImportRow, error: ValidationError) -> Reject:
+    first, *others = field_errors(error.errors(include_url=False, include_context=False))
+    also = f" (and {len(others)} more errors)" if others else ""
+    return Reject(
+        file=row.file,
+        line=row.line,
+        field=first["field"],
+        code=first["code"],
+        message=first["message"] + also,
+        row=_excerpt(row.data),
+    )
+
+
+def _excerpt(data: dict[str, Any]) -> str:
+    text = orjson.dumps(data).decode()[:REJECT_ROW_BYTES]
+    return text.replace("\0", "\\u0000")
+
+
+def _open_import(tx: Transaction, command: ImportChunk) -> str:
+    row = tx.row("imports.lock_open", id=command.import_id)
+    if row is None:
+        raise ImportNotFound(id=str(command.import_id))
+    if row["finished"] and _claim(tx, command) is None:
+        raise ImportFinished(id=str(command.import_id))
+    return str(row["source"])
+
+
+def _claim(tx: Transaction, command: ImportChunk) -> ChunkDone | None:
+    """Take the chunk, or what its first arrival answered."""
+    place = {"import_id": command.import_id, "chunk": command.chunk}
+    if tx.row("imports.claim_chunk", digest=command.digest, **place) is not None:
+        return None
+    row = tx.row("imports.chunk", **place)
+    assert row is not None
+    if row["digest"] != command.digest:
+        raise ChunkChanged(
+            f"Chunk {command.chunk} was stored before with other rows: the file has changed.",
+            chunk=command.chunk,
+        )
+    counts = ImportCounts(**{name: row[name] for name in ImportCounts.model_fields})
+    return ChunkDone(counts=counts, position=_position(tx, row))
+
+
+def _store(tx: Transaction, entries: Iterable[ImportedEntry], source: str, by: str) -> Row:
+    """Write the entries; `{created, updated, txid, seq}`."""
+    entries = _canonical(tx, list(entries))
+    # Of rows that share an id, or hold one text without an id, the last one counts.
+    named = {e.external_id: e for e in entries if e.external_id is not None}
+    unnamed = {text_digest(e): e for e in entries if e.external_id is None}
+    total: Row = {"created": 0, "updated": 0, "txid": None, "seq": None}
+    if named:
+        rows = orjson.dumps([_columns(entry, text_digest(entry)) for entry in named.values()])
+        tx.run("imports.keep_versions", rows=rows.decode(), source=source)
+        total = tx.row("imports.upsert", rows=rows.decode(), source=source, by=by) or total
+    if unnamed:
+        rows = orjson.dumps([_columns(entry, text) for text, entry in unnamed.items()])
+        new = tx.row("imports.insert_new", rows=rows.decode(), source=source, by=by) or total
+        total = {
+            "created": total["created"] + new["created"],
+            "updated": total["updated"],
+            "txid": new["txid"] or total["txid"],
+            "seq": new["seq"] or total["seq"],
+        }
+    return total
+
+
+def _canonical(tx: Transaction, entries: list[ImportedEntry]) -> list[ImportedEntry]:
+    """The entries with their categories in the spelling that was first given."""
+    names = sorted({entry.category for entry in entries})
+    if not names:
+        return entries
+    tx.run("entries.ensure_categories", names=names)
+    rows = tx.rows("entries.category_names", names=names)
+    spelling = {row["key"]: row["name"] for row in rows}
+    return [
+        entry
+        if (name := spelling.get(entry.category.lower(), entry.category)) == entry.category
+        else entry.model_copy(update={"category": name})
+        for entry in entries
+    ]
+
+
+def _columns(entry: ImportedEntry, text: UUID) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "external_id": entry.external_id,
+        "title": entry.title,
+        "problem": entry.problem,
+        "solution": entry.solution,
+        "category": entry.category,
+        "severity": entry.severity,
+        "tags": entry.tags,
+        "custom": entry.custom,
+        "digest": digest(entry),
+        "text_digest": text,
+    }
+
+
+def _record(tx: Transaction, command: ImportChunk, rejects: list[Reject]) -> None:
+    if rejects:
+        rows = [{"place": place, **reject.model_dump()} for place, reject in enumerate(rejects)]
+        tx.run(
+            "imports.reject",
+            import_id=command.import_id,
+            chunk=command.chunk,
+            rejects=orjson.dumps(rows).decode(),
+        )
+
+
+def _report(tx: Transaction, request: GetImport) -> ImportReport:
+    row = tx.row("imports.report", id=request.id)
+    if row is None:
+        raise ImportNotFound(id=str(request.id))
+    rejects = tx.rows("imports.rejects", id=request.id, limit=request.limit, offset=request.offset)
+    return ImportReport(
+        id=row["id"],
+        source=row["source"],
+        status=row["status"],
+        counts=ImportCounts(**{name: row[name] for name in ImportCounts.model_fields}),
+        chunks=row["chunks"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        position=_position(tx, row),
+        rejects=tuple(Reject(**reject) for reject in rejects),
+    )
+
+
+def _position(tx: Transaction, row: Row) -> str | None:
+    return str(tx.position(row["txid"], row["seq"])) if row["txid"] is not None else None

@@ -1,0 +1,126 @@
+"""The index of a node, on the node's own queue `index@NODE`: each node follows for itself."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from storage.index.searcher import IndexReader
+
+from actors.actor import Operation, actor
+from contracts.base import Nothing
+from contracts.errors import IndexUnavailable
+from contracts.search import (
+    FollowIndex,
+    IndexStatus,
+    IndexVerified,
+    RebuildIndex,
+    VerifyIndex,
+)
+from storage.index.follower import START, Follower
+from storage.postgres.store import Store, Transaction
+
+QUEUE = "index"
+HELD_DELAY = 20  # ms until changes that an open transaction holds back are looked at again
+SLICE = 5_000  # rows a statement when comparing
+SHOWN = 20  # ids that a comparison names
+
+AnyOperation = Operation[Any, Any]
+
+
+class Again:
+    """How `follow` asks to be run again; given by the indexer's root."""
+
+    def __init__(self, nudge: Callable[[int], None]) -> None:
+        self.nudge = nudge
+
+
+def queue_of(node: str) -> str:
+    """The queue of one node's index."""
+    return f"{QUEUE}@{node}"
+
+
+@actor(queue=QUEUE, time_limit=timedelta(hours=1))
+def follow(request: FollowIndex, follower: Follower, again: Again) -> Nothing:
+    """Apply one batch of changes to the index; asks to be run again where there are more."""
+    done = follower.step()
+    if done.more:
+        again.nudge(0)
+    elif done.held:
+        again.nudge(HELD_DELAY)
+    return Nothing()
+
+
+@actor(queue=QUEUE, time_limit=timedelta(hours=6))
+def rebuild(command: RebuildIndex, follower: Follower, again: Again) -> Nothing:
+    """Build the index anew and swap; twice is only slower than once."""
+    follower.rebuild()
+    again.nudge(0)
+    return Nothing()
+
+
+@actor(queue=QUEUE, read=True)
+def status(request: Nothing, index: IndexReader, store: Store) -> IndexStatus:
+    """How far the index is. Raises: IndexUnavailable before the first build has ended."""
+    published = index.published()
+    if published is None:
+        raise IndexUnavailable()
+    position = published.position
+    with store.transaction() as tx:
+        behind = tx.row("feed.behind", txid=str(position.txid), seq=position.seq)
+        assert behind is not None
+    return IndexStatus(
+        generation=published.generation,
+        position=str(position),
+        documents=published.documents,
+        folder=published.folder,
+        behind=behind["changes"],
+        behind_seconds=behind["seconds"],
+    )
+
+
+@actor(queue=QUEUE, read=True, time_limit=timedelta(minutes=10))
+def verify(
+    request: VerifyIndex, follower: Follower, index: IndexReader, store: Store
+) -> IndexVerified:
+    """Compare every live entry's version with the index, as of one moment.
+
+    The index is brought up to date first; entries that change meanwhile are left out.
+    """
+    while follower.step().applied:
+        pass
+    published = index.published()
+    if published is None:
+        raise IndexUnavailable()
+    indexed = dict(index.ids_and_versions())
+    stored: dict[str, int] = {}
+    after = START
+    while True:
+        with store.transaction() as tx:
+            rows = tx.rows("feed.scan_versions", after=after, limit=SLICE)
+        if not rows:
+            break
+        stored |= {row["id"]: row["version"] for row in rows}
+        after = UUID(rows[-1]["id"])
+    with store.transaction() as tx:
+        moving = _changed_since(tx, published.position.txid, published.position.seq)
+    missing = [key for key in stored if key not in indexed and key not in moving]
+    orphaned = [key for key in indexed if key not in stored and key not in moving]
+    outdated = [
+        key
+        for key, version in stored.items()
+        if key in indexed and indexed[key] != version and key not in moving
+    ]
+    return IndexVerified(
+        entries=len(stored),
+        documents=len(indexed),
+        missing=tuple(UUID(key) for key in missing[:SHOWN]),
+        outdated=tuple(UUID(key) for key in outdated[:SHOWN]),
+        orphaned=tuple(UUID(key) for key in orphaned[:SHOWN]),
+        agrees=not (missing or outdated or orphaned),
+        position=str(published.position),
+    )
+
+
+def _changed_since(tx: Transaction, txid: int, seq: int) -> set[str]:
+    return {row["id"] for row in tx.rows("feed.changed_since", txid=str(txid), seq=seq)}

@@ -1,0 +1,13 @@
+"""Searches, answered from this node's index."""
+
+from storage.index.searcher import IndexReader
+
+from actors.actor import actor
+from contracts.base import EncodedReply
+from contracts.search import SearchQuery
+
+
+@actor(queue="search", read=True)
+def query(request: SearchQuery, index: IndexReader) -> EncodedReply:
+    """The best hits as a SearchReply. Raises: IndexUnavailable, IndexBehind."""
+    return EncodedReply(index.search(request))

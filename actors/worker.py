@@ -1,0 +1,75 @@
+"""The root of a worker process: `python -m actors.worker ROLE`."""
+
+import gc
+import logging
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+
+from storage.index.searcher import IndexReader
+
+from actors.broker.worker import Worker
+from actors.catalogue import roles, worker_broker
+from actors.index import Again
+from actors.nudge import Listener, Nudge
+from contracts.errors import QueueUnavailable
+from settings import Settings
+from storage.index.follower import Follower
+from storage.postgres.store import Store
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN = 30.0  # seconds
+
+
+def run(settings: Settings, role_name: str) -> bool:
+    """Work until SIGTERM or SIGINT; whether everything that ran had ended by then.
+
+    Raises: QueueUnavailable when Redis can't be reached at the start; KeyError for a role that
+    does not exist.
+    """
+    assert settings.redis_url is not None
+    assert settings.database_url is not None
+    role = roles(settings.node, settings.search_threads)[role_name]
+    database_url = settings.database_url.get_secret_value()
+    broker = worker_broker(settings.redis_url.get_secret_value(), settings.node)
+    with ExitStack() as stack:
+        store = Store(database_url, name=f"casebook {role.name}")
+        store.open()
+        stack.callback(store.close)
+        reader = IndexReader(settings.index)
+        broker.resources |= {Store: store, IndexReader: reader}
+        if role.name == "indexer":
+            nudge = Nudge(broker, settings.node)
+            follower = Follower(settings.index, store)
+            stack.callback(follower.close)
+            broker.resources |= {Follower: follower, Again: Again(nudge)}
+            listener = Listener(database_url, nudge, reader)
+            listener.start()
+            stack.callback(listener.stop)
+        worker = Worker(broker, role.readings, heartbeat=settings.heartbeat)
+        ending = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ending.set())
+        worker.start()
+        gc.freeze()  # what lives as long as the process need not be looked at again
+        log.info("%s is ready", worker.name)
+        ending.wait()
+        log.info("%s is stopping", worker.name)
+        return worker.stop(STOP_WITHIN)
+
+
+def main() -> int:
+    """Run the role named on the command line."""
+    settings = Settings.load()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        return 0 if run(settings, sys.argv[1]) else 1
+    except QueueUnavailable as error:
+        log.error("%s (%s)", error.message, error.details.get("reason"))
+        return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

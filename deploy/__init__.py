@@ -1,0 +1,1 @@
+"""How Casebook runs: servers inside a data folder, and the supervisor that keeps them up."""

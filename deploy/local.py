@@ -1,0 +1,164 @@
+"""`casebook up`: everything on this machine, as children of one supervisor."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import orjson
+from pydantic import SecretStr
+
+from deploy import ground
+from deploy.errors import PortInUse
+from deploy.folder import DataFolder, write_secret
+from deploy.lock import DataLock
+from deploy.postgres import EmbeddedPostgres
+from deploy.server import Server
+from deploy.supervisor import Child, Supervisor
+from deploy.valkey import EmbeddedValkey
+from settings import Settings
+
+SAMPLE = Path(__file__).parent / "sample"
+READY_TIMEOUT = 0.5  # seconds that one question whether the shim is ready may take
+
+Report = Callable[[str], None]
+
+
+class Local:
+    """One Casebook in one data folder.
+
+    `settings` name servers of one's own, or leave `database_url` and `redis_url` to the embedded
+    ones.
+    """
+
+    def __init__(self, settings: Settings, *, sample: bool, report: Report) -> None:
+        self._settings = settings
+        self._sample = sample
+        self._report = report
+        self._folder = DataFolder(settings.data)
+        self._postgres = None if settings.database_url else EmbeddedPostgres(settings.data)
+        self._valkey = (
+            None
+            if settings.redis_url
+            else EmbeddedValkey(settings.data, maxmemory=settings.redis_memory)
+        )
+
+    def run(self, on_ready: Callable[[Settings], None]) -> None:
+        """Run until SIGINT or SIGTERM; `on_ready` is called once everything answers.
+
+        Raises: DeployError, DatabaseUnavailable (own servers); everything is stopped then.
+        """
+        servers: list[Server] = [one for one in (self._postgres, self._valkey) if one]
+        with DataLock(self._settings.data) as lock:
+            _refuse_taken_port(self._settings.host, self._settings.port)
+
+            def ready() -> None:
+                self._load_sample()
+                lock.announce(url_of(self._settings))
+                on_ready(self._settings)
+
+            supervisor = Supervisor(self._settings.data, servers, report=self._report)
+            try:
+                supervisor.run(self._children, ready)
+            finally:
+                self._endpoints.unlink(missing_ok=True)
+
+    @property
+    def _endpoints(self) -> Path:
+        return self._settings.data / "endpoints.json"
+
+    def _children(self) -> Sequence[Child]:
+        update = {}
+        if self._postgres:
+            update["database_url"] = SecretStr(self._postgres.url)
+        if self._valkey:
+            update["redis_url"] = SecretStr(self._valkey.url)
+        self._settings = self._settings.model_copy(update=update)
+        for name in ground.prepare(self._settings):
+            self._report(f"migration {name} applied.")
+        self._write_endpoints()
+        workers = [self._child(f"worker-{n}", "worker") for n in range(self._settings.workers)]
+        return [
+            self._child("indexer", "indexer"),
+            *workers,
+            self._child("importer", "importer"),
+            Child(
+                "shim",
+                [sys.executable, "-m", "shim.app"],
+                self._environment(),
+                ready=lambda: _is_ready(self._settings),
+            ),
+        ]
+
+    def _child(self, name: str, role: str) -> Child:
+        return Child(name, [sys.executable, "-m", "actors.worker", role], self._environment())
+
+    def _environment(self) -> dict[str, str]:
+        """Settings travel in the environment: a URL may hold a password, and argv is public."""
+        return {**os.environ, **self._settings.environment(), "PYTHONUNBUFFERED": "1"}
+
+    def _write_endpoints(self) -> None:
+        assert self._settings.database_url is not None
+        assert self._settings.redis_url is not None
+        found = {
+            "database_url": self._settings.database_url.get_secret_value(),
+            "redis_url": self._settings.redis_url.get_secret_value(),
+            "port": self._settings.port,
+        }
+        with self._folder.writing():
+            write_secret(self._endpoints, orjson.dumps(found).decode())
+
+    def _load_sample(self) -> None:
+        """On the first start only: what people did with the sample since is theirs."""
+        marker = self._settings.data / "sample.loaded"
+        if not self._sample or marker.exists():
+            return
+        files = sorted(str(file) for file in SAMPLE.rglob("*.md"))
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "import", "--source", "sample", "--quiet", *files],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            marker.touch(mode=0o600)
+            self._report(f"the sample is loaded: {len(files)} entries.")
+        else:
+            self._report(
+                f"the sample was not loaded: {done.stderr.strip()}\nIt's tried again next time."
+            )
+
+
+def url_of(settings: Settings) -> str:
+    """Where the shim serves."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def _is_ready(settings: Settings) -> bool:
+    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=READY_TIMEOUT)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except http.client.HTTPException:
+        return False
+    finally:
+        connection.close()
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    """Raise PortInUse now: the shim would say it only in its log, and be restarted for ever."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(
+                f"Nothing was started: {host}:{port} can't be listened on ({error.strerror}). "
+                "Choose another with --port."
+            ) from error

@@ -1,0 +1,72 @@
+"""Rows cut into chunks: each one message, small enough, with a digest of its content."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from contracts.imports import CHUNK_BYTES, CHUNK_ROWS, ROW_BYTES, Reject
+from pipelines.formats.source import Found, SourceRow
+from pipelines.mapping import apply_mapping
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Encoded rows and the client's own rejects, in the order of the source."""
+
+    number: int
+    rows: list[orjson.Fragment] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    size: int = 0
+    digest: str = ""
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.rejects)
+
+
+def cut(found: Iterable[Found], mapping: Mapping[str, str]) -> Iterator[Chunk]:
+    """Chunks of at most CHUNK_ROWS rows and CHUNK_BYTES bytes; one larger row travels alone.
+
+    The same source and mapping give the same chunks: that is what makes an import resumable.
+    """
+    chunk, seen = Chunk(0), hashlib.blake2b(digest_size=16)
+    for one in found:
+        encoded = _encode(one, mapping)
+        size = len(encoded) if isinstance(encoded, bytes) else len(encoded.row) + 500
+        if len(chunk) and (len(chunk) >= CHUNK_ROWS or chunk.size + size > CHUNK_BYTES):
+            chunk.digest = seen.hexdigest()
+            yield chunk
+            chunk, seen = Chunk(chunk.number + 1), hashlib.blake2b(digest_size=16)
+        chunk.size += size
+        if isinstance(encoded, bytes):
+            chunk.rows.append(orjson.Fragment(encoded))
+            seen.update(encoded)
+        else:
+            chunk.rejects.append(encoded)
+            seen.update(encoded.model_dump_json().encode())
+    if len(chunk):
+        chunk.digest = seen.hexdigest()
+        yield chunk
+
+
+def _encode(one: Found, mapping: Mapping[str, str]) -> bytes | Reject:
+    if isinstance(one, Reject):
+        return one
+    data = apply_mapping(mapping, one.data)
+    try:
+        row = orjson.dumps({"file": one.file, "line": one.line, "data": data}, default=str)
+    except (orjson.JSONEncodeError, RecursionError) as error:
+        return _reject(one, "ROW_UNREADABLE", f"can't be written as JSON: {error}")
+    if len(row) > ROW_BYTES:
+        return _reject(one, "ROW_TOO_LARGE", f"has {len(row)} bytes; a row has at most {ROW_BYTES}")
+    return row
+
+
+def _reject(row: SourceRow, code: str, message: str) -> Reject:
+    beginning: dict[str, Any] = {
+        name: value[:100] for name, value in row.data.items() if isinstance(value, str)
+    }
+    text = repr(beginning).encode(errors="replace").decode()[:1000]
+    return Reject(file=row.file, line=row.line, code=code, message=message, row=text)

@@ -1,0 +1,141 @@
+"""Bulk import: chunks in flight within a window, each asked again until it has its answer."""
+
+import asyncio
+import io
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any, TypeVar
+from uuid import UUID
+
+from actors import imports
+from actors.broker.client import Client
+from contracts.errors import CasebookError, NoReply, Unavailable
+from contracts.imports import (
+    ChunkDone,
+    FinishImport,
+    ImportCounts,
+    ImportReport,
+    ImportStarted,
+    OnLong,
+    StartImport,
+)
+from pipelines.ask import ask_for
+from pipelines.chunks import Chunk, cut
+from pipelines.formats import rows
+from pipelines.formats.rows import Format
+
+WINDOW = 6  # chunks in flight: enough to keep two importer threads busy, few to hold in memory
+PATIENCE = 300.0  # seconds that a chunk is asked again while something is away
+REPLY = 30.0  # seconds that one asking is awaited
+PAUSE = 0.1, 2.0  # seconds: first and longest between two askings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to import, and how."""
+
+    source: str = ""
+    kind: Format = "auto"
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    on_long: OnLong = OnLong.REJECT
+    by: str = ""
+    resume: UUID | None = None
+
+
+Progress = Callable[[ImportCounts], None]
+Opened = tuple[str, IO[bytes] | io.RawIOBase]
+R = TypeVar("R")
+
+
+async def import_streams(
+    client: Client, streams: Iterable[Opened], plan: Plan, progress: Progress
+) -> ImportReport:
+    """Import every named stream as one import; its report when all of it is stored.
+
+    Streams are read in a thread, a chunk at a time, so memory does not grow with their size.
+    Raises: UnsupportedFormat, MappingInvalid; ChunkChanged when `plan.resume` names an import of
+    another file; Unavailable when something stays away for longer than PATIENCE.
+    """
+    streams = iter(streams)
+    first = next(streams, None)
+    names = (first[0],) if first else ()
+    import_id = plan.resume or await _start(client, plan, names)
+    found = itertools.chain.from_iterable(
+        rows.read(stream, name, plan.kind)
+        for name, stream in itertools.chain([first] if first else [], streams)
+    )
+    chunks = cut(found, plan.mapping)
+    sent = await _send_all(client, import_id, chunks, plan, progress)
+    finish = FinishImport(import_id=import_id, chunks=sent)
+    return await _insist(
+        lambda: ask_for(ImportReport, client, imports.finish, finish, timeout=REPLY)
+    )
+
+
+async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> UUID:
+    command = StartImport(source=plan.source, files=names, by=plan.by)
+    started = await _insist(
+        lambda: ask_for(ImportStarted, client, imports.start, command, timeout=REPLY)
+    )
+    return started.id
+
+
+async def _send_all(
+    client: Client, import_id: UUID, chunks: Iterable[Chunk], plan: Plan, progress: Progress
+) -> int:
+    """Send every chunk; how many there were."""
+    chunks = iter(chunks)
+    window = asyncio.Semaphore(WINDOW)
+    counts, sent = ImportCounts(), 0
+
+    async def send(chunk: Chunk) -> None:
+        nonlocal counts
+        try:
+            done = await _insist(lambda: _send(client, import_id, chunk, plan))
+        finally:
+            window.release()
+        counts += done.counts
+        progress(counts)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await window.acquire()
+                chunk = await asyncio.to_thread(next, chunks, None)
+                if chunk is None:
+                    break
+                sent += 1
+                tasks.create_task(send(chunk))
+    except* CasebookError as errors:
+        raise errors.exceptions[0] from None  # the first says why; the others were cancelled
+    return sent
+
+
+async def _send(client: Client, import_id: UUID, chunk: Chunk, plan: Plan) -> ChunkDone:
+    body: dict[str, Any] = {
+        "import_id": str(import_id),
+        "chunk": chunk.number,
+        "digest": chunk.digest,
+        "rows": chunk.rows,
+        "rejects": chunk.rejects,
+        "on_long": plan.on_long,
+        "by": plan.by,
+    }
+    # The rows are encoded already; the worker validates the whole against ImportChunk.
+    message = imports.chunk.message(body)
+    reply = await client.call(message, timeout=REPLY, deadline=False)
+    return ChunkDone.model_validate_json(reply)
+
+
+async def _insist(asking: Callable[[], Awaitable[R]]) -> R:
+    """Ask until there is an answer: every step of an import is safe to repeat."""
+    pause, give_up = PAUSE[0], asyncio.get_running_loop().time() + PATIENCE
+    while True:
+        try:
+            return await asking()
+        except (Unavailable, NoReply):
+            if asyncio.get_running_loop().time() > give_up:
+                raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, PAUSE[1])

@@ -1,0 +1,34 @@
+"""Searches, and waiting until a write of one's own can be found."""
+
+import asyncio
+
+from actors import search
+from actors.broker.client import Client
+from contracts.errors import IndexBehind, IndexUnavailable
+from contracts.search import SearchQuery
+from pipelines.ask import ask
+
+PAUSE = 0.005, 0.1  # seconds: first and longest between two askings of an index that is behind
+
+
+async def find(client: Client, request: SearchQuery, *, timeout: float) -> bytes:
+    """The JSON of a SearchReply.
+
+    With `request.after` the search is asked again until the index has reached that position: the
+    waiting is done here, so that no worker thread is held by it. Raises: IndexBehind when it does
+    not get there within `timeout` seconds, and what `ask` raises.
+    """
+    give_up, pause = asyncio.get_running_loop().time() + timeout, PAUSE[0]
+    while True:
+        try:
+            return await ask(client, search.query, request, timeout=timeout)
+        except (IndexBehind, IndexUnavailable):
+            if request.after is None or asyncio.get_running_loop().time() + pause > give_up:
+                raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, PAUSE[1])
+
+
+async def until_searchable(client: Client, position: str, *, timeout: float) -> None:
+    """Return once searches see what stands at `position`. Raises: IndexBehind."""
+    await find(client, SearchQuery(limit=1, highlight=False, after=position), timeout=timeout)

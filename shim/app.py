@@ -1,0 +1,60 @@
+"""The ASGI app: the root of the shim's process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from actors.broker.client import Client
+from actors.catalogue import producer_broker
+from settings import Settings
+from shim import entries, health, imports, problems, search
+from shim.backend import Backend
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """An app that asks the workers behind `settings.redis_url`."""
+    assert settings.redis_url is not None
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        assert settings.redis_url is not None
+        broker = producer_broker(settings.redis_url.get_secret_value(), settings.node)
+        async with Client(broker, patient=True) as client:
+            app.state.backend = Backend(
+                client, settings.read_timeout, settings.write_timeout, settings.node
+            )
+            yield
+
+    app = FastAPI(
+        title="Casebook",
+        description="Problems and their solutions, found while something is broken.",
+        version="1",
+        lifespan=life,
+        redoc_url=None,
+    )
+    problems.install(app)
+    for room in (entries, search, imports, health):
+        app.include_router(room.router)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises: QueueUnavailable, OSError for a port in use."""
+    uvicorn.run(
+        make_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_level=settings.log_level.lower(),
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=30,
+    )
+
+
+if __name__ == "__main__":
+    serve(Settings.load())

@@ -1,0 +1,151 @@
+"""/v1/entries."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Depends, Header, Query, Response
+
+from actors import entries
+from contracts.base import new_id
+from contracts.entries import (
+    ChangeEntryState,
+    CreateEntry,
+    Entry,
+    EntryChanges,
+    EntryDeleted,
+    EntryFields,
+    EntryPage,
+    EntryStored,
+    EntryVersions,
+    GetEntry,
+    ListEntries,
+    RelateEntries,
+    RelationKind,
+    UpdateEntry,
+)
+from shim.backend import BackendOf
+from shim.keys import caller
+
+router = APIRouter(prefix="/v1/entries", tags=["entries"])
+
+Caller = Annotated[str, Depends(caller)]
+Version = Annotated[
+    int | None,
+    Query(alias="expected_version", ge=1, description="refuse if this is not its version now"),
+]
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=200),
+]
+
+
+def _key(key: str | None) -> str:
+    return key or str(new_id())
+
+
+@router.post("", status_code=201, response_model=EntryStored)
+async def create(backend: BackendOf, by: Caller, fields: EntryFields, key: Key = None) -> Response:
+    """Store an entry."""
+    command = CreateEntry(entry=fields, key=_key(key), by=by)
+    return await backend.answer(entries.create, command, status=201)
+
+
+@router.get("", response_model=EntryPage)
+async def list_page(
+    backend: BackendOf, by: Caller, request: Annotated[ListEntries, Query()]
+) -> Response:
+    """List entries, newest first, a page at a time."""
+    return await backend.answer(entries.list_page, request)
+
+
+@router.get("/{entry_id}", response_model=Entry)
+async def get(backend: BackendOf, by: Caller, entry_id: UUID) -> Response:
+    """One entry with its relations."""
+    return await backend.answer(entries.get, GetEntry(id=entry_id))
+
+
+@router.get("/{entry_id}/versions", response_model=EntryVersions)
+async def versions(backend: BackendOf, by: Caller, entry_id: UUID) -> Response:
+    """The kept states of one entry, the newest first."""
+    return await backend.answer(entries.versions, GetEntry(id=entry_id))
+
+
+@router.put("/{entry_id}", response_model=EntryStored)
+async def replace(
+    backend: BackendOf,
+    by: Caller,
+    entry_id: UUID,
+    fields: EntryFields,
+    key: Key = None,
+    version: Version = None,
+) -> Response:
+    """Replace every field of an entry; those left out go back to their defaults."""
+    changes = EntryChanges(**fields.model_dump())
+    command = UpdateEntry(
+        id=entry_id, changes=changes, expected_version=version, key=_key(key), by=by
+    )
+    return await backend.answer(entries.update, command)
+
+
+@router.patch("/{entry_id}", response_model=EntryStored)
+async def update(
+    backend: BackendOf,
+    by: Caller,
+    entry_id: UUID,
+    changes: EntryChanges,
+    key: Key = None,
+    version: Version = None,
+) -> Response:
+    """Change some fields of an entry."""
+    command = UpdateEntry(
+        id=entry_id, changes=changes, expected_version=version, key=_key(key), by=by
+    )
+    return await backend.answer(entries.update, command)
+
+
+@router.delete("/{entry_id}", response_model=EntryDeleted)
+async def delete(
+    backend: BackendOf,
+    by: Caller,
+    entry_id: UUID,
+    key: Key = None,
+    version: Version = None,
+) -> Response:
+    """Remove an entry for good, with its versions."""
+    command = ChangeEntryState(id=entry_id, expected_version=version, key=_key(key), by=by)
+    return await backend.answer(entries.delete, command)
+
+
+@router.post("/{entry_id}/archive", response_model=EntryStored)
+async def archive(
+    backend: BackendOf, by: Caller, entry_id: UUID, key: Key = None, version: Version = None
+) -> Response:
+    """Take an entry out of searches and lists."""
+    command = ChangeEntryState(id=entry_id, expected_version=version, key=_key(key), by=by)
+    return await backend.answer(entries.archive, command)
+
+
+@router.post("/{entry_id}/restore", response_model=EntryStored)
+async def restore(
+    backend: BackendOf, by: Caller, entry_id: UUID, key: Key = None, version: Version = None
+) -> Response:
+    """Bring an archived entry back."""
+    command = ChangeEntryState(id=entry_id, expected_version=version, key=_key(key), by=by)
+    return await backend.answer(entries.restore, command)
+
+
+@router.put("/{entry_id}/relations/{to_id}", response_model=Entry)
+async def relate(
+    backend: BackendOf,
+    by: Caller,
+    entry_id: UUID,
+    to_id: UUID,
+    kind: Annotated[RelationKind, Body(embed=True)] = RelationKind.RELATED,
+    strength: Annotated[float | None, Body(embed=True, ge=0, le=1)] = 1.0,
+    key: Key = None,
+) -> Response:
+    """State a relation to another entry; with `strength` null, take it back."""
+    command = RelateEntries(
+        id=entry_id, to_id=to_id, kind=kind, strength=strength, key=_key(key), by=by
+    )
+    return await backend.answer(entries.relate, command)

@@ -1,0 +1,42 @@
+"""/healthz and /readyz."""
+
+import orjson
+from fastapi import APIRouter, Response
+
+from actors import index, system
+from contracts.base import Nothing
+from contracts.errors import CasebookError
+from pipelines.ask import ask
+from shim.backend import BackendOf, json_response
+
+router = APIRouter(tags=["health"])
+
+PATIENCE = 2.0  # seconds
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Alive: this process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz")
+async def readyz(backend: BackendOf) -> Response:
+    """Ready: each dependency with its state, 503 unless all of them are well."""
+    checks: dict[str, dict[str, object]] = {
+        "redis": {"ok": backend.client.connected},
+        "database": await _check(backend, system.database),
+        "index": await _check(backend, index.status),
+    }
+    ready = all(check["ok"] for check in checks.values())
+    body = {"status": "ready" if ready else "not ready", "checks": checks}
+    return json_response(orjson.dumps(body), 200 if ready else 503)
+
+
+async def _check(backend: BackendOf, operation: index.AnyOperation) -> dict[str, object]:
+    queue = index.queue_of(backend.node) if operation is index.status else None
+    try:
+        await ask(backend.client, operation, Nothing(), timeout=PATIENCE, queue=queue)
+    except CasebookError as error:
+        return {"ok": False, "code": error.code, "reason": error.message}
+    return {"ok": True}

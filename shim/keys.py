@@ -1,0 +1,50 @@
+"""Who may call: `Authorization: Bearer KEY`, checked by an actor, remembered here for a while."""
+
+import hashlib
+from typing import Annotated
+
+from cachetools import TTLCache
+from fastapi import Header
+
+from actors import system
+from contracts.errors import Unauthorized, Unavailable
+from contracts.system import KeyVerified, VerifyKey
+from pipelines.ask import ask_for
+from shim.backend import BackendOf
+
+FRESH = 300  # seconds that a checked key is taken without asking again
+KNOWN = 86_400  # seconds that it is still taken while the database can't be asked
+MOST = 10_000  # keys
+
+_fresh: TTLCache[str, str] = TTLCache(MOST, FRESH)
+_known: TTLCache[str, str] = TTLCache(MOST, KNOWN)
+
+
+async def caller(backend: BackendOf, authorization: Annotated[str | None, Header()] = None) -> str:
+    """The name that the caller's key was made for. Raises: Unauthorized."""
+    scheme, _, key = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthorized()
+    digest = hashlib.sha256(key.strip().encode(errors="surrogateescape")).hexdigest()
+    name = _fresh.get(digest)
+    if name is None:
+        name = await _ask(backend, digest)
+        _fresh[digest] = _known[digest] = name
+    return name
+
+
+async def _ask(backend: BackendOf, digest: str) -> str:
+    try:
+        verified = await ask_for(
+            KeyVerified,
+            backend.client,
+            system.verify_key,
+            VerifyKey(digest=digest),
+            timeout=backend.read_timeout,
+        )
+    except Unavailable:
+        name: str | None = _known.get(digest)
+        if name is None:
+            raise
+        return name
+    return verified.name

@@ -1,0 +1,66 @@
+"""Errors as RFC 9457 problem details with a stable code."""
+
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from contracts.base import field_errors, new_id
+from contracts.errors import CasebookError, QueueUnavailable
+
+RETRY_AFTER = "1"  # seconds: what was away is asked for again soon
+
+
+def problem(request: Request, error: CasebookError) -> Response:
+    """The response that tells a caller what happened and what can be done."""
+    operation = str(error.details.get("operation_id") or new_id())
+    return _respond(request, error.status, error.code, error.message, operation, error.details)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every kind of error in this one form."""
+
+    @app.exception_handler(CasebookError)
+    async def _ours(request: Request, error: CasebookError) -> Response:
+        return problem(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        errors = field_errors(list(error.errors()))
+        unreadable = any(one["code"] == "JSON_INVALID" for one in errors)
+        code = "JSON_UNREADABLE" if unreadable else "VALIDATION_FAILED"
+        message = "The request does not fit its contract."
+        details = {"errors": errors}
+        return _respond(request, 422, code, message, str(new_id()), details)
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        codes = {404: "ROUTE_NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+        code = codes.get(error.status_code, "HTTP_ERROR")
+        return _respond(request, error.status_code, code, str(error.detail), str(new_id()), {})
+
+
+def _respond(
+    request: Request, status: int, code: str, message: str, operation: str, details: dict[str, Any]
+) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": message,
+        "instance": request.url.path,
+        "code": code,
+        "operation_id": operation,
+        **{name: value for name, value in details.items() if name != "operation_id"},
+    }
+    headers = {"Retry-After": RETRY_AFTER} if status == QueueUnavailable.status else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        orjson.dumps(body, default=str),
+        status,
+        headers=headers,
+        media_type="application/problem+json",
+    )

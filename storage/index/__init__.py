@@ -1,0 +1,1 @@
+"""The Tantivy index: schema, query, reading, writing, and following the change feed."""

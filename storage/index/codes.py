@@ -1,0 +1,132 @@
+"""Codes in running text: what must be found exactly, before anything similar.
+
+A code has one form however it is written: `S0C7`, `s0c7`, `0C7` and `ABEND=S0C7` are `s0c7`.
+Zeros are dropped or added only where both forms are certain to mean the same (`-007` is `-7`,
+`ORA-600` is `ORA-00600`); everywhere else they stay as written. Codes of letters alone (`ASRA`,
+`GE`) have no shape to go by, and are found as words.
+"""
+
+import re
+import string
+from collections.abc import Iterable, Iterator
+
+PART_MAX = 40  # characters: longer runs are data, not codes
+TOKEN_MAX = 100  # characters: of longer ones, each part is looked at alone
+
+#: Everything that can't be inside a code, to spaces. Dots stay: `-1.5` must not show `-1`.
+_INSIDE = frozenset(string.ascii_letters + string.digits + "+-.")
+_SEPARATORS = {code: " " for code in range(128) if chr(code) not in _INSIDE}
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
+
+_SIGNED = re.compile(r"([+-])([0-9]{1,5})")  # -805, +100
+_ABEND = re.compile(r"s[0-9a-f]{3}|a[a-z]{2}[0-9]")  # S0C7, SB37; CICS has AEY9
+_SHORT_ABEND = re.compile(r"0c[0-9a-f]|[bde]37")  # a system abend without its S
+_USER_ABEND = re.compile(r"u([0-9]{3,4})")
+_ERRNO = re.compile(r"e2big|el2hlt|el2nsync|el3hlt|el3rst")
+_HEX = re.compile(r"0x([0-9a-f]{4,16})")
+_SQL_MESSAGE = re.compile(r"sql([0-9]{4,5})[nw]")  # SQL0805N says SQLCODE -805
+_ORACLE = re.compile(r"(ora|tns|pls|rman|imp|exp)-([0-9]{1,5})")
+_NUMBERED = re.compile(r"[a-z]{2,10}(?:-[0-9]{1,10}){1,3}")  # CVE-2026-1234
+#: 100MB, 250ms, 64bit, 1990s, 1024x768, 02T10: amounts and times, not codes.
+_AMOUNT = re.compile(
+    r"[0-9]+(?:[kmgtp]?i?b?|bits?|bytes?|[mun]?s|[kmg]?hz|px|min|h|d|[xt][0-9]+z?|z|st|nd|rd|th)"
+)
+
+
+def _digits(text: str) -> int:
+    return sum(map(str.isdigit, text))
+
+
+def _part(text: str) -> str | None:
+    """The form of a code without hyphens, or None if `text` is none."""
+    digits = _digits(text)
+    if not digits or len(text) > PART_MAX:
+        return None
+    if match := _HEX.fullmatch(text):
+        return match[1]
+    if match := _USER_ABEND.fullmatch(text):
+        return f"u{match[1]:0>4}"
+    if _SHORT_ABEND.fullmatch(text):
+        return "s" + text
+    if _ABEND.fullmatch(text) or _ERRNO.fullmatch(text):
+        return text
+    # Of what merely mixes letters and digits, three digits tell S806 and 311992D3 from mp3.
+    if 3 <= digits < len(text) and not _AMOUNT.fullmatch(text):
+        return text
+    return None
+
+
+def _parts(token: str) -> Iterator[str]:
+    """The codes in a token with hyphens: the whole, and each part that is one of its own."""
+    if match := _ORACLE.fullmatch(token):
+        yield f"{match[1]}-{match[2]:0>5}"
+    elif _NUMBERED.fullmatch(token):
+        if _digits(token) >= 3:
+            yield token
+    else:
+        texts = token.split("-")
+        if len(token) > TOKEN_MAX:
+            texts = list(dict.fromkeys(texts))
+        codes = [_part(text) for text in texts]
+        if codes[0] and len(token) <= TOKEN_MAX:
+            yield "-".join(code or text for code, text in zip(codes, texts, strict=True))
+        yield from filter(None, codes)
+
+
+def _by_shape(text: str) -> Iterator[str]:
+    for token in dict.fromkeys(text.translate(_SEPARATORS).split()):
+        if token.isalpha():
+            continue
+        core = token.strip(".")
+        if match := _SIGNED.fullmatch(core):
+            yield f"{match[1]}{int(match[2])}"
+            continue
+        for piece in core.replace("+", ".").split("."):
+            piece = piece.strip("-")
+            if "-" in piece:
+                yield from _parts(piece)
+            elif code := _part(piece):
+                yield code
+                if match := _SQL_MESSAGE.fullmatch(code):
+                    yield f"-{int(match[1])}"
+
+
+# Numbers that are codes because of the word before them. Each pattern starts with its word, which
+# the engine finds fast, and repeats nothing without a bound.
+_GAP = r"(?:[\s=:(]{1,3}(?:code|key|is|was|of)){0,2}[\s=:(]{0,3}['\"]?"
+_END = r"(?![0-9a-z])"
+_SQLCODE = re.compile(rf"sqlcode{_GAP}([+-]?)([0-9]{{1,5}}){_END}")
+_AFTER_ABEND = re.compile(
+    rf"abend(?:ed)?(?:\s{{1,3}}with)?{_GAP}(?:s?([0-9a-f]{{3}})|u?([0-9]{{4}})|u([0-9]{{1,3}})){_END}"
+)
+_STATUS = re.compile(rf"status(?<!exit.status){_GAP}([0-9]{{2}}){_END}")
+_FS = re.compile(rf"fs(?<![0-9a-z]fs)[\s=:]{{1,3}}['\"]?([0-9]{{2}}){_END}")
+_RESP = re.compile(rf"resp(?:(?<=eibresp)|(?<![0-9a-z]resp))(?=[\s=:(]){_GAP}([0-9]{{1,3}}){_END}")
+
+
+def _by_context(text: str) -> Iterator[str]:
+    for sign, number in _SQLCODE.findall(text):
+        # Without its sign it may be either: the error is meant more often.
+        yield from (f"{either}{int(number)}" for either in sign or "-+")
+    for system, user, short in _AFTER_ABEND.findall(text):
+        if not system:
+            yield f"u{user or short:0>4}"
+        elif _digits(system):
+            yield f"s{system}"
+    yield from (f"fs{number}" for number in _STATUS.findall(text))
+    yield from (f"fs{number}" for number in _FS.findall(text))
+    yield from (f"resp{int(number)}" for number in _RESP.findall(text))
+
+
+def find_codes(text: str) -> list[str]:
+    """The codes in `text`, each once, in a form that compares exactly.
+
+    First those that show by their shape, then those that a word before them makes codes:
+    `FILE STATUS 35` is `fs35`, `SQLCODE 805` may be `-805` or `+805`, `abend 878` is `s878`.
+    The time it takes is in proportion to the length, whatever the text.
+    """
+    if not text.isascii():
+        text = text.translate(_DASHES).encode("ascii", "replace").decode()
+    lower = text.lower()
+    codes: Iterable[str] = (*_by_shape(lower), *_by_context(lower))
+    return list(dict.fromkeys(codes))

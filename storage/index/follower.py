@@ -1,0 +1,145 @@
+"""Keeps this node's index in step with the change feed; the one process that writes it."""
+
+import logging
+import time
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from contracts.position import Position
+from storage.index.writer import IndexDocument, IndexWriter
+from storage.postgres.store import Row, Store, Transaction
+
+log = logging.getLogger(__name__)
+
+BATCH = 5_000  # changes a commit, at most
+READ = 1_000  # changes a statement
+BULK = 100  # changes: from here on a batch waits a moment for more, since commits cost most
+LINGER = 0.3  # seconds
+START = UUID(int=0)
+
+
+class Followed(NamedTuple):
+    """What one step did."""
+
+    applied: int
+    #: There are more settled changes.
+    more: bool
+    #: Changes are written that some open transaction still holds back.
+    held: bool
+
+
+class Follower:
+    """Applies changes in feed order and commits the position with them.
+
+    Not for threads: its queue has one reader.
+    """
+
+    def __init__(self, root: Path, store: Store) -> None:
+        self._root = root
+        self._store = store
+        self._writer: IndexWriter | None = None
+
+    def step(self) -> Followed:
+        """Apply one batch. A lost, outdated or foreign index is rebuilt first.
+
+        Raises: DatabaseUnavailable; whatever a failed commit raises, after which the next step
+        begins where the last commit stood.
+        """
+        try:
+            return self._step()
+        except BaseException:
+            self.close()
+            raise
+
+    def rebuild(self) -> Position:
+        """Build the index anew beside the old one and swap; searches go on meanwhile."""
+        self.close()
+        with self._store.transaction() as tx:
+            position = head(tx)
+        writer = IndexWriter.build_new(self._root)
+        try:
+            after, total = START, 0
+            while rows := self._scan(after):
+                writer.apply([_document(row) for row in rows], ())
+                after, total = rows[-1]["id"], total + len(rows)
+            # Changes made during the scan come again from the feed: applying twice is harmless.
+            writer.commit(position)
+        except BaseException:
+            writer.close()
+            raise
+        self._writer = writer
+        log.info("the index was built anew: %d entries", total)
+        return position
+
+    def close(self) -> None:
+        """Give up the writer; what was not committed is read from the feed again."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _step(self) -> Followed:
+        with self._store.transaction() as tx:
+            epoch = tx.position(0, 0).epoch
+        writer = self._current(epoch)
+        position, applied, until = writer.position, 0, None
+        while applied < BATCH:
+            with self._store.transaction() as tx:
+                place = {"txid": str(position.txid), "seq": position.seq}
+                rows = tx.rows("feed.read", limit=READ, **place)
+                held = not rows and bool((tx.row("feed.held") or {})["held"])
+            if rows:
+                self._apply(writer, rows)
+                applied += len(rows)
+                position = Position(epoch, int(rows[-1]["txid"]), rows[-1]["seq"])
+            if applied < BULK and len(rows) < READ:
+                break
+            until = until or time.monotonic() + LINGER
+            if time.monotonic() >= until:
+                break
+            if not rows:
+                time.sleep(0.02)  # in bulk, a fuller commit is worth a moment
+        if applied:
+            writer.commit(position)
+        return Followed(applied, more=len(rows) == READ, held=held)
+
+    def _current(self, epoch: str) -> IndexWriter:
+        if self._writer is None:
+            self._writer = IndexWriter.open_current(self._root)
+        elif not self._writer.published():
+            self.close()  # the folder was taken away under us
+        if self._writer is None or self._writer.position.epoch != epoch:
+            self.rebuild()
+        assert self._writer is not None
+        return self._writer
+
+    def _apply(self, writer: IndexWriter, rows: list[Row]) -> None:
+        """The last change of each entry counts; its row shows the entry as it is now."""
+        last = {row["entry_id"]: row for row in rows}
+        live = [row for row in last.values() if row["id"] and row["archived_at"] is None]
+        gone = [str(key) for key, row in last.items() if not row["id"] or row["archived_at"]]
+        writer.apply([_document(row) for row in live], gone)
+
+    def _scan(self, after: UUID) -> list[Row]:
+        with self._store.transaction() as tx:
+            return tx.rows("feed.scan", after=after, limit=READ)
+
+
+def head(tx: Transaction) -> Position:
+    """The last settled place of the feed."""
+    row = tx.row("feed.head")
+    return tx.position(row["txid"], row["seq"]) if row else tx.position(0, 0)
+
+
+def _document(row: Row) -> IndexDocument:
+    return IndexDocument(
+        id=str(row["id"]),
+        title=row["title"],
+        problem=row["problem"],
+        solution=row["solution"],
+        category=row["category"],
+        severity=row["severity"],
+        tags=tuple(row["tags"]),
+        version=row["version"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,145 @@
+"""What the index keeps of an entry, and in which fields."""
+
+import functools
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import orjson
+import tantivy
+
+from contracts.position import Position
+from storage.index.codes import find_codes
+from storage.index.text import WORDS, clean, every_word
+
+#: Of the fields and of how text becomes words and codes. Raise it with any change to either: an
+#: index of another version is built anew.
+SCHEMA_VERSION = 1
+
+#: How often each field's words are counted in the one field `text` that is scored. One field is
+#: faster than four, and ranks better: a word in the title counts for more, yet a document is not
+#: rewarded four times over for holding one word in four places.
+TITLE_WEIGHT, PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT = 4, 2, 1, 1
+
+SHOWN_MAX = 20_000  # characters of problem and of solution, kept for highlights
+BUCKETS = 256  # parts of nearly equal size that all entries can be read in
+
+ENTRY, POSITION = "entry", "position"
+
+
+class IndexDocument(NamedTuple):
+    """An entry as the index needs it. `updated_at` without a time zone is UTC."""
+
+    id: str
+    title: str
+    problem: str
+    solution: str
+    category: str
+    severity: str
+    tags: Sequence[str]
+    version: int
+    updated_at: datetime
+
+
+class Mark(NamedTuple):
+    """How far a commit is; kept in the index itself, as a document that no search finds."""
+
+    position: Position
+    generation: int
+
+
+@functools.cache
+def schema() -> tantivy.Schema:
+    """The fields. `raw` ones compare whole and exactly, `text` is what is scored."""
+    builder = tantivy.SchemaBuilder().add_text_field("text", tokenizer_name=WORDS)
+    for name in ("kind", "id", "bucket", "codes", "title_codes"):
+        builder = builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in ("category", "severity", "tag"):
+        builder = builder.add_text_field(
+            name, tokenizer_name="raw", index_option="basic", fast=True
+        )
+    builder = builder.add_integer_field("updated", fast=True)  # microseconds since 1970
+    for name in ("card", "problem", "solution"):
+        builder = builder.add_bytes_field(name, stored=True)
+    return builder.build()
+
+
+def prepare(index: tantivy.Index) -> tantivy.Index:
+    """`index`, able to split words; an index does not keep its tokenizers."""
+    index.register_tokenizer(WORDS, every_word())
+    return index
+
+
+def key(name: str) -> str:
+    """The form in which categories, severities and tags compare: case makes no difference."""
+    return clean(name).casefold()
+
+
+def bucket(entry_id: str) -> str:
+    """Which of the BUCKETS an entry belongs to."""
+    return f"{zlib.crc32(entry_id.encode()) % BUCKETS:02x}"
+
+
+def entry_document(entry: IndexDocument) -> tantivy.Document:
+    """The document of an entry. Raises ValueError or TypeError for values that don't fit."""
+    title, problem, solution = clean(entry.title), clean(entry.problem), clean(entry.solution)
+    tags = [clean(tag) for tag in entry.tags]
+    document = tantivy.Document()
+    document.add_text("kind", ENTRY)
+    document.add_text("id", entry.id)
+    document.add_text("bucket", bucket(entry.id))
+    document.add_text("category", key(entry.category))
+    document.add_text("severity", key(entry.severity))
+    document.add_integer("updated", _microseconds(entry.updated_at))
+    for tag in tags:
+        document.add_text("tag", key(tag))
+    counted = [title] * TITLE_WEIGHT + [problem] * PROBLEM_WEIGHT + [solution] * SOLUTION_WEIGHT
+    for text in (*counted, *tags * TAGS_WEIGHT):
+        document.add_text("text", text)
+    for code in find_codes(title):
+        document.add_text("title_codes", code)
+    # The dot keeps the last word of one field from giving sense to a number in the next.
+    for code in find_codes("\n.\n".join((title, problem, solution, *tags))):
+        document.add_text("codes", code)
+    document.add_bytes("card", _card(entry, title, tags))
+    document.add_bytes("problem", problem[:SHOWN_MAX].encode())
+    document.add_bytes("solution", solution[:SHOWN_MAX].encode())
+    return document
+
+
+def mark_document(mark: Mark) -> tantivy.Document:
+    """The document that keeps a commit's position. It has no text, and is of no kind of entry."""
+    document = tantivy.Document()
+    document.add_text("kind", POSITION)
+    kept = {"position": str(mark.position), "generation": mark.generation}
+    document.add_bytes("card", orjson.dumps(kept))
+    return document
+
+
+def read_mark(searcher: tantivy.Searcher) -> Mark | None:
+    """The mark of the commit that `searcher` sees; None if the index has none."""
+    found = tantivy.Query.term_query(schema(), "kind", POSITION)
+    for _, address in searcher.search(found, 1).hits:
+        kept = orjson.loads(searcher.doc(address).get_first("card") or b"")
+        return Mark(Position.parse(kept["position"]), kept["generation"])
+    return None
+
+
+def _card(entry: IndexDocument, title: str, tags: list[str]) -> bytes:
+    """The part of a SearchHit that does not depend on the search, as a JSON object."""
+    card = {
+        "id": entry.id,
+        "title": title,
+        "category": clean(entry.category),
+        "severity": entry.severity,
+        "tags": tags,
+        "version": entry.version,
+        "updated_at": entry.updated_at,
+    }
+    return orjson.dumps(card, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
+
+
+def _microseconds(moment: datetime) -> int:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp() * 1_000_000)

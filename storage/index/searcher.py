@@ -1,0 +1,193 @@
+"""Answers searches from the published index, in whichever thread they come."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import tantivy
+
+from contracts.errors import IndexBehind, IndexUnavailable
+from contracts.position import Position
+from contracts.search import SearchQuery
+from storage.index import published as room
+from storage.index.highlight import Highlighter
+from storage.index.published import Published, Stamp
+from storage.index.query import Filters, Understood, build, understand
+from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
+
+ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
+
+
+class Snapshot(NamedTuple):
+    """One commit, opened. Its mark comes from the index itself, so the two always agree."""
+
+    stamp: Stamp
+    pid: int
+    folder: str
+    engine: tantivy.Index
+    searcher: tantivy.Searcher
+    mark: Mark
+
+
+class IndexReader:
+    """Opens the index at the first search in each process, and again when a new one is published.
+
+    For threads: a search keeps the commit that it began with.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+
+    def search(self, request: SearchQuery) -> bytes:
+        """The best hits, as the JSON of a SearchReply.
+
+        Raises: IndexUnavailable while there is no index; IndexBehind when it has not reached
+        `request.after`, or that is of another epoch (`details.position` is where the index is).
+        """
+        snapshot = self._reaching(request.after)
+        asked = understand(request.q)
+        total, hits = _find(snapshot, asked, request)
+        shown = _Shown(snapshot.searcher, asked, request.highlight)
+        return orjson.dumps(
+            {
+                "hits": [shown.hit(score, address) for score, address in hits],
+                "total": total,
+                "limit": request.limit,
+                "offset": request.offset,
+                "generation": snapshot.mark.generation,
+                "position": str(snapshot.mark.position),
+                "interpreted_as": asked.interpreted_as,
+            }
+        )
+
+    def published(self) -> Published | None:
+        """What is published now, None while there is no index; opens nothing."""
+        return room.read(self._root)
+
+    def ids_and_versions(self) -> Iterator[tuple[str, int]]:
+        """Every entry in the index as `(id, version)`, all of one commit, in no order.
+
+        Holds one part of BUCKETS in memory at a time. Raises: IndexUnavailable.
+        """
+        searcher = self._current().searcher
+        for number in range(BUCKETS):
+            part = tantivy.Query.term_query(schema(), "bucket", f"{number:02x}")
+            size = _count(searcher.search(part, 1))
+            for _, address in searcher.search(part, size, count=False).hits if size else ():
+                card = orjson.loads(searcher.doc(address).get_first("card") or b"")
+                yield card["id"], card["version"]
+
+    def _reaching(self, after: str | None) -> Snapshot:
+        """The current snapshot, if it has seen `after`."""
+        snapshot = self._current()
+        if after is None:
+            return snapshot
+        wanted = Position.parse(after)
+        if not snapshot.mark.position.reaches(wanted):
+            snapshot = self._reopen(force=True)
+        if not snapshot.mark.position.reaches(wanted):
+            raise IndexBehind(position=str(snapshot.mark.position))
+        return snapshot
+
+    def _current(self) -> Snapshot:
+        snapshot = self._snapshot
+        if snapshot and snapshot.stamp == room.stamp(self._root) and snapshot.pid == os.getpid():
+            return snapshot
+        return self._reopen(force=False)
+
+    def _reopen(self, *, force: bool) -> Snapshot:
+        """One thread opens what is published, the others wait for it."""
+        with self._lock:
+            for _ in range(ATTEMPTS):
+                stamp = room.stamp(self._root)  # before all else: what comes later is seen again
+                old = self._snapshot
+                if old and old.pid != os.getpid():
+                    old = None  # an index that was opened before a fork never reloads
+                if old and old.stamp == stamp and not force:
+                    return old
+                self._snapshot = self._open(stamp, old)
+                if self._snapshot:
+                    return self._snapshot
+        raise IndexUnavailable
+
+    def _open(self, stamp: Stamp | None, old: Snapshot | None) -> Snapshot | None:
+        current = room.read(self._root)
+        if stamp is None or current is None:
+            return None
+        try:
+            if old and old.folder == current.folder:
+                index = old.engine
+                index.reload()
+            else:
+                index = prepare(tantivy.Index.open(str(self._root / current.folder)))
+                index.config_reader("manual")
+            searcher = index.searcher()
+            mark = read_mark(searcher)
+        except (ValueError, OSError):  # swapped away meanwhile, or damaged
+            return None
+        if mark is None:
+            return None
+        return Snapshot(stamp, os.getpid(), current.folder, index, searcher, mark)
+
+
+def _find(
+    snapshot: Snapshot, asked: Understood, request: SearchQuery
+) -> tuple[int, list[tuple[float, tantivy.DocAddress]]]:
+    """How many entries match, and those of the page that is asked for, with their scores."""
+    filters = Filters(request.category, request.tag, tuple(request.severity))
+    query = build(schema(), asked, filters, lambda word: snapshot.searcher.doc_freq("text", word))
+    page: dict[str, Any] = {"limit": request.limit, "offset": request.offset}
+    if not asked.everything:
+        found = snapshot.searcher.search(query, **page)
+        return _count(found), found.hits
+    found = snapshot.searcher.search(query, **page, order_by_field="updated")
+    return _count(found), [(0.0, address) for _, address in found.hits]
+
+
+def _count(found: tantivy.SearchResult) -> int:
+    count: int = found.count  # type: ignore[attr-defined]  # the stubs leave it out
+    return count
+
+
+class _Shown:
+    """Hits as JSON objects: the stored card, with what depends on the search added to it."""
+
+    def __init__(self, searcher: tantivy.Searcher, asked: Understood, highlight: bool) -> None:
+        self._searcher = searcher
+        self._asked = asked
+        self._highlighter: Highlighter | None = None
+        if highlight and not asked.everything:
+            words = [word for word, _ in asked.words]
+            phrased = [word for phrase in asked.phrases for word in phrase]
+            parts = [part for code in asked.codes for part in code.strip("+-").split("-")]
+            self._highlighter = Highlighter([*words, *phrased, *parts])
+
+    def hit(self, score: float, address: tantivy.DocAddress) -> orjson.Fragment:
+        document = self._searcher.doc(address)
+        card: bytes = document.get_first("card") or b""
+        matched = "words"
+        if self._asked.everything:
+            matched = "all"
+        elif self._asked.codes and score >= self._asked.code_score:
+            matched = "code"
+        added = {"score": round(score, 4), "matched": matched}
+        if self._highlighter:
+            added["highlights"] = dict(self._pieces(document, card, self._highlighter))
+        return orjson.Fragment(card[:-1] + b"," + orjson.dumps(added)[1:])
+
+    def _pieces(
+        self, document: tantivy.Document, card: bytes, highlighter: Highlighter
+    ) -> Iterator[tuple[str, str]]:
+        texts = (
+            ("title", orjson.loads(card)["title"]),
+            ("problem", (document.get_first("problem") or b"").decode()),
+            ("solution", (document.get_first("solution") or b"").decode()),
+        )
+        for field, text in texts:
+            if piece := highlighter.piece(text):
+                yield field, piece

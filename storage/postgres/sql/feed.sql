@@ -1,0 +1,82 @@
+-- name: append
+insert into changes (entry_id, op)
+values (%(entry_id)s, %(op)s)
+returning txid::text, seq;
+
+-- name: notify
+notify casebook_changes;
+
+-- name: epoch
+-- The timeline is read from a WAL file name: pg_control_checkpoint() shows it only later.
+select
+    to_hex(system_identifier) || '-' || ltrim(substr(
+        pg_walfile_name(pg_current_wal_lsn()), 1, 8
+    ), '0') || '-' || (select restores from epoch) as epoch
+from pg_control_system();
+
+-- name: read
+-- One batch of settled changes after a position, with the entry as it is now.
+select
+    c.txid::text, c.seq, c.entry_id, c.op,
+    e.id, e.title, e.problem, e.solution, e.category, e.severity, e.tags, e.version, e.updated_at,
+    e.archived_at
+from (
+    select txid, seq, entry_id, op
+    from changes
+    where
+        (txid, seq) > (%(txid)s::text::xid8, %(seq)s)
+        and txid < pg_snapshot_xmin(pg_current_snapshot())
+    order by txid, seq
+    limit %(limit)s
+) as c
+left join entries as e on e.id = c.entry_id
+order by c.txid, c.seq;
+
+-- name: head
+-- The last settled change: whoever stands there has seen all that can be seen.
+select txid::text, seq
+from changes
+where txid < pg_snapshot_xmin(pg_current_snapshot())
+order by changes.txid desc, seq desc
+limit 1;
+
+-- name: held
+-- Whether a change is written but not yet settled.
+select exists (
+    select 1 from changes where txid >= pg_snapshot_xmin(pg_current_snapshot())
+) as held;
+
+-- name: behind
+select
+    count(*) as changes,
+    coalesce(extract(epoch from now() - min(at)), 0)::float8 as seconds
+from changes
+where (txid, seq) > (%(txid)s::text::xid8, %(seq)s);
+
+-- name: scan
+-- All live entries in id order, a slice at a time: one long scan would hold the feed back.
+select id, title, problem, solution, category, severity, tags, version, updated_at
+from entries
+where archived_at is null and id > %(after)s
+order by id
+limit %(limit)s;
+
+-- name: scan_versions
+select id::text, version
+from entries
+where archived_at is null and id > %(after)s
+order by id
+limit %(limit)s;
+
+-- name: changed_since
+select distinct entry_id::text as id
+from changes
+where (txid, seq) > (%(txid)s::text::xid8, %(seq)s);
+
+-- name: last_of
+-- The newest change of one entry.
+select txid::text, seq
+from changes
+where entry_id = %(entry_id)s
+order by changes.txid desc, seq desc
+limit 1;

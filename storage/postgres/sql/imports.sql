@@ -1,0 +1,171 @@
+-- name: start
+insert into imports (id, source, files, started_by)
+values (%(id)s, %(source)s, %(files)s, %(by)s);
+
+-- name: lock_open
+select source, finished_at is not null as finished
+from imports
+where id = %(id)s
+for share;
+
+-- name: chunk
+select digest, received, created, updated, unchanged, rejected, txid::text, seq
+from import_chunks
+where import_id = %(import_id)s and chunk = %(chunk)s;
+
+-- name: claim_chunk
+insert into import_chunks (
+    import_id, chunk, digest, received, created, updated, unchanged, rejected
+)
+values (%(import_id)s, %(chunk)s, %(digest)s, 0, 0, 0, 0, 0)
+on conflict do nothing
+returning chunk;
+
+-- name: count_chunk
+update import_chunks
+set
+    received = %(received)s, created = %(created)s, updated = %(updated)s,
+    unchanged = %(unchanged)s, rejected = %(rejected)s, txid = %(txid)s::text::xid8, seq = %(seq)s
+where import_id = %(import_id)s and chunk = %(chunk)s;
+
+-- name: keep_versions
+-- The states that the upsert below is about to replace; locked in the order it uses.
+insert into entry_versions (
+    entry_id, version, title, problem, solution, category, severity, tags, custom,
+    updated_at, updated_by
+)
+select
+    old.id, old.version, old.title, old.problem, old.solution, old.category, old.severity,
+    old.tags, old.custom, old.updated_at, old.updated_by
+from (
+    select e.*
+    from jsonb_to_recordset(%(rows)s::jsonb) as r (external_id text, digest uuid)
+    inner join entries as e
+        on e.source = %(source)s and e.external_id = r.external_id and e.digest <> r.digest
+    order by e.external_id
+    for update of e
+) as old;
+
+-- name: upsert
+with input as (
+    select *
+    from jsonb_to_recordset(%(rows)s::jsonb) as r (
+        id uuid, external_id text, title text, problem text, solution text, category text,
+        severity text, tags text [], custom jsonb, digest uuid, text_digest uuid
+    )
+),
+
+stored as (
+    insert into entries (
+        id, source, external_id, title, problem, solution, category, severity, tags, custom,
+        digest, text_digest, created_by, updated_by
+    )
+    select
+        id, %(source)s, external_id, title, problem, solution, category, severity, tags, custom,
+        digest, text_digest, %(by)s, %(by)s
+    from input
+    order by external_id
+    on conflict (source, external_id) do update
+        set
+            title = excluded.title, problem = excluded.problem, solution = excluded.solution,
+            category = excluded.category, severity = excluded.severity, tags = excluded.tags,
+            custom = excluded.custom, digest = excluded.digest,
+            text_digest = excluded.text_digest, version = entries.version + 1,
+            updated_at = now(), updated_by = excluded.updated_by
+        where entries.digest <> excluded.digest
+    returning id, xmax = 0 as created
+),
+
+fed as (
+    insert into changes (entry_id, op)
+    select id, 'put' from stored
+    returning txid, seq
+)
+
+select
+    (select count(*) from stored where created) as created,
+    (select count(*) from stored where not created) as updated,
+    (select max(txid)::text from fed) as txid,
+    (select max(seq) from fed) as seq;
+
+-- name: insert_new
+-- Rows without an id of their own: what holds a text that is already here changes nothing.
+with input as (
+    select *
+    from jsonb_to_recordset(%(rows)s::jsonb) as r (
+        id uuid, title text, problem text, solution text, category text,
+        severity text, tags text [], custom jsonb, digest uuid, text_digest uuid
+    )
+),
+
+stored as (
+    insert into entries (
+        id, source, title, problem, solution, category, severity, tags, custom,
+        digest, text_digest, created_by, updated_by
+    )
+    select
+        id, %(source)s, title, problem, solution, category, severity, tags, custom,
+        digest, text_digest, %(by)s, %(by)s
+    from input
+    where not exists (
+        select 1 from entries as e
+        where e.text_digest = input.text_digest and e.external_id is not null
+    )
+    order by text_digest
+    on conflict do nothing
+    returning id
+),
+
+fed as (
+    insert into changes (entry_id, op)
+    select id, 'put' from stored
+    returning txid, seq
+)
+
+select
+    (select count(*) from stored) as created,
+    0 as updated,
+    (select max(txid)::text from fed) as txid,
+    (select max(seq) from fed) as seq;
+
+-- name: reject
+insert into import_rejects (import_id, chunk, place, file, line, field, code, message, content)
+select %(import_id)s, %(chunk)s, r.place, r.file, r.line, r.field, r.code, r.message, r.row
+from jsonb_to_recordset(%(rejects)s::jsonb) as r (
+    place integer, file text, line bigint, field text, code text, message text, row text
+);
+
+-- name: count_done
+select count(*) as chunks
+from import_chunks
+where import_id = %(id)s and chunk < %(chunks)s;
+
+-- name: finish
+update imports
+set chunks = %(chunks)s, finished_at = coalesce(finished_at, now())
+where id = %(id)s;
+
+-- name: report
+select
+    i.id, i.source, i.started_at, i.finished_at,
+    case when i.finished_at is null then 'open' else 'finished' end as status,
+    count(c.chunk) as chunks,
+    coalesce(sum(c.received), 0)::integer as received,
+    coalesce(sum(c.created), 0)::integer as created,
+    coalesce(sum(c.updated), 0)::integer as updated,
+    coalesce(sum(c.unchanged), 0)::integer as unchanged,
+    coalesce(sum(c.rejected), 0)::integer as rejected,
+    (array_agg(c.txid::text order by c.txid desc, c.seq desc) filter (where c.txid is not null))[1]
+        as txid,
+    (array_agg(c.seq order by c.txid desc, c.seq desc) filter (where c.txid is not null))[1] as seq
+from imports as i
+left join import_chunks as c on c.import_id = i.id
+where i.id = %(id)s
+group by i.id;
+
+-- name: rejects
+select file, line, field, code, message, content as row
+from import_rejects
+where import_id = %(id)s
+order by chunk, place
+limit %(limit)s offset %(offset)s;

@@ -1,0 +1,123 @@
+"""The way into PostgreSQL: a pool, short transactions, and errors in our own terms."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from contracts.errors import CasebookError, DatabaseBusy, DatabaseUnavailable, SchemaMissing
+from contracts.position import Position
+from storage.postgres.statements import statement
+
+CONNECT_TIMEOUT = 2.0  # seconds to wait for a connection before the database counts as away
+STATEMENT_TIMEOUT = 25_000  # ms: below an actor's time limit, which can't interrupt a socket
+
+Row = dict[str, Any]
+
+
+class Transaction:
+    """Statements of one transaction. Short ones only: an open write holds the change feed back."""
+
+    def __init__(self, connection: psycopg.Connection[DictRow], epoch: str) -> None:
+        self.connection = connection
+        self._epoch = epoch
+
+    def rows(self, name: str, /, **parameters: Any) -> list[Row]:
+        """All rows of the named statement."""
+        return self.connection.execute(statement(name), parameters).fetchall()
+
+    def row(self, name: str, /, **parameters: Any) -> Row | None:
+        """The first row of the named statement, or None."""
+        return self.connection.execute(statement(name), parameters).fetchone()
+
+    def run(self, name: str, /, **parameters: Any) -> int:
+        """Run a named statement; the number of rows it touched."""
+        return self.connection.execute(statement(name), parameters).rowcount
+
+    def position(self, txid: str | int, seq: int) -> Position:
+        """A place in the change feed of the database's present epoch."""
+        return Position(self._epoch, int(txid), int(seq))
+
+    def notify(self) -> None:
+        """Tell the followers, once this commits, that the feed has grown."""
+        self.connection.execute(statement("feed.notify"))
+
+
+class Store:
+    """PostgreSQL for one process. Making one connects to nothing; `open` does."""
+
+    def __init__(self, url: str, *, most: int = 4, name: str = "casebook") -> None:
+        self.url = url
+        self._pool: ConnectionPool[psycopg.Connection[DictRow]] = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=most,
+            open=False,
+            timeout=CONNECT_TIMEOUT,
+            num_workers=1,
+            check=ConnectionPool.check_connection,
+            kwargs={
+                "row_factory": dict_row,
+                "application_name": name,
+                "connect_timeout": 5,
+                "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout=10000",
+            },
+        )
+        self._epochs: WeakKeyDictionary[psycopg.Connection[DictRow], str] = WeakKeyDictionary()
+
+    def open(self) -> None:
+        """Start the pool; it connects in the background and again whenever it must."""
+        self._pool.open(wait=False)
+
+    def close(self) -> None:
+        """End every connection."""
+        self._pool.close(timeout=2)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Commit at the end, roll back on an exception.
+
+        Raises: DatabaseUnavailable, DatabaseBusy, SchemaMissing; what the body raises.
+        """
+        with translated(), self._pool.connection() as connection:
+            yield Transaction(connection, self._epoch(connection))
+
+    def _epoch(self, connection: psycopg.Connection[DictRow]) -> str:
+        """The epoch, read once a connection: what changes it ends every connection."""
+        epoch = self._epochs.get(connection)
+        if epoch is None:
+            row = connection.execute(statement("feed.epoch")).fetchone()
+            assert row is not None
+            epoch = self._epochs[connection] = str(row["epoch"])
+        return epoch
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """PostgreSQL's errors in our own terms; those that only a mend can help stay as they are."""
+    try:
+        yield
+    except CasebookError:
+        raise
+    except (
+        errors.DeadlockDetected,
+        errors.SerializationFailure,
+        errors.LockNotAvailable,
+        errors.TooManyConnections,
+        errors.QueryCanceled,
+    ) as error:
+        raise DatabaseBusy(reason=_reason(error)) from error
+    except errors.UndefinedTable as error:
+        raise SchemaMissing(reason=_reason(error)) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+        raise DatabaseUnavailable(reason=_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error: later ones may show the connection's parameters."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

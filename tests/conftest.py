@@ -1,0 +1,72 @@
+"""Real servers for every test that needs one: started once, a database of its own per test."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from deploy.postgres import EmbeddedPostgres
+from deploy.valkey import EmbeddedValkey
+from storage.postgres.migrations import migrate
+from storage.postgres.store import Store
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder for the servers that all tests share."""
+    return tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """PostgreSQL with a migrated template database."""
+    server = EmbeddedPostgres(server_folder)
+    server.start()
+    with psycopg.connect(server.url, autocommit=True) as session:
+        session.execute("create database template_casebook")
+    migrate(of_database(server.url, "template_casebook"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_valkey(server_folder: Path) -> Iterator[EmbeddedValkey]:
+    """Valkey, as `casebook up` runs it."""
+    server = EmbeddedValkey(server_folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database_url(shared_postgres: EmbeddedPostgres) -> str:
+    """An empty, migrated database of this test's own."""
+    name = f"test_{next(NUMBERS)}"
+    with psycopg.connect(shared_postgres.url, autocommit=True) as session:
+        session.execute(f"create database {name} template template_casebook".encode())
+    return of_database(shared_postgres.url, name)
+
+
+@pytest.fixture
+def redis_url(shared_valkey: EmbeddedValkey) -> str:
+    """The shared Valkey; a test that needs a queue to itself gives it a name of its own."""
+    return shared_valkey.url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """An open store on this test's database."""
+    store = Store(database_url)
+    store.open()
+    yield store
+    store.close()
+
+
+def of_database(url: str, name: str) -> str:
+    """`url` with another database."""
+    head, _, query = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")

@@ -1,0 +1,207 @@
+"""Imports on a real PostgreSQL: every row is counted, every chunk is done once."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from actors import entries, imports
+from contracts.base import new_id
+from contracts.entries import CreateEntry, EntryFields, GetEntry, ListEntries
+from contracts.errors import ChunkChanged, ImportFinished, ImportNotFound
+from contracts.imports import (
+    ChunkDone,
+    FinishImport,
+    GetImport,
+    ImportChunk,
+    ImportRow,
+    OnLong,
+    Reject,
+    StartImport,
+)
+from storage.postgres.store import Store
+
+
+def start(store: Store, source: str = "tests") -> Any:
+    """An open import's id."""
+    return imports.start(StartImport(source=source), store).id
+
+
+def chunk_of(import_id: Any, rows: list[dict[str, Any]], number: int = 0, **fields: Any) -> Any:
+    """A chunk with these rows."""
+    return ImportChunk(
+        import_id=import_id,
+        chunk=number,
+        digest=fields.pop("digest", "d"),
+        rows=tuple(ImportRow(line=n, data=row) for n, row in enumerate(rows, 1)),
+        **fields,
+    )
+
+
+def counts(done: ChunkDone) -> tuple[int, int, int, int, int]:
+    """Received, created, updated, unchanged, rejected; which must add up."""
+    c = done.counts
+    assert c.received == c.created + c.updated + c.unchanged + c.rejected
+    return c.received, c.created, c.updated, c.unchanged, c.rejected
+
+
+def titles(store: Store) -> set[str]:
+    """The titles of all live entries."""
+    return {e.title for e in entries.list_page(ListEntries(limit=500), store).entries}
+
+
+def test_good_rows_are_stored_and_bad_ones_recorded(store: Store) -> None:
+    """One bad row does not fail its neighbours; it is kept with line, field and reason."""
+    import_id = start(store)
+    rows: list[dict[str, Any]] = [
+        {"title": "good one", "external_id": "1"},
+        {"title": "no"},
+        {"title": "good two", "external_id": 2, "tags": "a, b", "severity": "HIGH"},
+        {"problem": "no title"},
+        {"title": "unknown field", "colour": "red"},
+        {"title": "wrong type", "tags": {"a": 1}},
+        {"title": "nul \0 here"},
+        {"title": "x" * 256},
+    ]
+    reject = Reject(line=9, code="JSON_UNREADABLE", message="unexpected end")
+    done = imports.chunk(chunk_of(import_id, rows, rejects=(reject,)), store)
+    assert counts(done) == (9, 2, 0, 0, 7)
+    assert titles(store) == {"good one", "good two"}
+    report = imports.report(GetImport(id=import_id), store)
+    assert {(r.line, r.field, r.code) for r in report.rejects} == {
+        (2, "title", "TOO_SHORT"),
+        (4, "title", "MISSING"),
+        (5, "colour", "EXTRA_FORBIDDEN"),
+        (6, "tags", "TUPLE_TYPE"),
+        (7, "title", "VALUE_ERROR"),
+        (8, "title", "TOO_LONG"),
+        (9, "", "JSON_UNREADABLE"),
+    }
+
+
+def test_a_chunk_that_comes_twice_changes_nothing(store: Store) -> None:
+    """The second delivery answers as the first and writes no row."""
+    chunk = chunk_of(start(store), [{"title": "once", "external_id": "1"}, {"title": "x"}])
+    assert imports.chunk(chunk, store) == imports.chunk(chunk, store)
+    assert imports.report(GetImport(id=chunk.import_id), store).counts.received == 2
+
+
+def test_a_chunk_delivered_to_many_at_once_is_done_once(store: Store) -> None:
+    """Four workers with the same chunk: one stores it, all answer alike."""
+    chunk = chunk_of(start(store), [{"title": f"row {n}", "external_id": n} for n in range(50)])
+    answers: list[ChunkDone] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(imports.chunk(chunk, store)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [counts(answer) for answer in answers] == [(50, 50, 0, 0, 0)] * 4
+    assert len(titles(store)) == 50
+
+
+def test_a_changed_file_is_noticed(store: Store) -> None:
+    """The same chunk number with other content is refused."""
+    import_id = start(store)
+    imports.chunk(chunk_of(import_id, [{"title": "first"}]), store)
+    with pytest.raises(ChunkChanged):
+        imports.chunk(chunk_of(import_id, [{"title": "second"}], digest="other"), store)
+    assert titles(store) == {"first"}
+
+
+def test_rows_with_an_id_of_their_own_are_upserted(store: Store) -> None:
+    """Seen again: the same is unchanged, another is an update that keeps the state before."""
+    rows = [{"title": f"row {n}", "external_id": str(n)} for n in range(3)]
+    imports.chunk(chunk_of(start(store), rows), store)
+    rows[1] = {"title": "row 1 changed", "external_id": "1"}
+    done = imports.chunk(chunk_of(start(store), rows), store)
+    assert counts(done) == (3, 0, 1, 2, 0)
+    changed = next(
+        e for e in entries.list_page(ListEntries(), store).entries if e.title == "row 1 changed"
+    )
+    states = entries.versions(GetEntry(id=changed.id), store).versions
+    assert [state.title for state in states] == ["row 1 changed", "row 1"]
+
+
+def test_ids_are_unique_within_their_source_only(store: Store) -> None:
+    """Two sources may use one id, and rightly hold the same text."""
+    row = {"title": "same text", "external_id": "1"}
+    one = imports.chunk(chunk_of(start(store, "here"), [row]), store)
+    two = imports.chunk(chunk_of(start(store, "there"), [row]), store)
+    assert counts(one) == counts(two) == (1, 1, 0, 0, 0)
+
+
+def test_the_last_of_equal_ids_counts(store: Store) -> None:
+    """Rows of one chunk that share an id don't fail it: the last one is kept."""
+    rows = [{"title": f"take {n}", "external_id": "1"} for n in range(5)]
+    done = imports.chunk(chunk_of(start(store), rows), store)
+    assert counts(done) == (5, 1, 0, 4, 0)
+    assert titles(store) == {"take 4"}
+
+
+def test_rows_without_an_id_are_stored_once_by_text(store: Store) -> None:
+    """Without an id the text decides: what is already here is unchanged."""
+    entries.create(CreateEntry(entry=EntryFields(title="by hand")), store)
+    rows = [{"title": "by hand"}, {"title": "new"}, {"title": "new"}]
+    assert counts(imports.chunk(chunk_of(start(store), rows), store)) == (3, 1, 0, 2, 0)
+    assert titles(store) == {"by hand", "new"}
+
+
+def test_long_rows_fit_when_asked_to(store: Store) -> None:
+    """With on_long=truncate a long title opens the problem, and long bodies are cut."""
+    title = "word " * 900
+    rows = [{"title": title, "problem": "p" * 1_000_000, "tags": ["t" * 300] * 100}]
+    assert counts(imports.chunk(chunk_of(start(store), rows), store))[4] == 1
+    chunk = chunk_of(start(store), rows, on_long=OnLong.TRUNCATE)
+    assert counts(imports.chunk(chunk, store))[1] == 1
+    (entry,) = entries.list_page(ListEntries(), store).entries
+    assert len(entry.title) <= 255
+    whole = f"{entry.title} {entry.problem}"
+    assert whole.startswith(title.strip()[:4000])
+    assert len(entry.problem) == 100_000
+
+
+def test_imports_in_opposite_order_do_not_deadlock(store: Store) -> None:
+    """Two producers that update the same rows in opposite order both finish."""
+    rows = [{"title": f"row {n}", "external_id": str(n)} for n in range(200)]
+    imports.chunk(chunk_of(start(store), rows), store)
+    outcomes: list[int] = []
+
+    def update(word: str, order: int) -> None:
+        changed = [row | {"problem": word} for row in rows][::order]
+        outcomes.append(counts(imports.chunk(chunk_of(start(store), changed), store))[2])
+
+    threads = [
+        threading.Thread(target=update, args=(f"word {n}", 1 if n % 2 else -1)) for n in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert outcomes == [200] * 6
+
+
+def test_finishing_needs_every_chunk(store: Store) -> None:
+    """An import with a hole can't be finished; with all its chunks it can, twice."""
+    import_id = start(store)
+    imports.chunk(chunk_of(import_id, [{"title": "first"}], 0), store)
+    imports.chunk(chunk_of(import_id, [{"title": "third"}], 2), store)
+    with pytest.raises(ImportFinished):
+        imports.finish(FinishImport(import_id=import_id, chunks=3), store)
+    imports.chunk(chunk_of(import_id, [{"title": "second"}], 1), store)
+    report = imports.finish(FinishImport(import_id=import_id, chunks=3), store)
+    assert report.status == "finished"
+    assert report == imports.finish(FinishImport(import_id=import_id, chunks=3), store)
+    with pytest.raises(ImportFinished):
+        imports.chunk(chunk_of(import_id, [{"title": "late"}], 3), store)
+    assert "late" not in titles(store)
+
+
+def test_an_unknown_import_is_not_found(store: Store) -> None:
+    """Chunks and reports of an import that nobody opened are refused."""
+    with pytest.raises(ImportNotFound):
+        imports.chunk(chunk_of(new_id(), [{"title": "lost"}]), store)
+    with pytest.raises(ImportNotFound):
+        imports.report(GetImport(id=new_id()), store)

@@ -1,0 +1,52 @@
+"""Chunks: small enough, complete, and the same for the same source."""
+
+from contracts.imports import CHUNK_BYTES, CHUNK_ROWS, ROW_BYTES, Reject
+from pipelines.chunks import cut
+from pipelines.formats.source import Found, SourceRow
+
+
+def source(count: int, size: int = 10) -> list[Found]:
+    """Rows of about `size` bytes."""
+    return [SourceRow("f", n, {"title": f"title {n}", "problem": "x" * size}) for n in range(count)]
+
+
+def test_chunks_hold_every_row_once_in_order() -> None:
+    """Nothing is lost or doubled at the borders."""
+    chunks = list(cut(source(CHUNK_ROWS * 2 + 3), {}))
+    assert [len(chunk) for chunk in chunks] == [CHUNK_ROWS, CHUNK_ROWS, 3]
+    assert [chunk.number for chunk in chunks] == [0, 1, 2]
+
+
+def test_chunks_are_bounded_in_bytes() -> None:
+    """Large rows make smaller chunks; one over the bound travels alone."""
+    chunks = list(cut(source(10, CHUNK_BYTES // 2), {}))
+    assert all(chunk.size <= CHUNK_BYTES for chunk in chunks)
+    assert [len(chunk) for chunk in cut(source(2, CHUNK_BYTES + 1), {})] == [1, 1]
+
+
+def test_the_same_source_gives_the_same_digests() -> None:
+    """Digests tell a changed file from the same one."""
+    digests = [chunk.digest for chunk in cut(source(1200), {})]
+    assert digests == [chunk.digest for chunk in cut(source(1200), {})]
+    changed = source(1200)
+    changed[700] = SourceRow("f", 700, {"title": "another"})
+    again = [chunk.digest for chunk in cut(changed, {})]
+    assert again[0] == digests[0]
+    assert again[1] != digests[1]
+
+
+def test_what_no_message_can_carry_is_rejected() -> None:
+    """A row that is too large, or that JSON can't hold, is a reject among its neighbours."""
+    rows: list[Found] = [
+        SourceRow("f", 1, {"problem": "x" * (ROW_BYTES + 1)}),
+        SourceRow("f", 2, {"problem": "\ud800"}),
+        SourceRow("f", 3, {"title": "good"}),
+        Reject(file="f", line=4, code="JSON_UNREADABLE", message="no"),
+    ]
+    (chunk,) = cut(rows, {})
+    assert [reject.code for reject in chunk.rejects] == [
+        "ROW_TOO_LARGE",
+        "ROW_UNREADABLE",
+        "JSON_UNREADABLE",
+    ]
+    assert len(chunk.rows) == 1

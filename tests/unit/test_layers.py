@@ -1,0 +1,90 @@
+"""The house: imports go one way, and no import does work."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: Who may import whom. `deploy` starts processes and may import anything.
+ARROWS = {
+    "contracts": set(),
+    "settings": set(),
+    "storage": {"contracts"},
+    "actors": {"storage", "contracts"},
+    "pipelines": {"actors", "contracts"},
+    "shim": {"pipelines", "actors", "contracts"},
+    "cli": {"pipelines", "actors", "contracts", "settings", "deploy", "shim"},
+    "deploy": {"actors", "pipelines", "storage", "contracts", "settings"},
+}
+
+#: The roots of processes: they alone read Settings and start what they find there.
+ROOTS = {
+    "actors/worker.py": {"settings"},
+    "shim/app.py": {"settings"},
+}
+
+
+def modules() -> list[Path]:
+    """Every module of ours."""
+    found = [ROOT / f"{name}.py" for name in ("cli", "settings")]
+    for room in ARROWS:
+        found += sorted((ROOT / room).rglob("*.py"))
+    return found
+
+
+def imported(path: Path) -> set[str]:
+    """The rooms that a module imports, wherever in it the import stands."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names} & set(ARROWS)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_follow_the_arrows(path: Path) -> None:
+    """A module imports only from its own room and those below it."""
+    where = str(path.relative_to(ROOT))
+    room = where.partition("/")[0].removesuffix(".py")
+    allowed = ARROWS[room] | ROOTS.get(where, set()) | {room}
+    assert imported(path) <= allowed
+
+
+def test_no_import_does_work() -> None:
+    """Importing every module opens no socket, starts no thread and reads no setting."""
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in modules()
+        if path.name != "__init__.py" and path.name != "launch.py"
+    ]
+    program = f"""
+import importlib, os, socket, sys, threading
+def refuse(*_, **__): raise AssertionError("an import opened a socket")
+socket.socket.connect = refuse
+os.environ["CASEBOOK_NO_SUCH_SETTING"] = "1"
+for name in {names!r}: importlib.import_module(name)
+assert threading.active_count() == 1, threading.enumerate()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_only_the_cli_prints() -> None:
+    """`print` stands in no module but the CLI and the launcher, which is a program of its own."""
+    for path in modules():
+        calls = [
+            node
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "print"
+        ]
+        assert not calls or path.name in ("cli.py", "launch.py"), path
