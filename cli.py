@@ -491,7 +491,7 @@ def _progress(
                 yield "-", sys.stdin.buffer
                 continue
             with file.open("rb") as stream:
-                yield str(file), bar.wrap_file(stream, task_id=task)
+                yield str(file), bar.wrap_file(stream, max(size, 1), task_id=task)
 
     def advance(counts: ImportCounts) -> None:
         done = counts.created + counts.updated + counts.unchanged

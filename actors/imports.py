@@ -1,9 +1,7 @@
 """Bulk imports: each chunk of rows is one message, done once."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import orjson
 from pydantic import ValidationError
@@ -186,27 +184,48 @@ def _claim(tx: Transaction, command: ImportChunk) -> ChunkDone | None:
     return ChunkDone(counts=counts, position=_position(tx, row))
 
 
-def _store(tx: Transaction, entries: Iterable[ImportedEntry], source: str, by: str) -> Row:
-    """Write the entries; `{created, updated, txid, seq}`."""
-    entries = _canonical(tx, list(entries))
-    # Of rows that share an id, or hold one text without an id, the last one counts.
-    named = {e.external_id: e for e in entries if e.external_id is not None}
-    unnamed = {text_digest(e): e for e in entries if e.external_id is None}
+def _store(tx: Transaction, entries: list[ImportedEntry], source: str, by: str) -> Row:
+    """Write the entries; `{created, updated, txid, seq}` of what changed."""
+    entries = _canonical(tx, entries)
     total: Row = {"created": 0, "updated": 0, "txid": None, "seq": None}
-    if named:
-        rows = orjson.dumps([_columns(entry, text_digest(entry)) for entry in named.values()])
-        tx.run("imports.keep_versions", rows=rows.decode(), source=source)
-        total = tx.row("imports.upsert", rows=rows.decode(), source=source, by=by) or total
-    if unnamed:
-        rows = orjson.dumps([_columns(entry, text) for text, entry in unnamed.items()])
-        new = tx.row("imports.insert_new", rows=rows.decode(), source=source, by=by) or total
-        total = {
-            "created": total["created"] + new["created"],
-            "updated": total["updated"],
-            "txid": new["txid"] or total["txid"],
-            "seq": new["seq"] or total["seq"],
-        }
+    for statement, rows in (
+        ("imports.upsert", _changed(tx, entries, source)),
+        ("imports.insert_new", _new_texts(tx, entries)),
+    ):
+        if rows:
+            encoded = orjson.dumps(rows).decode()
+            done = tx.row(statement, rows=encoded, source=source, by=by)
+            assert done is not None
+            total["created"] += done["created"]
+            total["updated"] += done["updated"]
+            if done["txid"] is not None:
+                total |= {"txid": done["txid"], "seq": done["seq"]}
     return total
+
+
+def _changed(tx: Transaction, entries: list[ImportedEntry], source: str) -> list[Row]:
+    """The rows with an id of their own that are new or different; old states are kept."""
+    # Of rows that share an id the last one counts.
+    rows = {e.external_id: _columns(e) for e in entries if e.external_id is not None}
+    if not rows:
+        return []
+    known = {
+        row["external_id"]: row["digest"]
+        for row in tx.rows("imports.known", source=source, external_ids=list(rows))
+    }
+    replaced = [name for name, digest in known.items() if rows[name]["digest"] != digest]
+    if replaced:
+        tx.run("imports.keep_versions", source=source, external_ids=replaced)
+    return [row for name, row in rows.items() if known.get(str(name)) != row["digest"]]
+
+
+def _new_texts(tx: Transaction, entries: list[ImportedEntry]) -> list[Row]:
+    """The rows without an id whose text is not here yet, each text once."""
+    rows = {r["text_digest"]: r for r in (_columns(e) for e in entries if e.external_id is None)}
+    if rows:
+        for known in tx.rows("imports.known_texts", text_digests=list(rows)):
+            rows.pop(known["text_digest"], None)
+    return list(rows.values())
 
 
 def _canonical(tx: Transaction, entries: list[ImportedEntry]) -> list[ImportedEntry]:
@@ -225,7 +244,7 @@ def _canonical(tx: Transaction, entries: list[ImportedEntry]) -> list[ImportedEn
     ]
 
 
-def _columns(entry: ImportedEntry, text: UUID) -> dict[str, Any]:
+def _columns(entry: ImportedEntry) -> Row:
     return {
         "id": new_id(),
         "external_id": entry.external_id,
@@ -237,7 +256,7 @@ def _columns(entry: ImportedEntry, text: UUID) -> dict[str, Any]:
         "tags": entry.tags,
         "custom": entry.custom,
         "digest": digest(entry),
-        "text_digest": text,
+        "text_digest": text_digest(entry),
     }
 
 

@@ -5,8 +5,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from storage.index.searcher import IndexReader
-
 from actors.actor import Operation, actor
 from contracts.base import Nothing
 from contracts.errors import IndexUnavailable
@@ -18,6 +16,7 @@ from contracts.search import (
     VerifyIndex,
 )
 from storage.index.follower import START, Follower
+from storage.index.searcher import IndexReader
 from storage.postgres.store import Store, Transaction
 
 QUEUE = "index"

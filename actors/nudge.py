@@ -4,12 +4,12 @@ import logging
 import threading
 
 import psycopg
-from storage.index.searcher import IndexReader
 
 from actors.broker.broker import StreamsBroker
 from actors.index import follow, queue_of
 from contracts.errors import CasebookError
 from contracts.search import FollowIndex
+from storage.index.searcher import IndexReader
 from storage.postgres.statements import statement
 
 log = logging.getLogger(__name__)

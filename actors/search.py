@@ -1,10 +1,9 @@
 """Searches, answered from this node's index."""
 
-from storage.index.searcher import IndexReader
-
 from actors.actor import actor
 from contracts.base import EncodedReply
 from contracts.search import SearchQuery
+from storage.index.searcher import IndexReader
 
 
 @actor(queue="search", read=True)

@@ -7,8 +7,6 @@ import sys
 import threading
 from contextlib import ExitStack
 
-from storage.index.searcher import IndexReader
-
 from actors.broker.worker import Worker
 from actors.catalogue import roles, worker_broker
 from actors.index import Again
@@ -16,6 +14,7 @@ from actors.nudge import Listener, Nudge
 from contracts.errors import QueueUnavailable
 from settings import Settings
 from storage.index.follower import Follower
+from storage.index.searcher import IndexReader
 from storage.postgres.store import Store
 
 log = logging.getLogger(__name__)

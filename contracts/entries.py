@@ -6,9 +6,16 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
-from contracts.base import Contract, Text, Write
+from contracts.base import Contract, Write, refuse_nul
 
 TITLE_MAX = 255  # characters
 BODY_MAX = 100_000  # characters, problem and solution each
@@ -69,18 +76,24 @@ def small_json(custom: dict[str, Any]) -> dict[str, Any]:
     return custom
 
 
+# The limits come before the NUL check, so that an error names them in the field's own terms.
+_NO_NUL = AfterValidator(refuse_nul)
 Title = Annotated[
-    Text, StringConstraints(min_length=3, max_length=TITLE_MAX, strip_whitespace=True)
+    str,
+    StringConstraints(min_length=3, max_length=TITLE_MAX, strip_whitespace=True),
+    _NO_NUL,
 ]
-Body = Annotated[Text, StringConstraints(max_length=BODY_MAX)]
+Body = Annotated[str, StringConstraints(max_length=BODY_MAX), _NO_NUL]
 Category = Annotated[
-    Text, StringConstraints(min_length=1, max_length=CATEGORY_MAX, strip_whitespace=True)
+    str, StringConstraints(min_length=1, max_length=CATEGORY_MAX, strip_whitespace=True), _NO_NUL
 ]
-Tag = Annotated[Text, StringConstraints(min_length=1, max_length=TAG_MAX, strip_whitespace=True)]
+Tag = Annotated[
+    str, StringConstraints(min_length=1, max_length=TAG_MAX, strip_whitespace=True), _NO_NUL
+]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255), _NO_NUL]
+Source = Annotated[str, StringConstraints(max_length=100), _NO_NUL]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX), AfterValidator(unique_tags)]
 Custom = Annotated[dict[str, Any], AfterValidator(small_json)]
-ExternalId = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
-Source = Annotated[Text, StringConstraints(max_length=100)]
 
 
 class EntryFields(Contract):
@@ -105,6 +118,11 @@ class EntryChanges(Contract):
     severity: Severity | None = None
     tags: Tags | None = None
     custom: Custom | None = None
+
+    @model_serializer(mode="wrap")
+    def _only_what_changes(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = serialize(self)
+        return {name: value for name, value in fields.items() if name in self.model_fields_set}
 
     @model_validator(mode="after")
     def _no_nulls(self) -> "EntryChanges":

@@ -28,6 +28,18 @@ set
     unchanged = %(unchanged)s, rejected = %(rejected)s, txid = %(txid)s::text::xid8, seq = %(seq)s
 where import_id = %(import_id)s and chunk = %(chunk)s;
 
+-- name: known
+-- Which of these rows are here already, and as what. An array is looked up in the index whatever
+-- the statistics say; a join with a record set may become a scan while a first import runs.
+select external_id, digest
+from entries
+where source = %(source)s and external_id = any(%(external_ids)s::text []);
+
+-- name: known_texts
+select text_digest
+from entries
+where text_digest = any(%(text_digests)s::uuid []);
+
 -- name: keep_versions
 -- The states that the upsert below is about to replace; locked in the order it uses.
 insert into entry_versions (
@@ -38,13 +50,14 @@ select
     old.id, old.version, old.title, old.problem, old.solution, old.category, old.severity,
     old.tags, old.custom, old.updated_at, old.updated_by
 from (
-    select e.*
-    from jsonb_to_recordset(%(rows)s::jsonb) as r (external_id text, digest uuid)
-    inner join entries as e
-        on e.source = %(source)s and e.external_id = r.external_id and e.digest <> r.digest
-    order by e.external_id
-    for update of e
-) as old;
+    select *
+    from entries
+    where source = %(source)s and external_id = any(%(external_ids)s::text [])
+    order by external_id
+    for update
+) as old
+-- Another import may have kept this state between our look and our lock.
+on conflict do nothing;
 
 -- name: upsert
 with input as (
@@ -89,7 +102,7 @@ select
     (select max(seq) from fed) as seq;
 
 -- name: insert_new
--- Rows without an id of their own: what holds a text that is already here changes nothing.
+-- Rows without an id of their own; a text that someone stores at this moment is passed over.
 with input as (
     select *
     from jsonb_to_recordset(%(rows)s::jsonb) as r (
@@ -107,10 +120,6 @@ stored as (
         id, %(source)s, title, problem, solution, category, severity, tags, custom,
         digest, text_digest, %(by)s, %(by)s
     from input
-    where not exists (
-        select 1 from entries as e
-        where e.text_digest = input.text_digest and e.external_id is not null
-    )
     order by text_digest
     on conflict do nothing
     returning id

@@ -69,12 +69,12 @@ def test_good_rows_are_stored_and_bad_ones_recorded(store: Store) -> None:
     assert titles(store) == {"good one", "good two"}
     report = imports.report(GetImport(id=import_id), store)
     assert {(r.line, r.field, r.code) for r in report.rejects} == {
-        (2, "title", "TOO_SHORT"),
+        (2, "title", "STRING_TOO_SHORT"),
         (4, "title", "MISSING"),
         (5, "colour", "EXTRA_FORBIDDEN"),
         (6, "tags", "TUPLE_TYPE"),
         (7, "title", "VALUE_ERROR"),
-        (8, "title", "TOO_LONG"),
+        (8, "title", "STRING_TOO_LONG"),
         (9, "", "JSON_UNREADABLE"),
     }
 

@@ -1,0 +1,215 @@
+"""The CLI as a person meets it."""
+
+import gzip
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.acceptance.conftest import Casebook
+
+
+def add(casebook: Casebook, title: str, *options: str) -> str:
+    """A new entry's id, searchable."""
+    done = casebook.run("add", title, "--wait", "--json", *options)
+    assert done.code == 0, done.err
+    entry_id: str = done.json["entry"]["id"]
+    return entry_id
+
+
+def test_a_code_gives_its_solution_first(casebook: Casebook) -> None:
+    """`search S0C7` shows the S0C7 entry with its steps before anything else."""
+    done = casebook.run("search", "S0C7")
+    assert done.code == 0
+    assert done.out.startswith("S0C7 ")
+    assert done.out.index("\nSolution\n") < done.out.index("\nProblem\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        ("s0c7", "S0C7"),
+        ("-805", "SQLCODE -805"),
+        ("SQLCODE=-805", "SQLCODE -805"),
+        ("FILE STATUS 35", "FILE STATUS 35"),
+        ("IEF450I S0C4", "S0C4"),
+        ("ASRA", "CICS ASRA"),
+    ],
+)
+def test_codes_are_found_as_people_write_them(casebook: Casebook, written: str, title: str) -> None:
+    """The right entry is first, whatever the case, sign or word before the code."""
+    hits = casebook.run("search", "--json", "--", *written.split(" ")).json["hits"]
+    assert hits[0]["title"].startswith(title)
+
+
+def test_one_reads_ones_own_write(casebook: Casebook) -> None:
+    """`add --wait` returns when a search finds the entry."""
+    entry_id = add(casebook, "Zyxomma printer jams on tray nine")
+    hits = casebook.run("search", "--json", "zyxomma").json["hits"]
+    assert [hit["id"] for hit in hits] == [entry_id]
+
+
+def test_an_entry_is_edited_listed_archived_and_removed(casebook: Casebook) -> None:
+    """The life of an entry, each step seen by the next."""
+    entry_id = add(casebook, "Life of an entry", "--category", "Network", "--tag", "lifetag")
+    assert casebook.run("edit", entry_id, "--severity", "critical").code == 0
+    (listed,) = casebook.run("list", "--tag", "lifetag", "--json").json["entries"]
+    assert (listed["severity"], listed["version"]) == ("critical", 2)
+    assert casebook.run("edit", entry_id, "--archive", "--wait").code == 0
+    assert casebook.run("search", "--json", "--tag", "lifetag").json["total"] == 0
+    assert casebook.run("edit", entry_id, "--restore", "--wait").code == 0
+    assert casebook.run("search", "--json", "--tag", "lifetag").json["total"] == 1
+    assert casebook.run("rm", entry_id, "--yes").code == 0
+    gone = casebook.run("get", entry_id)
+    assert gone.code == 1
+    assert "ENTRY_NOT_FOUND" in gone.err
+
+
+def test_the_editor_changes_an_entry(casebook: Casebook, tmp_path: Path) -> None:
+    """`edit` without options opens the entry as Markdown and stores what comes back."""
+    entry_id = add(casebook, "Edited by hand", "--problem", "old words", "--tag", "kept")
+    editor = tmp_path / "editor.sh"
+    editor.write_text('#!/bin/sh\nsed -i "s/old words/new words/" "$1"\nsleep 0\n')
+    editor.chmod(0o700)
+    # click notices a change by the file's time, which has a resolution of a second on some disks
+    done = casebook.run("edit", entry_id, EDITOR=f"sh -c 'sleep 1.1; {editor} \"$0\"'")
+    assert done.code == 0, done.err
+    entry = casebook.run("get", entry_id, "--json").json
+    assert (entry["problem"], entry["tags"]) == ("new words", ["kept"])
+
+
+def test_a_stale_version_is_refused(casebook: Casebook) -> None:
+    """`edit --expect` says that someone was first, and changes nothing."""
+    entry_id = add(casebook, "Contested entry")
+    casebook.run("edit", entry_id, "--severity", "low")
+    late = casebook.run("edit", entry_id, "--severity", "high", "--expect", "1")
+    assert late.code == 1
+    assert "VERSION_CONFLICT" in late.err
+
+
+def test_bad_fields_are_named(casebook: Casebook) -> None:
+    """A title that is too short is refused by name, without a traceback."""
+    done = casebook.run("add", "ab")
+    assert done.code == 1
+    assert "title" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_an_import_reports_and_can_be_searched(casebook: Casebook, tmp_path: Path) -> None:
+    """Rows of several files, one gzipped, with a mapping; bad ones are shown; exit code 1."""
+    rows = [
+        {"_id": n, "name": f"quuxbar device {n}", "meta": {"kind": "gadgets"}} for n in range(5)
+    ]
+    lines = b"\n".join(map(orjson.dumps, rows))
+    (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(lines))
+    (tmp_path / "b.csv").write_text("_id,name\n7,quuxbar seven\n8,x\n")
+    mapping = ["--map", "external_id=_id", "--map", "title=name", "--map", "category=meta.kind"]
+    files = [str(tmp_path / "a.ndjson.gz"), str(tmp_path / "b.csv")]
+    done = casebook.run("import", *files, "--source", "quux", *mapping)
+    assert done.code == 1
+    assert "7 received = 6 created + 0 updated + 0 unchanged + 1 rejected" in done.out
+    assert "b.csv:3 title" in done.out
+    assert casebook.run("search", "--json", "quuxbar").json["total"] == 6
+    again = casebook.run("import", files[0], "--source", "quux", *mapping, "--json")
+    assert again.code == 0
+    assert again.json["counts"]["unchanged"] == 5
+
+
+def test_stdin_is_imported_and_export_gives_it_back(casebook: Casebook, tmp_path: Path) -> None:
+    """What export writes, import reads: nothing changes."""
+    line = orjson.dumps({"title": "From a pipe", "external_id": "p1", "tags": ["a", "b"]})
+    done = casebook.run("import", "-", "--source", "pipe", stdin=line)
+    assert done.code == 0, done.err
+    for kind in ("ndjson", "csv"):
+        file = tmp_path / f"out.{kind}"
+        done = casebook.run("export", "--source", "pipe", "--format", kind, "--output", str(file))
+        assert done.code == 0, done.err
+        report = casebook.run("import", str(file), "--source", "pipe", "--json").json
+        assert report["counts"]["unchanged"] == report["counts"]["received"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "code"),
+    [
+        (b"\x00\x01binary\x00", (), "UNSUPPORTED_FORMAT"),
+        (b'{"title": "abc"}', ("--map", "colour=title"), "MAPPING_INVALID"),
+        (None, (), "SOURCE_UNREADABLE"),
+    ],
+)
+def test_an_import_that_cannot_run_says_why(
+    casebook: Casebook, tmp_path: Path, content: bytes | None, options: tuple[str, ...], code: str
+) -> None:
+    """A binary file, a mapping to nowhere, a file that is not there: exit code 2."""
+    file = tmp_path / "rows"
+    if content is not None:
+        file.write_bytes(content)
+    done = casebook.run("import", str(file), *options)
+    assert (done.code, code in done.err, "Traceback" in done.err) == (2, True, False)
+
+
+def test_an_empty_file_is_an_import_of_nothing(casebook: Casebook, tmp_path: Path) -> None:
+    """Nothing is received, and that is no error."""
+    (tmp_path / "empty").touch()
+    done = casebook.run("import", str(tmp_path / "empty"), "--json")
+    assert (done.code, done.json["counts"]["received"]) == (0, 0)
+
+
+def test_the_index_can_be_built_anew(casebook: Casebook) -> None:
+    """`reindex` swaps in a new index that agrees with PostgreSQL."""
+    before = casebook.run("status", "--json").json["index"]
+    assert casebook.run("reindex").code == 0
+    status = casebook.run("status", "--verify", "--json")
+    assert status.code == 0
+    assert status.json["index"]["generation"] > before["generation"]
+    assert status.json["index"]["folder"] != before["folder"]
+    assert status.json["verified"]["agrees"] is True
+
+
+def test_a_lost_index_comes_back(casebook: Casebook) -> None:
+    """The index folder is deleted while everything runs: it is built again by itself."""
+    folder = casebook.data / "index"
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    add(casebook, "Written after the loss")  # waits until a search finds it
+    deadline = time.monotonic() + 30
+    while not casebook.run("search", "--json", "S0C7").json["hits"]:
+        assert time.monotonic() < deadline
+    assert casebook.run("status", "--verify", "--json").json["verified"]["agrees"] is True
+
+
+def test_nothing_running_is_said_plainly(casebook: Casebook, tmp_path: Path) -> None:
+    """Without servers: exit code 3, what to do, no traceback."""
+    done = casebook.run("search", "x", CASEBOOK_DATA=str(tmp_path))
+    assert done.code == 3
+    assert "casebook up" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_an_unreachable_redis_is_said_plainly(casebook: Casebook) -> None:
+    """A Redis that does not answer: exit code 3, its code, no traceback."""
+    done = casebook.run("list", CASEBOOK_REDIS_URL="redis://127.0.0.1:1/0")
+    assert (done.code, "QUEUE_UNAVAILABLE" in done.err, "Traceback" in done.err) == (3, True, False)
+
+
+def test_an_unreachable_database_is_said_plainly(casebook: Casebook) -> None:
+    """`migrate` against a database that does not answer: exit code 3, and no password shown."""
+    url = "postgresql://casebook:hunter2@127.0.0.1:1/none"
+    done = casebook.run("migrate", CASEBOOK_DATABASE_URL=url)
+    assert (done.code, "DATABASE_UNAVAILABLE" in done.err) == (3, True)
+    assert "hunter2" not in done.err + done.out
+    assert "Traceback" not in done.err
+
+
+def test_an_unknown_setting_is_an_error(casebook: Casebook) -> None:
+    """A misspelt CASEBOOK_* variable is named, with the one that was probably meant."""
+    done = casebook.run("list", CASEBOOK_PROT="80")
+    assert done.code == 2
+    assert "CASEBOOK_PORT" in done.err
+
+
+def test_shell_completion_is_offered(casebook: Casebook) -> None:
+    """click's completion script names our commands."""
+    done = casebook.run(_CASEBOOK_COMPLETE="bash_source")
+    assert done.code == 0
+    assert "_CASEBOOK_COMPLETE" in done.out
