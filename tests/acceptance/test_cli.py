@@ -1,13 +1,14 @@
 """The CLI as a person meets it."""
 
 import gzip
+import sys
 import time
 from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.acceptance.conftest import Casebook
+from tests.support.casebook import Casebook
 
 
 def add(casebook: Casebook, title: str, *options: str) -> str:
@@ -69,11 +70,14 @@ def test_an_entry_is_edited_listed_archived_and_removed(casebook: Casebook) -> N
 def test_the_editor_changes_an_entry(casebook: Casebook, tmp_path: Path) -> None:
     """`edit` without options opens the entry as Markdown and stores what comes back."""
     entry_id = add(casebook, "Edited by hand", "--problem", "old words", "--tag", "kept")
-    editor = tmp_path / "editor.sh"
-    editor.write_text('#!/bin/sh\nsed -i "s/old words/new words/" "$1"\nsleep 0\n')
-    editor.chmod(0o700)
-    # click notices a change by the file's time, which has a resolution of a second on some disks
-    done = casebook.run("edit", entry_id, EDITOR=f"sh -c 'sleep 1.1; {editor} \"$0\"'")
+    editor = tmp_path / "editor.py"
+    editor.write_text(
+        "import os, pathlib, sys\n"
+        "file = pathlib.Path(sys.argv[1])\n"
+        "file.write_text(file.read_text().replace('old words', 'new words'))\n"
+        "os.utime(file, (2e9, 2e9))  # click sees a change by its time, in whole seconds\n"
+    )
+    done = casebook.run("edit", entry_id, EDITOR=f"{sys.executable} {editor}")
     assert done.code == 0, done.err
     entry = casebook.run("get", entry_id, "--json").json
     assert (entry["problem"], entry["tags"]) == ("new words", ["kept"])

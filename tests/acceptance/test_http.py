@@ -6,7 +6,7 @@ import httpx
 import orjson
 import pytest
 
-from tests.acceptance.conftest import Casebook
+from tests.support.casebook import Casebook
 
 
 def created(http: httpx.Client, title: str, **fields: Any) -> dict[str, Any]:

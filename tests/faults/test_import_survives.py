@@ -1,0 +1,95 @@
+"""Kill -9 of everything, one after another, during an import: it completes and nothing is lost."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import orjson
+import psutil
+import pytest
+
+from tests.support.casebook import Casebook, running
+
+SLICE = 3_000  # rows sent before each kill
+PATIENCE = 60.0  # seconds for one thing to happen
+
+#: What each process shows of itself in its command line.
+VICTIMS = (
+    "actors.worker importer",
+    "actors.worker worker",
+    "actors.worker indexer",
+    "valkey-server",
+    "bin/postgres",
+)
+
+
+@pytest.fixture
+def casebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Casebook]:
+    """One without the sample, whose processes may be killed."""
+    with running(tmp_path_factory.mktemp("data")) as casebook:
+        yield casebook
+
+
+def child(casebook: Casebook, mark: str) -> psutil.Process | None:
+    """The supervisor's child with `mark` in its command line, if it lives."""
+    supervisor = orjson.loads((casebook.data / "lock").read_bytes())["pid"]
+    for process in psutil.Process(supervisor).children():
+        try:
+            if mark in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        except psutil.NoSuchProcess:
+            continue
+    return None
+
+
+def kill(casebook: Casebook, mark: str) -> None:
+    """SIGKILL the child and wait until the supervisor has started another."""
+    victim = child(casebook, mark)
+    assert victim is not None, mark
+    victim.kill()
+    deadline = time.monotonic() + PATIENCE
+    while (now := child(casebook, mark)) is None or now.pid == victim.pid:
+        assert time.monotonic() < deadline, f"{mark} was not started again"
+
+
+def rows(start: int, stop: int) -> bytes:
+    """NDJSON of some rows, half a kilobyte each."""
+    return b"".join(
+        orjson.dumps({"title": f"row {n}", "problem": f"body {n} " * 50, "external_id": n}) + b"\n"
+        for n in range(start, stop)
+    )
+
+
+def test_an_import_survives_every_kill(casebook: Casebook) -> None:
+    """Each process is killed once while rows are on their way; every row arrives once."""
+    importing = subprocess.Popen(
+        [sys.executable, "-m", "cli", "import", "-", "--source", "killed", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=casebook.environment,
+    )
+    assert importing.stdin is not None
+    written = 0
+    for mark in VICTIMS:
+        # The pipe takes what the importer takes: when the slice is written, most of it is on its
+        # way, and the kill finds chunks waiting, running and answered.
+        importing.stdin.write(rows(written, written + SLICE))
+        importing.stdin.flush()
+        written += SLICE
+        kill(casebook, mark)
+        assert importing.poll() is None
+    out, err = importing.communicate(rows(written, written + SLICE), timeout=180)
+    written += SLICE
+    assert importing.returncode == 0, err.decode()
+    counts = orjson.loads(out)["counts"]
+    assert counts["received"] == counts["created"] == written
+    status = casebook.run("status", "--verify", "--json")
+    assert status.code == 0, status.out
+    verified = status.json["verified"]
+    assert (verified["entries"], verified["documents"], verified["agrees"]) == (
+        written,
+        written,
+        True,
+    )

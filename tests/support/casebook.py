@@ -1,0 +1,86 @@
+"""A whole Casebook, as `casebook up` runs it, and the ways in."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 120.0  # seconds that one command may take
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return orjson.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Casebook:
+    """A data folder with everything running on it."""
+
+    data: Path
+    port: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """How a command finds it."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("CASEBOOK_")}
+        return {**kept, "CASEBOOK_DATA": str(self.data), "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+
+    def run(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Ran:
+        """Run `casebook ARGUMENTS` as a person would."""
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *arguments],
+            input=stdin,
+            capture_output=True,
+            env=self.environment | environment,
+            timeout=LIMIT,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def http(self, *, key: str | None = None) -> httpx.Client:
+        """An HTTP client with the first key."""
+        key = (self.data / "admin.key").read_text().strip() if key is None else key
+        return httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}",
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=60,
+        )
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(data: Path, *arguments: str) -> Iterator[Casebook]:
+    """A Casebook on this folder, stopped at the end."""
+    casebook = Casebook(data, free_port())
+    done = casebook.run("up", "--detach", "--port", str(casebook.port), *arguments)
+    assert done.code == 0, done.err
+    try:
+        yield casebook
+    finally:
+        casebook.run("down")
