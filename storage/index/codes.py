@@ -2,8 +2,8 @@
 
 A code has one form however it is written: `S0C7`, `s0c7`, `0C7` and `ABEND=S0C7` are `s0c7`.
 Zeros are dropped or added only where both forms are certain to mean the same (`-007` is `-7`,
-`ORA-600` is `ORA-00600`); everywhere else they stay as written. Codes of letters alone (`ASRA`,
-`GE`) have no shape to go by, and are found as words.
+`ORA-600` is `ORA-00600`); everywhere else they stay as written. Most codes of letters alone
+(`ASRA`, `GE`) have no shape to go by, and are found as words.
 """
 
 import re
@@ -18,6 +18,7 @@ _INSIDE = frozenset(string.ascii_letters + string.digits + "+-.")
 _SEPARATORS = {code: " " for code in range(128) if chr(code) not in _INSIDE}
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 
+_WITH_DIGIT = re.compile(r" [a-z+.-]{0,60}[0-9][^ ]*")
 _SIGNED = re.compile(r"([+-])([0-9]{1,5})")  # -805, +100
 _ABEND = re.compile(r"s[0-9a-f]{3}|a[a-z]{2}[0-9]")  # S0C7, SB37; CICS has AEY9
 _SHORT_ABEND = re.compile(r"0c[0-9a-f]|[bde]37")  # a system abend without its S
@@ -74,14 +75,12 @@ def _parts(token: str) -> Iterator[str]:
 
 
 def _by_shape(text: str) -> Iterator[str]:
-    for token in dict.fromkeys(text.translate(_SEPARATORS).split()):
-        if token.isalpha():
-            continue
-        core = token.strip(".")
+    for token in dict.fromkeys(_WITH_DIGIT.findall(" " + text.translate(_SEPARATORS))):
+        core = token.strip(" .")
         if match := _SIGNED.fullmatch(core):
             yield f"{match[1]}{int(match[2])}"
             continue
-        for piece in core.replace("+", ".").split("."):
+        for piece in dict.fromkeys(core.replace("+", ".").split(".")):
             piece = piece.strip("-")
             if "-" in piece:
                 yield from _parts(piece)
@@ -100,22 +99,35 @@ _AFTER_ABEND = re.compile(
     rf"abend(?:ed)?(?:\s{{1,3}}with)?{_GAP}(?:s?([0-9a-f]{{3}})|u?([0-9]{{4}})|u([0-9]{{1,3}})){_END}"
 )
 _STATUS = re.compile(rf"status(?<!exit.status){_GAP}([0-9]{{2}}){_END}")
+_IMS_STATUS = re.compile(rf"status(?:(?<=ims.status)|(?<=pcb.status)){_GAP}([a-z]{{2}}){_END}")
 _FS = re.compile(rf"fs(?<![0-9a-z]fs)[\s=:]{{1,3}}['\"]?([0-9]{{2}}){_END}")
+#: The CICS abends that may have no digit, AEIA to AEZZ: no word looks like them, yet their stems
+#: run together.
+_CICS_ABEND = re.compile(rf"ae(?<![0-9a-z]ae)[ixyz][0-9a-z]{_END}")
 _RESP = re.compile(rf"resp(?:(?<=eibresp)|(?<![0-9a-z]resp))(?=[\s=:(]){_GAP}([0-9]{{1,3}}){_END}")
 
 
 def _by_context(text: str) -> Iterator[str]:
-    for sign, number in _SQLCODE.findall(text):
-        # Without its sign it may be either: the error is meant more often.
-        yield from (f"{either}{int(number)}" for either in sign or "-+")
-    for system, user, short in _AFTER_ABEND.findall(text):
-        if not system:
-            yield f"u{user or short:0>4}"
-        elif _digits(system):
-            yield f"s{system}"
-    yield from (f"fs{number}" for number in _STATUS.findall(text))
-    yield from (f"fs{number}" for number in _FS.findall(text))
-    yield from (f"resp{int(number)}" for number in _RESP.findall(text))
+    # `in` is much faster than a pattern, and most texts hold none of these words.
+    if "sqlcode" in text:
+        for sign, number in _SQLCODE.findall(text):
+            # Without its sign it may be either: the error is meant more often.
+            yield from (f"{either}{int(number)}" for either in sign or "-+")
+    if "abend" in text:
+        for system, user, short in _AFTER_ABEND.findall(text):
+            if not system:
+                yield f"u{user or short:0>4}"
+            elif _digits(system):
+                yield f"s{system}"
+    if "status" in text:
+        yield from (f"fs{number}" for number in _STATUS.findall(text))
+        yield from (f"ims-{letters}" for letters in _IMS_STATUS.findall(text))
+    if "ae" in text:
+        yield from _CICS_ABEND.findall(text)
+    if "fs" in text:
+        yield from (f"fs{number}" for number in _FS.findall(text))
+    if "resp" in text:
+        yield from (f"resp{int(number)}" for number in _RESP.findall(text))
 
 
 def find_codes(text: str) -> list[str]:

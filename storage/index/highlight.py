@@ -3,15 +3,17 @@
 import bisect
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from storage.index.text import stem
 
 PIECE_MAX = 200  # characters
 BEFORE = 40  # characters shown before the first word that was found
-FOUND_MAX = 200  # places looked at in one text
+FOUND_MAX = 100  # places looked at in one text
 
 _WORD = re.compile(r"[^\W_]+")
+_SPECIAL = re.compile("[&<>\"']")
+_Place = tuple[int, int, str]
 
 
 class Highlighter:
@@ -19,49 +21,71 @@ class Highlighter:
 
     def __init__(self, stems: Iterable[str]) -> None:
         self._stems = frozenset(stems)
-        # A stem begins like its words, up to its last letter (`happi`, `hope`): looking for these
-        # beginnings first spares most words the stemming.
-        starts = "|".join(sorted({re.escape(s[: max(2, len(s) - 1)]) for s in self._stems}))
-        self._likely = re.compile(rf"(?<![^\W_])(?:{starts})[^\W_]*", re.IGNORECASE)
+        # English stems begin as their words do: this spares most words the stemming.
+        self._beginnings = tuple({found[:2] for found in self._stems})
 
     def piece(self, text: str) -> str | None:
         """HTML with `<b>` of up to PIECE_MAX characters of `text`; None if no word is in it."""
-        if not self._stems:
-            return None
-        pattern = self._likely if text.isascii() else _WORD
-        found: list[tuple[int, int, str]] = []
-        for match in pattern.finditer(text):
-            if (word := stem(match[0])) in self._stems:
-                found.append((*match.span(), word))
-                if len(found) == FOUND_MAX:
-                    break
-        return _mark(text, found) if found else None
+        lower = text.lower()
+        if len(lower) != len(text):  # a few letters grow in lower case; places must stay
+            lower = text
+        found = [
+            place
+            for word in set(_WORD.findall(lower))
+            if (searched := self._searched(word))
+            for place in _places(lower, word, searched)
+        ]
+        return _mark(text, sorted(found)[:FOUND_MAX]) if found else None
+
+    def _searched(self, word: str) -> str | None:
+        if word.startswith(self._beginnings) or not word.isascii():
+            return found if (found := stem(word)) in self._stems else None
+        return None
 
 
-def _mark(text: str, found: list[tuple[int, int, str]]) -> str:
-    """Mark what was found in the piece that holds the most different words, the first of such."""
+def _places(text: str, word: str, searched: str) -> Iterator[_Place]:
+    """Where `word` stands by itself; compiling a pattern for it would take longer."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()):
+            yield at, end, searched
+        at = text.find(word, end)
+
+
+def _mark(text: str, found: list[_Place]) -> str:
+    """Mark what was found in the piece that holds the most different words."""
+    first, last, _ = found[_richest(found)]
+    begin = _word_start(text, max(0, first - BEFORE), first)
+    end = min(len(text), begin + PIECE_MAX)
+    if end < len(text):
+        end = max(last, text.rfind(" ", begin, end))
+    end = min(end, begin + PIECE_MAX)
+    escape = html.escape if _SPECIAL.search(text, begin, end) else str
+    parts, at = [], begin
+    for start, stop, _ in found:
+        if begin <= start and stop <= end:
+            parts += [escape(text[at:start]), "<b>", escape(text[start:stop]), "</b>"]
+            at = stop
+    return "".join(parts) + escape(text[at:end])
+
+
+def _richest(found: list[_Place]) -> int:
+    """The first place after which a piece shows as many different words as anywhere."""
     starts = [start for start, _, _ in found]
+    words = [word for _, _, word in found]
+    if len(set(words)) == 1:
+        return 0
 
     def different(first: int) -> int:
-        last = bisect.bisect_left(starts, starts[first] + PIECE_MAX - BEFORE)
-        return len({word for _, _, word in found[first:last]})
+        after = bisect.bisect_left(starts, starts[first] + PIECE_MAX - BEFORE)
+        return len(set(words[first:after]))
 
-    best = max(range(len(found)), key=lambda first: (different(first), -first))
-    begin = _word_start(text, max(0, starts[best] - BEFORE), starts[best])
-    end = begin + PIECE_MAX
-    if end < len(text):
-        space = text.rfind(" ", starts[best], end)
-        end = space if space > found[best][1] else end
-    parts, at = [], begin
-    for start, stop, _ in found[best:] if begin == starts[best] else found:
-        if start >= begin and stop <= end:
-            parts += [html.escape(text[at:start]), "<b>", html.escape(text[start:stop]), "</b>"]
-            at = stop
-    return "".join(parts) + html.escape(text[at:end])
+    return max(range(len(found)), key=different)
 
 
 def _word_start(text: str, at: int, limit: int) -> int:
-    """The first beginning of a word from `at` on; `limit` is one for sure."""
+    """The first beginning of a word from `at` on; at `limit` there is one."""
     if at == 0 or text[at - 1].isspace():
         return at
     space = text.find(" ", at, limit)

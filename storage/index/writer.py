@@ -66,6 +66,8 @@ class IndexWriter:
             return None
         if (mark.position, mark.generation) != (current.position, current.generation):
             writer._publish(mark)  # it was killed between its commit and the publishing
+        with room.changing(root):
+            room.remove_others(root, current.folder)  # left by a build that was killed
         return writer
 
     @classmethod

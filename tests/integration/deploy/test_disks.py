@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from deploy_helpers import Program
+
+from tests.integration.deploy.deploy_helpers import Program
 
 # Inside, mounts are ours alone: nothing of the machine changes, and nothing is left behind.
 PRIVATE = ["unshare", "--user", "--map-root-user", "--mount", "--"]

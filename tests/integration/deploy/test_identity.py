@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from deploy_helpers import LIMIT, PROGRAMS, ROOT, Program
 
 from deploy.accounts import postgres_identity
 from deploy.process import Identity, allowed
+from tests.integration.deploy.deploy_helpers import LIMIT, PROGRAMS, ROOT, Program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces and setpriv")
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a choice")

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from deploy_helpers import LIMIT, Program
 
 from deploy.errors import DataFolderLocked, DataFolderUnwritable
 from deploy.lock import DataLock, holder
+from tests.integration.deploy.deploy_helpers import LIMIT, Program
 
 HOLD = """
 import sys

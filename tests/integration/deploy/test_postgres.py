@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from deploy_helpers import LIMIT, query, secret_of, wait_until_gone
 
 from deploy import binaries, orphans
 from deploy.errors import DeployError, PostgresNotStarted, ServerBinaryMissing
 from deploy.postgres import EmbeddedPostgres
 from deploy.valkey import EmbeddedValkey
+from tests.integration.deploy.deploy_helpers import LIMIT, query, secret_of, wait_until_gone
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 

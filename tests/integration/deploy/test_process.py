@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from deploy_helpers import Program, wait_until_gone
 
 from deploy import logs
 from deploy.process import OURSELVES, Identity, allowed, how_it_ended, kill_group, spawn, stop
+from tests.integration.deploy.deploy_helpers import Program, wait_until_gone
 
 ENV = {"PATH": os.environ["PATH"]}
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deploy_helpers import LIMIT, Program, client, query, wait_until_gone
 
 from deploy.errors import DataFolderUnwritable
 from deploy.postgres import EmbeddedPostgres
 from deploy.supervisor import Child, Supervisor
 from deploy.valkey import EmbeddedValkey
 from deploy.watch import LONG_LIFE, Watch
+from tests.integration.deploy.deploy_helpers import LIMIT, Program, client, query, wait_until_gone
 
 SLEEP = "import time; time.sleep(600)"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and pidfds")

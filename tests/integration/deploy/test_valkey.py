@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import redis
-from deploy_helpers import LIMIT, client
 
 from deploy import binaries
 from deploy.errors import RedisNotStarted, ServerBinaryMissing
 from deploy.valkey import EmbeddedValkey
+from tests.integration.deploy.deploy_helpers import LIMIT, client
 
 
 def test_an_empty_folder_becomes_a_server(valkey: EmbeddedValkey) -> None:

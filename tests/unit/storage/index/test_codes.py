@@ -1,0 +1,106 @@
+"""Codes in running text: what is one, in which form, and at what cost."""
+
+import time
+
+import pytest
+
+from storage.index.codes import find_codes
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("S0C7", ["s0c7"]),
+        ("s0c7", ["s0c7"]),
+        ("0C7", ["s0c7"]),
+        ("ABEND=S0C7", ["s0c7"]),
+        ("ABEND0C4 in STEP01", ["s0c4"]),
+        ("abend 878", ["s878"]),
+        ("abended with B37-04", ["sb37-04", "sb37"]),
+        ("SB37-04", ["sb37-04", "sb37"]),
+        ("S0C4-U4038", ["s0c4-u4038", "s0c4", "u4038"]),
+        ("U4038", ["u4038"]),
+        ("user abend code U16", ["u0016"]),
+        ("-805", ["-805"]),
+        ("(-911),", ["-911"]),
+        ("\u2212805 pasted from a web page", ["-805"]),
+        ("SQLCODE -805", ["-805"]),
+        ("SQLCODE=-805", ["-805"]),
+        ("SQLCODE = '-805'.", ["-805"]),
+        ("-007", ["-7"]),
+        ("SQLCODE 100", ["-100", "+100"]),
+        ("SQLCODE +100", ["+100"]),
+        ("SQL0805N", ["sql0805n", "-805"]),
+        ("00C4", ["00c4"]),
+        ("DSNT408I", ["dsnt408i"]),
+        ("$HASP165", ["hasp165"]),
+        ("IEF450I JOB1 STEP1 - ABEND=S322 U0000", ["ief450i", "s322", "u0000"]),
+        ("AEY9", ["aey9"]),
+        ("AEZE", ["aeze"]),
+        ("IMS status AT", ["ims-at"]),
+        ("PCB status code = 'GE'", ["ims-ge"]),
+        ("ORA-00600", ["ora-00600"]),
+        ("ora-600", ["ora-00600"]),
+        ("E2BIG", ["e2big"]),
+        ("CVE-2026-1234", ["cve-2026-1234"]),
+        ("0x80070005", ["80070005"]),
+        ("0xC0000005 and C0000005", ["c0000005"]),
+        ("311992D3", ["311992d3"]),
+        ("FILE STATUS 35", ["fs35"]),
+        ("file status is '97'", ["fs97"]),
+        ("status 35", ["fs35"]),
+        ("FS=35", ["fs35"]),
+        ("EIBRESP=69", ["resp69"]),
+    ],
+)
+def test_a_code_has_one_form_however_it_is_written(text: str, codes: list[str]) -> None:
+    """Each spelling of a code gives the form under which the others are found."""
+    assert find_codes(text) == codes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "35",
+        "the year 2026",
+        "exit status 35",
+        "status 404",
+        "python3 mp3 x11 utf8 amd64 x86-64",
+        "100MB in 250ms, 1024x768, the 1990s",
+        "2026-01-02T10:11:12Z",
+        "2026-805 and 10-20",
+        "-1.5 degrees",
+        "data-set-name --option",
+        "SYS1.PROCLIB",
+        "ASRA AICA NOTFND GE",
+        "status is fine, aerial aex michaeix",
+        "日本語 ١٢٣ ²³",
+    ],
+)
+def test_other_numbers_are_no_codes(text: str) -> None:
+    """Amounts, dates, names and plain numbers do not claim the first places."""
+    assert find_codes(text) == []
+
+
+@pytest.mark.parametrize("one", ["S0C4", "0c1", "SA03", "-804", "U4039", "IEF451I", "FS 34"])
+def test_near_codes_differ(one: str) -> None:
+    """A code never has the form of its neighbour."""
+    neighbours = "S0C7 S0C1X SA0A -805 U4038 IEF450I FS 35"
+    assert not set(find_codes(one)) & set(find_codes(neighbours))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("a", "1", "-", "a-", "1-", "a1", "ab1-", ".1", "+", " ", "é", "\0", "\ud800"),
+        *("status ", "sqlcode   ", "abend is  ", "abend code is ", "resp= ", "fs  "),
+        "IEF450I S0C7 -805 ",
+    ],
+)
+def test_long_text_takes_time_in_proportion(part: str) -> None:
+    """200,000 characters made to send patterns back and forth are read within bounds."""
+    text = part * (200_000 // len(part))
+    begun = time.process_time()
+    find_codes(text)
+    assert time.process_time() - begun < 0.5
