@@ -1,0 +1,1 @@
+"""Benchmarks of Casebook and its peers; each module's docstring says how to run it."""
