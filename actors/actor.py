@@ -10,7 +10,7 @@ import dramatiq
 from pydantic import BaseModel, ValidationError
 
 from actors.broker.broker import StreamsBroker
-from contracts.base import EncodedReply, field_errors
+from contracts.base import EncodedReply, field_errors, new_id
 from contracts.errors import ValidationFailed
 
 P = ParamSpec("P")
@@ -51,6 +51,7 @@ class Operation(Generic[P, R]):
             args=(request,),
             kwargs={},
             options=options,
+            message_id=str(new_id()),
         )
 
     def declare(self, broker: StreamsBroker, queue: str | None = None) -> None:

@@ -1,6 +1,6 @@
 """The ground every contract stands on."""
 
-import os
+import random
 import time
 import uuid
 from typing import Annotated, Any
@@ -17,10 +17,11 @@ class Contract(BaseModel):
 def new_id() -> uuid.UUID:
     """A UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then random bits.
 
-    Ids made later sort later, which keeps B-tree inserts at the right edge.
+    Ids made later sort later, which keeps B-tree inserts at the right edge. They name things and
+    guard nothing, so `random` will do (it is seeded anew after a fork): asking the kernel for
+    randomness took a twelfth of a client's time under load.
     """
-    value = int.from_bytes(os.urandom(16), "big")
-    value = (time.time_ns() // 1_000_000) << 80 | value & ((1 << 80) - 1)
+    value = (time.time_ns() // 1_000_000) << 80 | random.getrandbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return uuid.UUID(int=value)

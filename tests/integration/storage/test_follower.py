@@ -1,0 +1,179 @@
+"""The index follows the change feed: nothing is passed over, whoever is slow or killed."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from actors import entries
+from contracts.entries import ChangeEntryState, CreateEntry, EntryChanges, EntryFields, UpdateEntry
+from contracts.errors import IndexBehind
+from contracts.search import SearchQuery
+from storage.index.follower import START, Follower
+from storage.index.searcher import IndexReader
+from storage.postgres.store import Store
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Where this test's index is."""
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def follower(root: Path, store: Store) -> Iterator[Follower]:
+    """A follower of this test's database."""
+    follower = Follower(root, store)
+    yield follower
+    follower.close()
+
+
+@pytest.fixture
+def reader(root: Path) -> IndexReader:
+    """A reader of the same index."""
+    return IndexReader(root)
+
+
+def add(store: Store, title: str) -> Any:
+    """A new entry's reply."""
+    return entries.create(CreateEntry(entry=EntryFields(title=title)), store)
+
+
+def found(reader: IndexReader, text: str = "", after: str | None = None) -> set[str]:
+    """The titles that a search finds."""
+    reply = orjson.loads(reader.search(SearchQuery(q=text, limit=100, after=after)))
+    return {hit["title"] for hit in reply["hits"]}
+
+
+def test_changes_arrive_in_order(store: Store, follower: Follower, reader: IndexReader) -> None:
+    """Created, changed, archived, restored and deleted entries are found as they are now."""
+    one, two = add(store, "alpha one").entry.id, add(store, "alpha two").entry.id
+    follower.step()
+    assert found(reader, "alpha") == {"alpha one", "alpha two"}
+    entries.update(UpdateEntry(id=one, changes=EntryChanges(title="alpha changed")), store)
+    entries.archive(ChangeEntryState(id=two), store)
+    follower.step()
+    assert found(reader, "alpha") == {"alpha changed"}
+    entries.restore(ChangeEntryState(id=two), store)
+    entries.delete(ChangeEntryState(id=one), store)
+    follower.step()
+    assert found(reader, "alpha") == {"alpha two"}
+
+
+def test_a_slower_transaction_is_not_passed_over(
+    store: Store, follower: Follower, reader: IndexReader, database_url: str
+) -> None:
+    """A change with a lower number that commits later is applied, after it was held for."""
+    add(store, "settled before")
+    follower.step()
+    with psycopg.connect(database_url) as slow:
+        slow.execute(
+            "insert into entries (id, title, problem, solution, category, severity, tags, custom,"
+            " digest, text_digest, created_by, updated_by) values (gen_random_uuid(),"
+            " 'slow transaction', '', '', 'Other', 'low', '{}', '{}', gen_random_uuid(),"
+            " gen_random_uuid(), '', '')"
+        )
+        slow.execute("insert into changes (entry_id, op) select id, 'put' from entries"
+                     " where title = 'slow transaction'")  # fmt: skip
+        quick = add(store, "quick transaction")
+        step = follower.step()
+        assert (step.applied, step.held) == (0, True)
+        with pytest.raises(IndexBehind):
+            found(reader, after=quick.position)
+        slow.commit()
+    follower.step()
+    assert found(reader, "transaction", quick.position) == {
+        "slow transaction",
+        "quick transaction",
+    }
+
+
+def test_ones_own_write_can_be_waited_for(
+    store: Store, follower: Follower, reader: IndexReader
+) -> None:
+    """`after` refuses an index that is behind, and accepts it once it has followed."""
+    add(store, "first words")
+    follower.step()
+    position = add(store, "second words").position
+    with pytest.raises(IndexBehind):
+        found(reader, after=position)
+    follower.step()
+    assert "second words" in found(reader, after=position)
+
+
+def test_another_history_means_a_new_index(
+    store: Store, follower: Follower, reader: IndexReader, database_url: str
+) -> None:
+    """After a restore (a new epoch) the index is built anew, and old positions are not reached."""
+    before = add(store, "from before").position
+    follower.step()
+    folder = reader.published()
+    with psycopg.connect(database_url, autocommit=True) as session:
+        session.execute("update epoch set restores = restores + 1")
+        session.execute("delete from entries")
+    fresh = Store(database_url)
+    fresh.open()
+    other = Follower(follower._root, fresh)
+    follower.close()
+    try:
+        other.step()
+    finally:
+        other.close()
+        fresh.close()
+    assert folder is not None
+    assert reader.published() != folder
+    assert found(reader) == set()
+    with pytest.raises(IndexBehind):
+        found(reader, after=before)
+
+
+def test_what_changes_during_a_rebuild_is_not_lost(
+    store: Store, follower: Follower, reader: IndexReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries written and deleted while the scan runs are right after the next step."""
+    gone = add(store, "deleted meanwhile").entry.id
+    add(store, "stays here")
+    scan = follower._scan
+
+    def interfering(after: Any) -> Any:
+        rows = scan(after)
+        if after == START:  # the scan stands behind its first slice
+            entries.delete(ChangeEntryState(id=gone), store)
+            add(store, "written meanwhile")
+        return rows
+
+    monkeypatch.setattr(follower, "_scan", interfering)
+    follower.rebuild()
+    follower.step()
+    assert found(reader) == {"stays here", "written meanwhile"}
+
+
+def test_writers_and_a_follower_at_once_end_up_agreeing(
+    store: Store, follower: Follower, reader: IndexReader
+) -> None:
+    """Four threads write while the follower steps: at the end the index holds all of it."""
+    done = threading.Event()
+
+    def write(number: int) -> None:
+        for n in range(25):
+            entry = add(store, f"thread {number} entry {n}").entry
+            if n % 5 == 0:
+                entries.delete(ChangeEntryState(id=entry.id), store)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    while not done.is_set():
+        if not any(thread.is_alive() for thread in threads):
+            done.set()
+        follower.step()
+    follower.step()
+    indexed = dict(reader.ids_and_versions())
+    with store.transaction() as tx:
+        rows = tx.connection.execute(b"select id::text, version from entries").fetchall()
+    assert indexed == {row["id"]: row["version"] for row in rows}
+    assert len(indexed) == 80
