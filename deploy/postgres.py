@@ -25,7 +25,7 @@ _SETTINGS = {
     "unix_socket_permissions": "0700",
     # Memory: small when idle, enough for a bulk import.
     "max_connections": "60",
-    "shared_buffers": "64MB",
+    "shared_buffers": "32MB",
     "effective_cache_size": "512MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
@@ -37,7 +37,7 @@ _SETTINGS = {
     "full_page_writes": "on",
     # Bulk imports: few, long checkpoints.
     "wal_level": "replica",
-    "wal_buffers": "8MB",
+    "wal_buffers": "4MB",
     "max_wal_size": "1GB",
     "checkpoint_timeout": "15min",
     "checkpoint_completion_target": "0.9",
