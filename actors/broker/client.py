@@ -65,8 +65,6 @@ class Client:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
         if self._wire is not None:
-            with contextlib.suppress(QueueUnavailable):
-                await self._wire.ask((b"DEL", self._list))
             self._wire.close()
             await self._wire.closed
 
@@ -99,7 +97,7 @@ class Client:
             return await reply
         finally:
             timer.cancel()
-            del self._waiting[message.message_id]
+            self._waiting.pop(message.message_id, None)
 
     async def send(self, message: dramatiq.Message[Any]) -> None:
         """Enqueue `message` and expect no reply. Raises QueueUnavailable, QueueFull."""

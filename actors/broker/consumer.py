@@ -111,10 +111,8 @@ class Consumer:
         return self._deliveries(origin.decode(), entries)
 
     def _make_groups(self) -> None:
-        for stream in (self.keys.waiting, self.keys.suspects):
-            made = self.link.ask((b"XGROUP", b"CREATE", stream, GROUP, b"0", b"MKSTREAM"))[0]
-            if not (isinstance(made, ResponseError) and "BUSYGROUP" in str(made)):
-                answered(made)
+        streams = (self.keys.waiting, self.keys.suspects)
+        self.link.ask_one(scripts.call("groups", streams, GROUP))
 
     def _stranded(self) -> list[Delivery]:
         """What is pending under this consumer. Only called with empty hands."""
@@ -137,7 +135,7 @@ class Consumer:
                 continue
             body, crashes = fields[BODY], int(fields[CRASHES])
             try:
-                message: Message[Any] = Message.decode(body)
+                message = _decode(body)
             except DecodeError as error:
                 dead = Dead(Reason.UNDECODABLE, {"error": str(error.error)})
                 self._broken.append((origin, entry, dead, crashes, body))
@@ -160,6 +158,21 @@ class Consumer:
         for origin, entry, outcome, crashes, body in ended:
             arguments += (origin, entry, *_verdict(outcome, crashes), body)
         return scripts.call("settle", names, *arguments)
+
+
+def _decode(body: bytes) -> Message[Any]:
+    """Raises DecodeError also for JSON that only resembles a message."""
+    message: Message[Any] = Message.decode(body)
+    for value, kind in (
+        (message.actor_name, str),
+        (message.message_id, str),
+        (message.kwargs, dict),
+        (message.options, dict),
+    ):
+        if not isinstance(value, kind):
+            error = TypeError(f"{value!r} where a {kind.__name__} belongs")
+            raise DecodeError("not a message", body, error)  # type: ignore[no-untyped-call]  # dramatiq's
+    return message
 
 
 def claim_command(keys: QueueKeys, *, crash_limit: int) -> Command:

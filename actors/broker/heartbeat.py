@@ -5,6 +5,9 @@ import threading
 import time
 from collections.abc import Sequence
 
+from redis.exceptions import ResponseError
+
+from actors.broker import scripts
 from actors.broker.consumer import claim_command
 from actors.broker.keys import QueueKeys
 from actors.broker.link import Command, Link, answered
@@ -33,10 +36,11 @@ class Heartbeat(threading.Thread):
     def beat(self) -> None:
         """Renew every key once. Raises QueueUnavailable."""
         commands: list[Command] = [
-            (b"SET", keys.alive + name, b"1", b"PX", self._lifetime)
+            scripts.call("beat", (keys.alive + name,), self._lifetime)
             for keys, name in self._consumers
         ]
-        self._link.ask(*commands)
+        for answer in self._link.ask(*commands):
+            answered(answer)
 
     def run(self) -> None:
         while not self._ending.wait(self._lifetime / 3000):
@@ -44,6 +48,9 @@ class Heartbeat(threading.Thread):
                 self.beat()
             except QueueUnavailable as error:
                 log.warning("heartbeat missed: %s", error.details.get("reason", error))
+            except ResponseError:  # a server that was demoted, say
+                log.exception("a heartbeat was refused; trying again")
+                self._link.close()
 
     def stop(self) -> None:
         """End the thread; the consumers' keys are theirs to remove."""
@@ -78,6 +85,9 @@ class Janitor(threading.Thread):
                     self.claim()
             except QueueUnavailable as error:
                 log.warning("janitor waits for Redis: %s", error.details.get("reason", error))
+            except ResponseError:  # a server that was demoted, say
+                log.exception("the janitor was refused; trying again")
+                self._link.close()
 
     def claim(self) -> None:
         """Take over once, now. Raises QueueUnavailable."""

@@ -20,6 +20,7 @@ from actors.broker.scripts import Argument
 from contracts.errors import QueueFull, QueueUnavailable
 
 CONNECT_TIMEOUT = 5.0  # seconds
+READ_TIMEOUT = 20.0  # seconds: longer than any blocking read; a server that vanished is noticed
 
 Command = tuple[Argument, ...]
 
@@ -31,7 +32,7 @@ class Link:
         pool = ConnectionPool.from_url(
             url,
             protocol=2,
-            socket_timeout=None,
+            socket_timeout=READ_TIMEOUT,
             socket_connect_timeout=CONNECT_TIMEOUT,
             retry=Retry(NoBackoff(), 0),
             health_check_interval=0,
@@ -108,7 +109,7 @@ class Link:
         return self._exchange([scripts.load(name), command])[1]
 
 
-SCRIPTS = ("enqueue", "settle", "next", "claim", "leave")
+SCRIPTS = ("enqueue", "settle", "next", "claim", "leave", "beat", "groups")
 
 
 def answered(answer: Any) -> Any:

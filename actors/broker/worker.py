@@ -10,6 +10,7 @@ import secrets
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from dramatiq.middleware import SkipMessage
 
 from actors.broker.broker import StreamsBroker
 from actors.broker.consumer import Consumer
-from actors.broker.delivery import Dead, Delivery, Outcome, Reason, Release, Retry
+from actors.broker.delivery import Dead, Delivery, Done, Outcome, Reason, Release, Retry
 from actors.broker.heartbeat import Heartbeat, Janitor
 from actors.broker.link import Link
 from contracts.errors import QueueUnavailable
@@ -63,6 +64,7 @@ class Worker:
 
     def start(self) -> None:
         """Start reading. Raises QueueUnavailable when Redis can't be reached now."""
+        self.broker.emit_after("process_boot")  # TimeLimit's clock begins there
         self.broker.emit_before("worker_boot", self)
         self._heartbeat.beat()  # nobody may read before its heartbeat is seen
         for thread in (self._heartbeat, self._janitor, *self._threads):
@@ -99,12 +101,16 @@ class Reader(threading.Thread):
         self._prefetch = reading.prefetch
         self._ending = threading.Event()
         self._waker = Link(broker.url)
+        self._taken: deque[Delivery] = deque()  # not begun; `end` empties it from another thread
         self._ended: list[Delivery] = []
 
     def end(self) -> None:
-        """Ask the thread to stop after the message it runs."""
+        """Ask the thread to stop after the message it runs; what it has not begun goes back now."""
         self._ending.set()
+        held = self._let_go()
         try:
+            if held:
+                Consumer(self._waker, self.consumer.keys, self.name).settle(held)
             # An idle thread sits in a blocking read; the server ends it, with nothing taken.
             self._waker.ask((b"CLIENT", b"UNBLOCK", self.consumer.link.client_id))
         except QueueUnavailable:
@@ -115,13 +121,13 @@ class Reader(threading.Thread):
     def run(self) -> None:
         self.broker.emit_after("worker_thread_boot", self)
         pause = RECONNECT[0]
-        taken: list[Delivery] = []
-        while not (self._ending.is_set() and not taken and not self._ended):
+        while not (self._ending.is_set() and not self._taken and not self._ended):
             try:
-                if not taken:
-                    self._settle()
-                    taken = self._take()
-                taken = self._work(taken)
+                # First what an interrupted settle left: nothing may join it.
+                self._settle()
+                if not self._taken:
+                    self._taken.extend(self._take())
+                self._work()
                 pause = RECONNECT[0]
             except QueueUnavailable as error:
                 log.warning("%s: Redis is away: %s", self.name, error.details.get("reason"))
@@ -130,6 +136,8 @@ class Reader(threading.Thread):
                 pause = min(2 * pause, RECONNECT[1])
             except BaseException:  # a late TimeLimit interrupt must not end the thread either
                 log.exception("%s: reading failed; trying again", self.name)
+                # What fell out of our hands is found again over a new connection.
+                self.consumer.link.close()
                 self._ending.wait(RECONNECT[1])
         self._leave()
         self.broker.emit_before("worker_thread_shutdown", self)
@@ -137,23 +145,36 @@ class Reader(threading.Thread):
     def _take(self) -> list[Delivery]:
         return [] if self._ending.is_set() else self.consumer.take(self._prefetch, BLOCK)
 
-    def _work(self, taken: list[Delivery]) -> list[Delivery]:
-        """Run `taken`; settle in small groups; return what the last settle took anew."""
+    def _work(self) -> None:
+        """Run what was taken; settle in small groups; the last settle takes anew."""
         gathered_since = time.monotonic()
-        while taken:
-            if self._ending.is_set():
-                for delivery in taken:
-                    delivery.outcome = Release()
-                self._ended += taken
-                taken.clear()
-                break
-            delivery = taken.pop(0)
+        while (delivery := self._begin()) is not None:
             process(self.broker, delivery, self.consumer.link)
             self._ended.append(delivery)
-            if taken and time.monotonic() - gathered_since >= GATHER:
+            if self._taken and time.monotonic() - gathered_since >= GATHER:
                 self._settle()
                 gathered_since = time.monotonic()
-        return self._settle(and_take=0 if self._ending.is_set() else self._prefetch)
+        self._taken.extend(self._settle(and_take=0 if self._ending.is_set() else self._prefetch))
+
+    def _begin(self) -> Delivery | None:
+        """The next message to run; once ending, none."""
+        if self._ending.is_set():
+            self._ended += self._let_go()
+        try:
+            return self._taken.popleft()
+        except IndexError:
+            return None
+
+    def _let_go(self) -> list[Delivery]:
+        """What is held and not begun, to be handed back."""
+        held = []
+        while True:
+            try:
+                held.append(self._taken.popleft())
+            except IndexError:
+                break
+            held[-1].outcome = Release()
+        return held
 
     def _settle(self, *, and_take: int = 0) -> list[Delivery]:
         if not self._ended:
@@ -194,6 +215,9 @@ def process(broker: StreamsBroker, delivery: Delivery, link: Link) -> None:
         broker.emit_after("process_message", delivery, result=result)
     except SkipMessage as skipped:
         delivery.stuff_exception(skipped)
+        if delivery.outcome is None:
+            refused = Dead(Reason.REFUSED, {"error": str(skipped)})
+            delivery.outcome = refused if delivery.failed else Done()
         broker.emit_after("skip_message", delivery)
     except BaseException as error:  # a worker thread survives whatever an actor raises
         delivery.stuff_exception(error)

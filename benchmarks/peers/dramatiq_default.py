@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import dramatiq
@@ -10,7 +10,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
 
-from benchmarks.load import ANSWER_WITHIN, Call
+from benchmarks.load import ANSWER_WITHIN, Threads
 from benchmarks.peers import URL, patient
 
 NAME = "dramatiq, default"
@@ -42,11 +42,12 @@ def worker_argv(url: str) -> list[str]:
 
 
 @contextmanager
-def client(url: str) -> Iterator[Call]:
+def client(url: str) -> Iterator[Threads]:
     """Waits for each result with a blocking read."""
     actor = declare(url)
 
-    def call() -> None:
-        actor.send().get_result(block=True, timeout=ANSWER_WITHIN * 1000)
+    def send() -> Callable[[], None]:
+        message = actor.send()
+        return lambda: message.get_result(block=True, timeout=ANSWER_WITHIN * 1000)
 
-    yield call
+    yield Threads(send, count=4)

@@ -1,14 +1,14 @@
 """RQ with the worker that runs jobs in its own process."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from redis import Redis
 from rq import Queue
 from rq.results import Result
 
-from benchmarks.load import ANSWER_WITHIN, Call
+from benchmarks.load import ANSWER_WITHIN, Threads
 from benchmarks.peers import patient
 
 NAME = "rq, SimpleWorker"
@@ -27,13 +27,18 @@ def worker_argv(url: str) -> list[str]:
 
 
 @contextmanager
-def client(url: str) -> Iterator[Call]:
+def client(url: str) -> Iterator[Threads]:
     """Waits for each result with a blocking read of the job's own stream."""
     queue = Queue(connection=Redis.from_url(patient(url)))
 
-    def call() -> None:
-        result = queue.enqueue(noop).latest_result(timeout=ANSWER_WITHIN)
-        if result is None or result.type is not Result.Type.SUCCESSFUL:
-            raise RuntimeError(f"the job gave {result}")
+    def send() -> Callable[[], None]:
+        job = queue.enqueue(noop)
 
-    yield call
+        def wait() -> None:
+            result = job.latest_result(timeout=ANSWER_WITHIN)
+            if result is None or result.type is not Result.Type.SUCCESSFUL:
+                raise RuntimeError(f"the job gave {result}")
+
+        return wait
+
+    yield Threads(send, count=1)

@@ -44,6 +44,7 @@ for i = 5, #ARGV, 5 do
       wake = wake or not first[2] or due < tonumber(first[2])
     elseif verdict == 'release' then
       redis.call('XADD', stream, '*', 'body', body, 'crashes', argument)
+      wake = wake or stream == suspects -- readers block on waiting alone
     elseif verdict == 'dead' then
       local reason, report = string.match(argument, '^(%S+) (.*)$')
       redis.call('XADD', dead, '*', 'body', body, 'reason', reason, 'report', report)

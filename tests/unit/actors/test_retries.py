@@ -1,0 +1,152 @@
+"""How a message ends, decided by plain calls: no server, no worker."""
+
+from typing import Any
+
+import dramatiq
+import pytest
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.errors import RateLimitExceeded
+from dramatiq.errors import Retry as RetryLater
+from dramatiq.middleware.shutdown import Shutdown
+
+from actors.broker.delivery import Dead, Delivery, Done, Outcome, Reason, Retry
+from actors.middleware.retries import HISTORY, Retries, backoff, is_not_yet
+from contracts.errors import (
+    DatabaseUnavailable,
+    DuplicateEntry,
+    IndexUnavailable,
+    QueueFull,
+    QueueUnavailable,
+    ValidationFailed,
+)
+
+
+def delivery_of(**options: Any) -> Delivery:
+    """A message for the actor `work`, delivered at 1 s after the epoch."""
+    message = dramatiq.Message(
+        queue_name="q", actor_name="work", args=(), kwargs={}, options=options
+    )
+    delivery = Delivery(message, origin="waiting", entry=b"1-0", crashes=0, body=message.encode())
+    delivery.started_ms = 1000.0
+    return delivery
+
+
+def decide(error: BaseException | None, *, actor: dict[str, Any], **options: Any) -> Outcome:
+    """What Retries records when `work` ended with `error`."""
+    retries = Retries(max_retries=3, min_backoff=100, max_backoff=1000)
+    broker = StubBroker(middleware=[retries])
+    dramatiq.actor(lambda: None, broker=broker, actor_name="work", **actor)
+    delivery = delivery_of(**options)
+    retries.after_process_message(broker, delivery, exception=error)
+    assert delivery.outcome is not None
+    return delivery.outcome
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "outcome"),
+    [
+        (None, {}, "done"),
+        (ValueError("x"), {}, "retry"),
+        (ValueError("x"), {"retries": 2}, "retry"),
+        (ValueError("x"), {"retries": 3}, "failed"),
+        (ValueError("x"), {"reply_to": "r"}, "retry"),
+        (DuplicateEntry(), {}, "refused"),
+        (DuplicateEntry(), {"reply_to": "r"}, "done"),
+        (ValidationFailed(), {}, "invalid"),
+        (ValidationFailed(), {"reply_to": "r"}, "done"),
+        (IndexUnavailable(), {}, "retry"),
+        (IndexUnavailable(), {"retries": 3}, "failed"),
+        (IndexUnavailable(), {"retries": 3, "deadline": 5, "reply_to": "r"}, "done"),
+        (QueueFull(), {}, "retry"),
+        (DatabaseUnavailable(), {}, "not yet"),
+        (DatabaseUnavailable(), {"retries": 3}, "not yet"),
+        (DatabaseUnavailable(), {"reply_to": "r"}, "not yet"),
+        (DatabaseUnavailable(), {"deadline": 5, "reply_to": "r"}, "done"),
+        (QueueUnavailable(), {}, "not yet"),
+        (RateLimitExceeded("x"), {"retries": 3}, "not yet"),
+        (Shutdown(), {"retries": 3}, "not yet"),
+        (RetryLater("x"), {"retries": 3}, "not yet"),
+    ],
+)
+def test_decisions(error: BaseException | None, options: dict[str, Any], outcome: str) -> None:
+    """Each kind of ending has one outcome; "not yet" never uses an attempt."""
+    match decide(error, actor={}, **options):
+        case Done():
+            decided = "done"
+        case Dead(reason=reason):
+            decided = reason.value
+        case Retry(options={"snoozes": _, **rest}) if not rest:
+            decided = "not yet"
+        case Retry(options={"retries": retries}):
+            assert retries == options.get("retries", 0) + 1
+            decided = "retry"
+        case other:
+            decided = repr(other)
+    assert decided == outcome
+
+
+@pytest.mark.parametrize(
+    ("message", "actor", "retried"),
+    [
+        ({}, {}, True),
+        ({}, {"max_retries": 0}, False),
+        ({"max_retries": 1}, {"max_retries": 0}, True),
+        ({"max_retries": 0}, {"max_retries": 5}, False),
+    ],
+)
+def test_options_resolve(message: dict[str, Any], actor: dict[str, Any], retried: bool) -> None:
+    """An option is the message's, else the actor's, else the middleware's."""
+    outcome = decide(ValueError("x"), actor=actor, **message)
+    assert isinstance(outcome, Retry if retried else Dead)
+
+
+def test_pauses_grow_to_a_longest() -> None:
+    """A pause lies between half and all of its step, which doubles up to the longest."""
+    for tries, full in ((0, 100), (1, 200), (3, 800), (4, 1000), (10_000, 1000)):
+        pauses = [backoff(tries, 100, 1000) for _ in range(50)]
+        assert full / 2 <= min(pauses) <= max(pauses) <= full
+        assert len(set(pauses)) > 1
+
+
+def test_pauses_follow_the_messages_options() -> None:
+    """A message's own back-off replaces the default."""
+    outcome = decide(ValueError("x"), actor={}, min_backoff=7000, max_backoff=7000)
+    assert isinstance(outcome, Retry)
+    assert 3500 <= outcome.delay <= 7000
+
+
+def test_an_actor_may_name_its_pause() -> None:
+    """dramatiq's Retry with a delay is followed to the millisecond."""
+    assert decide(RetryLater("x", delay=1234), actor={}) == Retry(1234, {"snoozes": 1})
+
+
+def test_attempts_are_remembered() -> None:
+    """Each failed attempt is kept with its time, class and text, the last of them only."""
+    before = [{"at": n, "error": "e", "message": ""} for n in range(HISTORY)]
+    outcome = decide(ValueError("x" * 5000), actor={}, attempts=before)
+    assert isinstance(outcome, Retry)
+    attempts = outcome.options["attempts"]
+    assert attempts[:-1] == before[1:]
+    assert attempts[-1] == {"at": 1000, "error": "builtins.ValueError", "message": "x" * 1000}
+
+
+def test_a_dead_letter_tells_its_story() -> None:
+    """The report of an exhausted message holds every attempt and the last traceback."""
+    outcome = decide(ValueError("why"), actor={"max_retries": 0})
+    assert isinstance(outcome, Dead)
+    assert outcome.reason is Reason.FAILED
+    assert [attempt["message"] for attempt in outcome.report["attempts"]] == ["why"]
+    assert "ValueError: why" in outcome.report["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        *((DatabaseUnavailable(), True), (QueueUnavailable(), True), (Shutdown(), True)),
+        *((RateLimitExceeded("x"), True), (RetryLater("x"), True)),
+        *((QueueFull(), False), (DuplicateEntry(), False), (OSError(), False)),
+    ],
+)
+def test_not_yet(error: BaseException, expected: bool) -> None:
+    """The ground being away, throttling and a soft stop are "not yet"; nothing else is."""
+    assert is_not_yet(error) is expected
