@@ -759,7 +759,7 @@ async def _status(client: Any, settings: Settings, *, verify: bool) -> dict[str,
             ask_for(DatabaseStatus, client, system.database, Nothing(), timeout=patience)
         ),
         "index": await part(
-            ask_for(IndexStatus, client, index.status, Nothing(), timeout=patience, queue=queue)
+            ask_for(IndexStatus, client, index.status, Nothing(), timeout=patience)
         ),
         "queues": depths,
     }

@@ -18,6 +18,7 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     imports.report,
     system.verify_key,
     system.database,
+    index.status,
     entries.create,
     entries.update,
     entries.archive,
@@ -33,7 +34,6 @@ SHARED: tuple[Operation[Any, Any], ...] = (
 OF_A_NODE: tuple[Operation[Any, Any], ...] = (
     index.follow,
     index.rebuild,
-    index.status,
     index.verify,
 )
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-from actors.actor import Operation, actor
+from actors.actor import actor
 from contracts.base import Nothing
 from contracts.errors import IndexUnavailable
 from contracts.search import (
@@ -23,8 +22,6 @@ QUEUE = "index"
 HELD_DELAY = 20  # ms until changes that an open transaction holds back are looked at again
 SLICE = 5_000  # rows a statement when comparing
 SHOWN = 20  # ids that a comparison names
-
-AnyOperation = Operation[Any, Any]
 
 
 class Again:
@@ -58,9 +55,13 @@ def rebuild(command: RebuildIndex, follower: Follower, again: Again) -> Nothing:
     return Nothing()
 
 
-@actor(queue=QUEUE, read=True)
+@actor(queue="reads", read=True)
 def status(request: Nothing, index: IndexReader, store: Store) -> IndexStatus:
-    """How far the index is. Raises: IndexUnavailable before the first build has ended."""
+    """How far the index is, as the answering worker's node has it.
+
+    Not on the node's own queue: there it would wait behind a rebuild. Raises: IndexUnavailable
+    before the first build has ended.
+    """
     published = index.published()
     if published is None:
         raise IndexUnavailable()

@@ -22,9 +22,7 @@ def make_app(settings: Settings) -> FastAPI:
         assert settings.redis_url is not None
         broker = producer_broker(settings.redis_url.get_secret_value(), settings.node)
         async with Client(broker, patient=True) as client:
-            app.state.backend = Backend(
-                client, settings.read_timeout, settings.write_timeout, settings.node
-            )
+            app.state.backend = Backend(client, settings.read_timeout, settings.write_timeout)
             yield
 
     app = FastAPI(

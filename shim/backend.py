@@ -21,7 +21,6 @@ class Backend:
     client: Client
     read_timeout: float  # seconds
     write_timeout: float  # seconds
-    node: str
 
     async def answer(
         self, operation: Operation[Any, Any], request: BaseModel, *, status: int = 200

@@ -1,9 +1,12 @@
 """/healthz and /readyz."""
 
+from typing import Any
+
 import orjson
 from fastapi import APIRouter, Response
 
 from actors import index, system
+from actors.actor import Operation
 from contracts.base import Nothing
 from contracts.errors import CasebookError
 from pipelines.ask import ask
@@ -33,10 +36,9 @@ async def readyz(backend: BackendOf) -> Response:
     return json_response(orjson.dumps(body), 200 if ready else 503)
 
 
-async def _check(backend: BackendOf, operation: index.AnyOperation) -> dict[str, object]:
-    queue = index.queue_of(backend.node) if operation is index.status else None
+async def _check(backend: BackendOf, operation: Operation[Any, Any]) -> dict[str, object]:
     try:
-        await ask(backend.client, operation, Nothing(), timeout=PATIENCE, queue=queue)
+        await ask(backend.client, operation, Nothing(), timeout=PATIENCE)
     except CasebookError as error:
         return {"ok": False, "code": error.code, "reason": error.message}
     return {"ok": True}

@@ -1,0 +1,102 @@
+"""The floor of an import: COPY into our tables beside indexing in Tantivy, and nothing else.
+
+`python -m benchmarks.floor FILE`: a process for each, on rows that are parsed and validated
+before the clock starts; the time until both have ended.
+"""
+
+import gzip
+import multiprocessing
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+import psycopg
+
+from actors.imports import truncate
+from benchmarks.system import MAPPING
+from contracts.base import new_id
+from contracts.imports import ImportedEntry
+from contracts.position import Position
+from deploy.postgres import EmbeddedPostgres
+from pipelines.mapping import apply_mapping, parse_mapping
+from storage.index.writer import IndexDocument, IndexWriter
+from storage.postgres.digests import digest, text_digest
+from storage.postgres.migrations import migrate
+
+COMMIT = 5_000  # documents: as the follower commits at most
+
+
+def rows(file: Path) -> list[ImportedEntry]:
+    """The corpus as entries."""
+    mapping, found = parse_mapping(MAPPING), []
+    with gzip.open(file) as lines:
+        for line in lines:
+            data = apply_mapping(mapping, orjson.loads(line))
+            truncate(data)
+            found.append(ImportedEntry.model_validate(data))
+    return found
+
+
+def copy(url: str, entries: list[ImportedEntry], start: Any) -> None:
+    """COPY into entries and changes, all indexes kept."""
+    columns = "id, source, external_id, title, problem, solution, category, severity, tags, custom"
+    made = [(new_id(), digest(entry), text_digest(entry), entry) for entry in entries]
+    start.wait()
+    with psycopg.connect(url) as session, session.cursor() as cursor:
+        more = "digest, text_digest, created_by, updated_by"
+        with cursor.copy(f"copy entries ({columns}, {more}) from stdin".encode()) as sink:
+            for entry_id, whole, text, e in made:
+                body = (e.title, e.problem, e.solution, e.category, e.severity, list(e.tags), "{}")
+                sink.write_row((entry_id, "floor", e.external_id, *body, whole, text, "", ""))
+        cursor.execute("insert into changes (entry_id, op) select id, 'put' from entries")
+
+
+def index(root: Path, entries: list[ImportedEntry], start: Any) -> None:
+    """Index as the follower does, commits included."""
+    now = datetime.now(UTC)
+    documents = [
+        IndexDocument(
+            str(new_id()), e.title, e.problem, e.solution, e.category, e.severity, e.tags, 1, now
+        )
+        for e in entries
+    ]
+    writer = IndexWriter.build_new(root)
+    start.wait()
+    for first in range(0, len(documents), COMMIT):
+        writer.apply(documents[first : first + COMMIT], ())
+        writer.commit(Position("floor", 1, first))
+    writer.close()
+
+
+def main(file: Path) -> None:
+    """Measure and print."""
+    entries = rows(file)
+    with TemporaryDirectory(prefix="benchmark-") as name:
+        server = EmbeddedPostgres(Path(name) / "data")
+        server.start()
+        try:
+            migrate(server.url)
+            start = multiprocessing.Barrier(3)
+            folder = Path(name) / "index"
+            both = {
+                "COPY": multiprocessing.Process(target=copy, args=(server.url, entries, start)),
+                "Tantivy": multiprocessing.Process(target=index, args=(folder, entries, start)),
+            }
+            for process in both.values():
+                process.start()
+            start.wait()
+            began = time.monotonic()
+            for label, process in both.items():
+                process.join()
+                print(f"{label} ended within {time.monotonic() - began:.1f} s")
+            print(f"floor: {len(entries) / (time.monotonic() - began):.0f} entries/s")
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,95 @@
+"""Starting and stopping, as a person does it."""
+
+import socket
+from pathlib import Path
+
+import orjson
+import psutil
+import pytest
+
+from tests.support.casebook import Casebook, free_port, running
+
+
+def test_a_second_one_is_told_who_holds_the_folder(casebook: Casebook) -> None:
+    """`up` on the same data names the pid, the address and how to stop it; nothing is harmed."""
+    done = casebook.run("up", "--port", str(free_port()))
+    pid = orjson.loads((casebook.data / "lock").read_bytes())["pid"]
+    assert done.code == 2
+    for part in ("DATA_FOLDER_LOCKED", str(pid), f":{casebook.port}", "casebook down"):
+        assert part in done.err
+    assert casebook.run("status").code == 0
+
+
+def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """A port that someone listens on is named, and no server was started for it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = Casebook(tmp_path / "data", port).run("up", "--port", str(port))
+    assert done.code == 2
+    assert "PORT_IN_USE" in done.err
+    assert str(port) in done.err
+    assert not (tmp_path / "data" / "postgres").exists()
+
+
+@pytest.mark.parametrize("detach", [(), ("--detach",)])
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, detach: tuple[str, ...]) -> None:
+    """A data folder that can't be made is an error with its path, without a traceback."""
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "data"
+    done = Casebook(folder, 0).run("up", "--port", str(free_port()), *detach)
+    assert done.code == 2
+    assert "DATA_FOLDER_UNWRITABLE" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_down_without_up_says_so(tmp_path: Path) -> None:
+    """Stopping what does not run is an error, not silence."""
+    done = Casebook(tmp_path, 0).run("down")
+    assert (done.code, "NOT_RUNNING" in done.err) == (1, True)
+
+
+def test_what_is_stored_survives_a_restart(tmp_path: Path) -> None:
+    """Down and up again: entries, index and key are as they were."""
+    with running(tmp_path / "data") as casebook:
+        entry = casebook.run("add", "Kept over a restart", "--wait", "--json").json["entry"]
+        key = (casebook.data / "admin.key").read_text()
+    with running(tmp_path / "data") as casebook:
+        hits = casebook.run("search", "--json", "restart").json["hits"]
+        assert [hit["id"] for hit in hits] == [entry["id"]]
+        assert (casebook.data / "admin.key").read_text() == key
+
+
+def test_servers_of_ones_own_are_used(casebook: Casebook, tmp_path: Path) -> None:
+    """With both URLs given, `up` starts no server and works on those."""
+    found = orjson.loads((casebook.data / "endpoints.json").read_bytes())
+    database = found["database_url"].replace("/postgres?", "/template1?")
+    own = {
+        "CASEBOOK_DATABASE_URL": database,
+        "CASEBOOK_REDIS_URL": found["redis_url"] + "?db=1",
+        "CASEBOOK_NODE": "own",
+    }
+    other = Casebook(tmp_path / "data", free_port())
+    done = other.run("up", "--detach", "--port", str(other.port), **own)
+    try:
+        assert done.code == 0, done.err
+        assert not (other.data / "postgres").exists()
+        assert other.run("add", "On servers of my own", "--wait", **own).code == 0
+        assert other.run("search", "--json", "servers", **own).json["total"] == 1
+    finally:
+        assert other.run("down").code == 0
+
+
+def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:
+    """kill -9 of `up`: on Linux its children end with it, and the next `up` starts cleanly."""
+    with running(tmp_path / "data") as casebook:
+        supervisor = psutil.Process(orjson.loads((casebook.data / "lock").read_bytes())["pid"])
+        children = supervisor.children(recursive=True)
+        assert len(children) >= 6
+        supervisor.kill()
+        if psutil.LINUX:
+            _, alive = psutil.wait_procs(children, timeout=40)
+            assert alive == []
+    with running(tmp_path / "data") as casebook:
+        assert casebook.run("status", "--verify").code == 0
