@@ -1,10 +1,13 @@
-"""All benchmarks, one after another: `python -m benchmarks`."""
+"""All benchmarks, one after another: `python -m benchmarks`. Each also runs alone, with options."""
 
 import subprocess
 import sys
 
 from benchmarks.processes import PROJECT
 
+failed = False
 for module in ("queue", "system"):
     print(f"== python -m benchmarks.{module}", flush=True)
-    subprocess.run([sys.executable, "-m", f"benchmarks.{module}", *sys.argv[1:]], cwd=PROJECT)
+    done = subprocess.run([sys.executable, "-m", f"benchmarks.{module}"], cwd=PROJECT)
+    failed = failed or done.returncode != 0
+sys.exit(failed)
