@@ -3,14 +3,14 @@
 import asyncio
 import io
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, TypeVar
 from uuid import UUID
 
 from actors import imports
 from actors.broker.client import Client
-from contracts.errors import CasebookError, NoReply, Unavailable
+from contracts.errors import CasebookError, NoReply, Unavailable, UnsupportedFormat
 from contracts.imports import (
     ChunkDone,
     FinishImport,
@@ -18,12 +18,14 @@ from contracts.imports import (
     ImportReport,
     ImportStarted,
     OnLong,
+    Reject,
     StartImport,
 )
 from pipelines.ask import ask_for
 from pipelines.chunks import Chunk, cut
 from pipelines.formats import rows
 from pipelines.formats.rows import Format
+from pipelines.formats.source import Found
 
 WINDOW = 6  # chunks in flight: enough to keep two importer threads busy, few to hold in memory
 PATIENCE = 300.0  # seconds that a chunk is asked again while something is away
@@ -61,16 +63,25 @@ async def import_streams(
     first = next(streams, None)
     names = (first[0],) if first else ()
     import_id = plan.resume or await _start(client, plan, names)
-    found = itertools.chain.from_iterable(
-        rows.read(stream, name, plan.kind)
-        for name, stream in itertools.chain([first] if first else [], streams)
-    )
-    chunks = cut(found, plan.mapping)
+    opened = itertools.chain([first] if first else [], streams)
+    chunks = cut(_found(opened, plan.kind), plan.mapping)
     sent = await _send_all(client, import_id, chunks, plan, progress)
     finish = FinishImport(import_id=import_id, chunks=sent)
     return await _insist(
         lambda: ask_for(ImportReport, client, imports.finish, finish, timeout=REPLY)
     )
+
+
+def _found(opened: Iterable[Opened], kind: Format) -> Iterator[Found]:
+    """What every stream holds. One that is nothing we read ends the import only if it is the first:
+    after that rows are stored, and the report should say so."""
+    for place, (name, stream) in enumerate(opened):
+        try:
+            yield from rows.read(stream, name, kind)
+        except UnsupportedFormat as error:
+            if place == 0:
+                raise
+            yield Reject(file=name, line=1, code=error.code, message=error.message)
 
 
 async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> UUID:

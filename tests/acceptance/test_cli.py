@@ -152,6 +152,32 @@ def test_an_import_that_cannot_run_says_why(
     assert (done.code, code in done.err, "Traceback" in done.err) == (2, True, False)
 
 
+def test_a_later_file_that_cannot_be_read_is_a_reject(casebook: Casebook, tmp_path: Path) -> None:
+    """Rows of the first file are stored by then: the report adds up, and names the other one."""
+    (tmp_path / "good.ndjson").write_bytes(b'{"title": "Before a picture", "external_id": "p"}\n')
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    files = [str(tmp_path / name) for name in ("good.ndjson", "picture.png")]
+    done = casebook.run("import", *files, "--source", "pictures", "--json")
+    assert done.code == 1
+    assert (done.json["counts"]["created"], done.json["counts"]["rejected"]) == (1, 1)
+    assert done.json["rejects"][0]["code"] == "UNSUPPORTED_FORMAT"
+
+
+def test_an_import_sent_again_counts_every_row_once(casebook: Casebook, tmp_path: Path) -> None:
+    """`--resume` with the same file answers as before; with a longer one it is refused."""
+    file = tmp_path / "rows.ndjson"
+    lines = [orjson.dumps({"title": f"resumed row {n}", "external_id": n}) for n in range(1200)]
+    file.write_bytes(b"\n".join(lines[:500]) + b"\n")
+    import_ = ("import", str(file), "--source", "resumed", "--json")
+    first = casebook.run(*import_).json
+    again = casebook.run(*import_, "--resume", first["id"])
+    assert again.code == 0, again.err
+    assert again.json["counts"] == first["counts"]
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    late = casebook.run(*import_, "--resume", first["id"])
+    assert (late.code, "IMPORT_FINISHED" in late.err) == (2, True)
+
+
 def test_an_empty_file_is_an_import_of_nothing(casebook: Casebook, tmp_path: Path) -> None:
     """Nothing is received, and that is no error."""
     (tmp_path / "empty").touch()
