@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,12 +17,14 @@ from deploy.errors import PortInUse
 from deploy.folder import DataFolder, write_secret
 from deploy.lock import DataLock
 from deploy.postgres import EmbeddedPostgres
+from deploy.process import spawn, stop
 from deploy.server import Server
 from deploy.supervisor import Child, Supervisor
 from deploy.valkey import EmbeddedValkey
 from settings import Settings
 
 SAMPLE = Path(__file__).parent / "sample"
+STOP_WITHIN = 5.0  # seconds
 READY_TIMEOUT = 0.5  # seconds that one question whether the shim is ready may take
 
 #: glibc keeps what many threads freed, each in an arena of its own, unless it is told to give it
@@ -43,6 +46,7 @@ class Local:
         self._sample = sample
         self._report = report
         self._folder = DataFolder(settings.data)
+        self._loader: subprocess.Popen[bytes] | None = None
         self._postgres = None if settings.database_url else EmbeddedPostgres(settings.data)
         self._valkey = (
             None
@@ -60,7 +64,7 @@ class Local:
             _refuse_taken_port(self._settings.host, self._settings.port)
 
             def ready() -> None:
-                self._load_sample()
+                self._end_sample()
                 lock.announce(url_of(self._settings))
                 on_ready(self._settings)
 
@@ -68,6 +72,8 @@ class Local:
             try:
                 supervisor.run(self._children, ready)
             finally:
+                if self._loader is not None:
+                    stop(self._loader, signal.SIGTERM, STOP_WITHIN)
                 self._endpoints.unlink(missing_ok=True)
 
     @property
@@ -84,6 +90,7 @@ class Local:
         for name in ground.prepare(self._settings):
             self._report(f"migration {name} applied.")
         self._write_endpoints()
+        self._begin_sample()
         workers = [self._child(f"worker-{n}", "worker") for n in range(self._settings.workers)]
         return [
             self._child("indexer", "indexer"),
@@ -115,26 +122,35 @@ class Local:
         with self._folder.writing():
             write_secret(self._endpoints, orjson.dumps(found).decode())
 
-    def _load_sample(self) -> None:
-        """On the first start only: what people did with the sample since is theirs."""
-        marker = self._settings.data / "sample.loaded"
-        if not self._sample or marker.exists():
+    @property
+    def _sample_marker(self) -> Path:
+        return self._settings.data / "sample.loaded"
+
+    def _begin_sample(self) -> None:
+        """On the first start only: what people did with the sample since is theirs.
+
+        It is sent while the workers start; they find it in their queue.
+        """
+        if not self._sample or self._sample_marker.exists():
             return
         files = sorted(str(file) for file in SAMPLE.rglob("*.md"))
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", "import", "--source", "sample", "--quiet", *files],
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode == 0:
-            marker.touch(mode=0o600)
-            self._report(f"the sample is loaded: {len(files)} entries.")
-        else:
-            self._report(
-                f"the sample was not loaded: {done.stderr.strip()}\nIt's tried again next time."
+        with self._folder.writing():
+            self._loader = spawn(
+                [sys.executable, "-m", "cli", "import", "--source", "sample", "--quiet", *files],
+                env=self._environment(),
+                log=self._folder.log("sample"),
+                death_signal=signal.SIGTERM,
             )
+
+    def _end_sample(self) -> None:
+        if self._loader is None:
+            return
+        if self._loader.wait() == 0:
+            self._sample_marker.touch(mode=0o600)
+            self._report("the sample is loaded.")
+        else:
+            log = self._folder.log("sample")
+            self._report(f"the sample was not loaded, and is tried again next time; see {log}.")
 
 
 def url_of(settings: Settings) -> str:
