@@ -59,8 +59,8 @@ def instance() -> Iterator[Instance]:
     """A Casebook without the sample, stopped and removed at the end."""
     with TemporaryDirectory(prefix="benchmark-") as folder:
         casebook = Instance(Path(folder), free_port())
-        casebook.run("up", "--detach", "--port", str(casebook.port))
         try:
+            casebook.run("up", "--detach", "--port", str(casebook.port))
             yield casebook
         finally:
             casebook.run("down")

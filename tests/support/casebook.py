@@ -14,7 +14,7 @@ import httpx
 import orjson
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 120.0  # seconds that one command may take
+LIMIT = 180.0  # seconds that one command may take: longer than `up --detach` waits
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ def free_port() -> int:
 def running(data: Path, *arguments: str) -> Iterator[Casebook]:
     """A Casebook on this folder, stopped at the end."""
     casebook = Casebook(data, free_port())
-    done = casebook.run("up", "--detach", "--port", str(casebook.port), *arguments)
-    assert done.code == 0, done.err
     try:
+        done = casebook.run("up", "--detach", "--port", str(casebook.port), *arguments)
+        assert done.code == 0, done.err
         yield casebook
     finally:
         casebook.run("down")
