@@ -1,7 +1,7 @@
 """A pipelined asyncio connection to Redis on hiredis.
 
-redis.asyncio costs 1.6-1.8 times as much at 64 waiting requests (benchmarks/queue.py): it reads
-each answer through a stream and a coroutine of its own. Here the commands of one turn of the
+redis.asyncio cost 1.6-1.8 times as much at 64 waiting requests in the prototype: it reads each
+answer through a stream and a coroutine of its own. Here the commands of one turn of the
 event loop leave in one write, and answers resolve futures in order.
 """
 
