@@ -25,6 +25,7 @@ from settings import Settings
 
 SAMPLE = Path(__file__).parent / "sample"
 STOP_WITHIN = 5.0  # seconds
+SAMPLE_WITHIN = 15.0  # seconds that being ready waits for the sample
 READY_TIMEOUT = 0.5  # seconds that one question whether the shim is ready may take
 
 #: glibc keeps what many threads freed, each in an arena of its own, unless it is told to give it
@@ -145,11 +146,17 @@ class Local:
     def _end_sample(self) -> None:
         if self._loader is None:
             return
-        if self._loader.wait() == 0:
+        log = self._folder.log("sample")
+        try:
+            code = self._loader.wait(SAMPLE_WITHIN)
+        except subprocess.TimeoutExpired:
+            # Not longer: nobody watches over the workers meanwhile, nor hears a Ctrl-C.
+            self._report(f"the sample is still on its way, and is sent again next time; see {log}.")
+            return
+        if code == 0:
             self._sample_marker.touch(mode=0o600)
             self._report("the sample is loaded.")
         else:
-            log = self._folder.log("sample")
             self._report(f"the sample was not loaded, and is tried again next time; see {log}.")
 
 
