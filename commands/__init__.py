@@ -1,0 +1,1 @@
+"""The commands of `casebook`, a file for each group; `cli.py` lists them."""

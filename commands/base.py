@@ -1,0 +1,130 @@
+"""What every command needs: consoles, exit codes, the way to the queue, shared options."""
+
+import asyncio
+import contextlib
+import getpass
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import click
+import orjson
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from contracts.base import field_errors
+from contracts.entries import Severity
+from contracts.errors import CasebookError, NoReply, Unavailable, ValidationFailed
+from settings import Settings, SettingsInvalid
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+T = TypeVar("T")
+
+SEVERITIES = click.Choice([severity.value for severity in Severity])
+as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
+data_option = click.option("--data", type=click.Path(path_type=Path), help="The data folder.")
+wait_option = click.option("--wait", is_flag=True, help="Return once searches can find it.")
+
+
+class Failure(click.ClickException):
+    """An error to be shown on one line, with its own exit code."""
+
+    def __init__(self, message: str, code: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.code = code
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads the instance
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        err.print(f"[red]error:[/red] {escape(self.message)} [dim]({self.code})[/dim]")
+
+
+@contextlib.contextmanager
+def failures() -> Iterator[None]:
+    """Our errors as messages and exit codes, never as tracebacks."""
+    try:
+        yield
+    except ValidationError as error:
+        errors = field_errors(error.errors(include_url=False, include_context=False))
+        raise Failure(_field_list(errors), ValidationFailed.code, 1) from None
+    except ValidationFailed as error:
+        raise Failure(_field_list(error.details.get("errors", [])), error.code, 1) from None
+    except NoReply as error:
+        message = f"{error.message} Is a worker running? `casebook status` tells."
+        raise Failure(message, error.code, 3) from None
+    except Unavailable as error:
+        reason = error.details.get("reason")
+        message = f"{error.message} ({reason})" if reason else error.message
+        raise Failure(message, error.code, 3) from None
+    except CasebookError as error:
+        raise Failure(error.message, error.code, 1) from None
+    except SettingsInvalid as error:
+        raise Failure(str(error), error.code, 2) from None
+
+
+def _field_list(errors: list[dict[str, str]]) -> str:
+    return "; ".join(f"{e['field']}: {e['message']}" for e in errors) or "not valid"
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings, or a Failure that says which is wrong."""
+    with failures():
+        return Settings.load(**overrides)
+
+
+def with_servers(settings: Settings, *, database: bool = True, redis: bool = True) -> Settings:
+    """The settings, if they name the servers asked for, or a Failure that says which is missing."""
+    missing = []
+    if database and settings.database_url is None:
+        missing.append("CASEBOOK_DATABASE_URL")
+    if redis and settings.redis_url is None:
+        missing.append("CASEBOOK_REDIS_URL")
+    if missing:
+        raise Failure(f"Set {' and '.join(missing)}, or run `casebook up`.", "NOT_RUNNING", 3)
+    return settings
+
+
+def talk(conversation: Callable[[Any, Settings], Awaitable[T]]) -> T:
+    """Run a conversation with the queue: `conversation(client, settings)`."""
+    settings = load()
+    if settings.redis_url is None:
+        raise Failure(
+            f"Nothing runs on {settings.data}. Start it with `casebook up`, or set "
+            "CASEBOOK_REDIS_URL.",
+            "NOT_RUNNING",
+            3,
+        )
+
+    async def run() -> T:
+        from actors.broker.client import Client
+        from actors.catalogue import producer_broker
+
+        assert settings.redis_url is not None
+        broker = producer_broker(settings.redis_url.get_secret_value(), settings.node)
+        async with Client(broker) as client:
+            return await conversation(client, settings)
+
+    with failures():
+        return asyncio.run(run())
+
+
+def print_json(value: BaseModel | bytes | dict[str, Any]) -> None:
+    """One JSON document on standard output."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump_json().encode()
+    if isinstance(value, dict):
+        value = orjson.dumps(value, default=str)
+    sys.stdout.buffer.write(value + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def me() -> str:
+    """Who is at the keyboard, for the entry's history."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"

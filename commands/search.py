@@ -1,0 +1,55 @@
+"""Finding entries, the best one's solution first."""
+
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from commands.base import SEVERITIES, as_json, out, print_json, talk
+from commands.entries import fetch, show
+from contracts.entries import Entry
+from contracts.search import SearchQuery, SearchReply
+from settings import Settings
+
+
+@click.command()
+@click.argument("query", nargs=-1)
+@click.option("--category", multiple=True)
+@click.option("--tag", multiple=True)
+@click.option("--severity", multiple=True, type=SEVERITIES)
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 100))
+@click.option("--offset", default=0, type=click.IntRange(0, 10_000))
+@click.option("--after", help="Wait until the index has reached this position.")
+@as_json
+def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
+    """Find entries; the best one's solution is shown first."""
+
+    async def conversation(
+        client: Any, settings: Settings
+    ) -> tuple[bytes, SearchReply, Entry | None]:
+        from pipelines.searching import find
+
+        request = SearchQuery(q=" ".join(query), **options)
+        body = await find(client, request, timeout=settings.read_timeout)
+        reply = SearchReply.model_validate_json(body)
+        best = None
+        if reply.hits and not json_ and not request.offset:
+            best = await fetch(client, settings, entry_id=reply.hits[0].id)
+        return body, reply, best
+
+    body, reply, best = talk(conversation)
+    if json_:
+        print_json(body)
+        return
+    if not reply.hits:
+        out.print("Nothing was found. Fewer or other words may help.")
+        return
+    if best is not None:
+        show(best)
+        out.rule(style="dim")
+    shown = f"{reply.offset + 1}-{reply.offset + len(reply.hits)} of {reply.total}"
+    table = Table("", "title", "category", "severity", "id", title=shown, box=None)
+    for place, hit in enumerate(reply.hits, reply.offset + 1):
+        table.add_row(str(place), escape(hit.title), hit.category, hit.severity, str(hit.id))
+    out.print(table)

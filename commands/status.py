@@ -1,0 +1,90 @@
+"""How the system is, and its index built anew: status, reindex."""
+
+import asyncio
+import functools
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from rich.markup import escape
+
+from commands.base import as_json, me, out, print_json, talk
+from contracts.base import Nothing
+from contracts.errors import CasebookError
+from contracts.search import IndexStatus, IndexVerified, RebuildIndex, VerifyIndex
+from contracts.system import DatabaseStatus
+from settings import Settings
+
+
+@click.command()
+@click.option("--verify", is_flag=True, help="Compare the index with PostgreSQL, entry by entry.")
+@as_json
+def status(verify: bool, json_: bool) -> None:
+    """How the system is, on one page. Exit code 1 when something is not well."""
+    page = talk(functools.partial(_status, verify=verify))
+    well = all("error" not in part for part in page.values() if isinstance(part, dict))
+    well = well and page.get("verified", {}).get("agrees", True)
+    if json_:
+        print_json(page)
+    else:
+        for name, part in page.items():
+            cells = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in part.items() if v != [])
+            style = "red" if "error" in part or part.get("agrees") is False else "green"
+            out.print(f"[{style}]{name:10}[/{style}] {escape(cells)}", soft_wrap=True)
+    sys.exit(0 if well else 1)
+
+
+async def _status(client: Any, settings: Settings, *, verify: bool) -> dict[str, Any]:
+    from actors import index, system
+    from pipelines.ask import ask_for
+
+    queue = index.queue_of(settings.node)
+
+    async def part(asking: Coroutine[Any, Any, BaseModel]) -> dict[str, Any]:
+        try:
+            return (await asking).model_dump(mode="json")
+        except CasebookError as error:
+            return {"error": error.code, "message": error.message}
+
+    patience = 3.0
+    depths = await asyncio.to_thread(_depths, client.broker)
+    page: dict[str, Any] = {
+        "database": await part(
+            ask_for(DatabaseStatus, client, system.database, Nothing(), timeout=patience)
+        ),
+        "index": await part(
+            ask_for(IndexStatus, client, index.status, Nothing(), timeout=patience)
+        ),
+        "queues": depths,
+    }
+    if verify:
+        request = VerifyIndex()
+        page["verified"] = await part(
+            ask_for(IndexVerified, client, index.verify, request, timeout=600, queue=queue)
+        )
+    return page
+
+
+def _depths(broker: Any) -> dict[str, Any]:
+    depths = {name: broker.depth(name) for name in sorted(broker.queues)}
+    return {
+        name: " ".join(f"{count} {state}" for state, count in depth.items() if count) or "empty"
+        for name, depth in depths.items()
+    }
+
+
+@click.command()
+def reindex() -> None:
+    """Build the index anew beside the old one, then swap; searches go on meanwhile."""
+
+    async def conversation(client: Any, settings: Settings) -> None:
+        from actors import index
+        from pipelines.ask import ask
+
+        queue = index.queue_of(settings.node)
+        await ask(client, index.rebuild, RebuildIndex(by=me()), timeout=3600, queue=queue)
+
+    talk(conversation)
+    out.print("the index was built anew.")

@@ -1,0 +1,117 @@
+"""Everything on this machine: up and down."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from commands.base import Failure, data_option, err, failures, load, out
+from settings import Settings
+
+START_WITHIN = 120.0  # seconds that `up --detach` waits
+
+
+@click.command()
+@data_option
+@click.option("--port", type=int)
+@click.option("--host")
+@click.option("--workers", type=int, help="Processes for searches, reads and writes.")
+@click.option("--sample", is_flag=True, help="Load the sample on the first start.")
+@click.option("--detach", is_flag=True, help="Return when it is ready.")
+def up(sample: bool, detach: bool, **overrides: Any) -> None:
+    """Run everything here: PostgreSQL, Valkey, workers, HTTP. Ctrl-C stops it."""
+    from deploy.errors import DeployError
+    from deploy.local import Local
+
+    settings = load(find_servers=False, **overrides)
+    if detach:
+        _up_detached(settings)
+        return
+
+    def ready(settings: Settings) -> None:
+        _banner(settings)
+
+    def report(news: str) -> None:
+        err.print(f"[dim]{escape(news)}[/dim]", soft_wrap=True)
+
+    with failures():
+        try:
+            Local(settings, sample=sample, report=report).run(ready)
+        except DeployError as error:
+            raise Failure(str(error), error.code, 2) from None
+    err.print("stopped; everything is kept.")
+
+
+def _banner(settings: Settings) -> None:
+    from deploy.local import url_of
+
+    out.print(
+        f"\n[bold]Casebook is ready[/bold] on {url_of(settings)} (API description at /docs)\n"
+        f"  data    {settings.data}\n"
+        f"  key     {settings.admin_key}  (Authorization: Bearer KEY)\n"
+        f"  search  casebook search S0C7\n"
+        f"  stop    Ctrl-C, or `casebook down`\n",
+        soft_wrap=True,
+    )
+
+
+def _up_detached(settings: Settings) -> None:
+    """Start `up` in a session of its own and wait until it says that it is ready."""
+    from deploy.lock import holder
+
+    log = settings.data / "logs" / "up.log"
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = log.open("ab")
+    except OSError as error:
+        message = f"The data folder {settings.data} can't be used: {error}"
+        raise Failure(message, "DATA_FOLDER_UNWRITABLE", 2) from None
+    with file:
+        start = log.stat().st_size
+        sample = ["--sample"] if "--sample" in sys.argv else []
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli", "up", *sample],
+            env={**os.environ, **settings.environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_WITHIN
+    while process.poll() is None and time.monotonic() < deadline:
+        found = holder(settings.data)
+        if found is not None and found.pid == process.pid and found.url:
+            _banner(settings)
+            return
+        time.sleep(0.02)
+    if process.poll() is None:
+        message = (
+            f"It is not ready after {START_WITHIN:.0f} s and goes on trying; see {log.parent}."
+        )
+        raise Failure(message, "NOT_READY", 2)
+    said = log.read_bytes()[start:].decode(errors="replace").strip()
+    raise Failure(said, "NOT_STARTED", 2)
+
+
+@click.command()
+@data_option
+def down(**overrides: Any) -> None:
+    """Stop what `up` started, and wait until it has stopped."""
+    from deploy.lock import holder
+
+    settings = load(find_servers=False, **overrides)
+    found = holder(settings.data)
+    if found is None:
+        raise Failure(f"Nothing runs on {settings.data}.", "NOT_RUNNING", 1)
+    os.kill(found.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 60
+    while (now := holder(settings.data)) is not None and now.pid == found.pid:
+        if time.monotonic() > deadline:
+            raise Failure(f"pid {found.pid} has not stopped within 60 s.", "STILL_RUNNING", 1)
+        time.sleep(0.02)
+    out.print("stopped; everything is kept.")
