@@ -27,7 +27,7 @@ class Nudge:
 
     def __call__(self, delay: int = 0) -> None:
         """Raises: QueueUnavailable, QueueFull."""
-        message = follow.message(FollowIndex(), queue=self._queue, unique=True)
+        message = follow.message(FollowIndex(), queue=self._queue, unique=follow.name)
         self._broker.enqueue(message, delay=delay or None)
 
 

@@ -11,6 +11,7 @@ from actors.broker.worker import Worker
 from actors.catalogue import roles, worker_broker
 from actors.index import Again
 from actors.nudge import Listener, Nudge
+from actors.schedule import SCHEDULE
 from contracts.errors import QueueUnavailable
 from settings import Settings
 from storage.index.follower import Follower
@@ -47,7 +48,7 @@ def run(settings: Settings, role_name: str) -> bool:
             listener = Listener(database_url, nudge, reader)
             listener.start()
             stack.callback(listener.stop)
-        worker = Worker(broker, role.readings, heartbeat=settings.heartbeat)
+        worker = Worker(broker, role.readings, schedule=SCHEDULE, heartbeat=settings.heartbeat)
         ending = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ending.set())

@@ -1,8 +1,8 @@
 """The broker: declares queues and actors, and puts messages in their queues."""
 
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dramatiq
@@ -20,6 +20,8 @@ from contracts.errors import MessageTooLarge
 #: They enqueue beside the settle, in a second step that a crash can part from the first.
 REFUSED_MIDDLEWARE = (Callbacks, Pipelines, Results)
 
+ONCE_LIFETIME = 24 * 3600_000  # ms: how long a token of `enqueue_once` is remembered
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -36,11 +38,19 @@ class StreamsBroker(dramatiq.Broker):
     `url` is one of redis-py's: `redis://`, `rediss://` or `unix://`. Making a broker connects to
     nothing; each thread that enqueues gets a connection of its own when it first does.
 
-    The options `unique` (at most one undelivered message in its queue), `reply_to` (a client's
-    reply list) and `deadline` (Redis's clock, Unix ms) travel with a message.
+    The options `unique` (a name: at most one message of that name is undelivered in its queue),
+    `reply_to` (a client's reply list) and `deadline` (Redis's clock, Unix ms) travel with a
+    message. Names of unique messages are few and stand in the code: Redis keeps each of them.
+    The option `once` is a token as of `enqueue_once`; it stays behind.
     """
 
-    def __init__(self, url: str, middleware: Iterable[Middleware] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        middleware: Iterable[Middleware] = (),
+        *,
+        once_lifetime: int = ONCE_LIFETIME,
+    ) -> None:
         middleware = list(middleware)
         for one in middleware:
             if isinstance(one, REFUSED_MIDDLEWARE):
@@ -50,6 +60,7 @@ class StreamsBroker(dramatiq.Broker):
                 )
         super().__init__(middleware)
         self.url = url
+        self._once_lifetime = once_lifetime
         self.resources: dict[type, Any] = {}
         self._threads = threading.local()
         # Dramatiq has one encoder a process; what it writes is JSON that any broker can read.
@@ -83,6 +94,16 @@ class StreamsBroker(dramatiq.Broker):
             raise QueueNotFound(queue_name) from None  # type: ignore[no-untyped-call]  # dramatiq's
         return keys
 
+    def body(self, message: dramatiq.Message[Any], delay: int | None = None) -> bytes:
+        """Run the enqueue hooks and encode. Raises MessageTooLarge."""
+        self.emit_before("enqueue", message, delay)
+        body = message.encode()
+        if len(body) > MESSAGE_MAX:
+            raise MessageTooLarge(
+                f"The request is {len(body)} bytes of JSON; a message holds {MESSAGE_MAX}."
+            )
+        return body
+
     def prepare(self, message: dramatiq.Message[Any], delay: int | None = None) -> Prepared:
         """Run the enqueue hooks and build the command, for a caller that sends it itself.
 
@@ -91,17 +112,18 @@ class StreamsBroker(dramatiq.Broker):
         keys = self.keys(message.queue_name)
         if delay:
             message = message.copy(options={"eta": current_millis() + delay})
-        self.emit_before("enqueue", message, delay)
-        body = message.encode()
-        if len(body) > MESSAGE_MAX:
-            raise MessageTooLarge(
-                f"The request is {len(body)} bytes of JSON; a message holds {MESSAGE_MAX}."
-            )
-        if delay or message.options.get("unique"):
-            unique = "1" if message.options.get("unique") else "0"
-            command = scripts.call(
-                "enqueue", (keys.waiting, keys.delayed), body, int(delay or 0), GROUP, unique
-            )
+        token = message.options.get("once")
+        if token is not None:
+            # Left in the body it would refuse this message's own replay.
+            rest = {name: value for name, value in message.options.items() if name != "once"}
+            message = replace(message, options=rest)
+        body = self.body(message, delay)
+        unique = message.options.get("unique") or ""
+        command: Command
+        if delay or unique or token is not None:
+            names = (keys.waiting, keys.delayed, keys.unique, f"{keys.once}{token or ''}")
+            lifetime = self._once_lifetime if token is not None else 0
+            command = scripts.call("enqueue", names, body, int(delay or 0), GROUP, unique, lifetime)
         else:
             command = (b"XADD", keys.waiting, b"*", b"body", body, b"crashes", b"0")
         return Prepared(message, command, delay)
@@ -115,9 +137,38 @@ class StreamsBroker(dramatiq.Broker):
         safe), QueueFull, MessageTooLarge, dramatiq.QueueNotFound.
         """
         prepared = self.prepare(message, delay)
-        self.link.ask_one(prepared.command)
-        self.emit_after("enqueue", prepared.message, delay)
+        self._send([prepared])
         return prepared.message
+
+    def enqueue_once(
+        self, message: dramatiq.Message[Any], token: str, *, delay: int | None = None
+    ) -> bool:
+        """Enqueue the first time that `token` comes to this queue in 24 hours; whether it was.
+
+        So what was perhaps sent before a crash is sent again without harm. Raises as `enqueue`.
+        """
+        return self._send([self.prepare(message.copy(options={"once": token}), delay)])[0]
+
+    def enqueue_many(self, messages: Sequence[tuple[dramatiq.Message[Any], str]]) -> list[bool]:
+        """As `enqueue_once` for each (message, token), in one write: whether each was enqueued.
+
+        Some thousands at a time: all their bodies are in memory, and Redis reads them in one go.
+        Raises as `enqueue`; some may have been enqueued then, and sending all again is safe.
+        """
+        return self._send(
+            [self.prepare(message.copy(options={"once": token})) for message, token in messages]
+        )
+
+    def _send(self, messages: Sequence[Prepared]) -> list[bool]:
+        """Send in one write; whether each was enqueued. Raises as `enqueue`."""
+        if not messages:
+            return []
+        answers = [answered(one) for one in self.link.ask(*[one.command for one in messages])]
+        sent = [answer != 0 for answer in answers]
+        for one, was_sent in zip(messages, sent, strict=True):
+            if was_sent:
+                self.emit_after("enqueue", one.message, one.delay)
+        return sent
 
     def flush(self, queue_name: str) -> None:
         """Drop a queue's waiting, delayed and suspect messages; dead letters stay."""

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import time
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +12,7 @@ import hiredis
 
 from actors.broker import scripts
 from actors.broker.broker import StreamsBroker
+from actors.broker.clock import Clock
 from actors.broker.keys import reply_list
 from actors.broker.replies import decode_frame
 from actors.broker.wire import Wire
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 REPLIES_AT_ONCE = 512
 RECONNECT = 0.05, 1.0  # seconds: first and longest pause
+READ_CLOCK = 1.0  # seconds after which a request reads Redis's clock too, in the same write
 
 
 class Client:
@@ -40,7 +41,7 @@ class Client:
         self._list = reply_list(secrets.token_hex(8))
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
         self._wire: Wire | None = None
-        self._clock_offset = 0.0
+        self._clock = Clock()
         self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Client":
@@ -85,7 +86,7 @@ class Client:
         """
         options: dict[str, Any] = {"reply_to": self._list}
         if deadline:
-            options["deadline"] = int((time.time() + self._clock_offset + timeout) * 1000)
+            options["deadline"] = int(self._clock.now_ms() + timeout * 1000)
         message = message.copy(options=options)
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[message.message_id] = reply
@@ -111,20 +112,25 @@ class Client:
             raise QueueUnavailable(reason="not connected")
         prepared = self.broker.prepare(message)
         sent = self._wire.ask(prepared.command)
+        if self._clock.age >= READ_CLOCK:
+            self._wire.ask((b"TIME",)).add_done_callback(self._set_clock)
         self.broker.emit_after("enqueue", prepared.message, prepared.delay)
         return sent
+
+    def _set_clock(self, answer: "asyncio.Future[Any]") -> None:
+        if not answer.cancelled() and answer.exception() is None:
+            self._clock.set(answer.result())
 
     async def _connect(self) -> Wire:
         """Open both connections; the one returned is for listening."""
         wire = await Wire.connect(self.broker.url)
         try:
             await wire.ask(scripts.load("enqueue"))
-            seconds, micros = await wire.ask((b"TIME",))
+            self._clock.set(await wire.ask((b"TIME",)))
             listening = await Wire.connect(self.broker.url)
         except (QueueUnavailable, hiredis.HiredisError) as error:
             wire.close()
             raise QueueUnavailable(reason=str(error)) from error
-        self._clock_offset = int(seconds) + int(micros) / 1e6 - time.time()
         self._wire = wire
         return listening
 

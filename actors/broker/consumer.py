@@ -100,14 +100,16 @@ class Consumer:
         return self._stranded()
 
     def _next_command(self, count: int) -> Command:
-        keys = (self.keys.waiting, self.keys.suspects, self.keys.delayed)
-        return scripts.call("next", keys, GROUP, self.name, count)
+        keys = self.keys
+        names = (keys.waiting, keys.suspects, keys.delayed, keys.unique)
+        return scripts.call("next", names, GROUP, self.name, count)
 
     def _next(self, answer: Any) -> list[Delivery]:
         if isinstance(answer, ResponseError) and "NOGROUP" in str(answer):
             self._make_groups()  # the streams were deleted under us
             return []
-        self._pause, origin, entries = answered(answer)
+        self._pause, origin, entries, time = answered(answer)
+        self.link.clock.set(time)  # it comes for nothing; Redis's clock may be set meanwhile
         return self._deliveries(origin.decode(), entries)
 
     def _make_groups(self) -> None:
@@ -153,7 +155,8 @@ class Consumer:
 
     def _settle_command(self, token: str, ended: Sequence[Ended]) -> Command:
         keys = self.keys
-        names = (keys.waiting, keys.suspects, keys.delayed, keys.dead, keys.receipt + self.name)
+        receipt = keys.receipt + self.name
+        names = (keys.waiting, keys.suspects, keys.delayed, keys.dead, receipt, keys.unique)
         arguments: list[str | bytes | int] = [GROUP, self.name, token, RECEIPT_LIFETIME]
         for origin, entry, outcome, crashes, body in ended:
             arguments += (origin, entry, *_verdict(outcome, crashes), body)

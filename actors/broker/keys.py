@@ -15,6 +15,9 @@ class QueueKeys:
     dead      stream: `body`, `reason`, `report` (JSON)
     alive     prefix; + consumer: exists while that consumer's heartbeat does
     receipt   prefix; + consumer: what its last settle answered, for a repeat after a lost answer
+    once      prefix; + token: exists where a message with that token was enqueued
+    unique    hash: name of a unique message -> where the last one was put (lua/unique.lua)
+    ticks     hash: name of a periodic message -> the last tick that was enqueued, Unix ms
     """
 
     queue: str
@@ -45,6 +48,18 @@ class QueueKeys:
     @property
     def receipt(self) -> str:
         return self._key("receipt:")
+
+    @property
+    def once(self) -> str:
+        return self._key("once:")
+
+    @property
+    def unique(self) -> str:
+        return self._key("unique")
+
+    @property
+    def ticks(self) -> str:
+        return self._key("ticks")
 
 
 def reply_list(client: str) -> str:

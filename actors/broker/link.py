@@ -4,7 +4,6 @@ redis-py's client repeats a command whose answer was lost. For a read that hands
 a settle, the caller must know: it decides itself what to repeat and what to reconcile.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from actors.broker import scripts
+from actors.broker.clock import Clock
 from actors.broker.scripts import Argument
 from contracts.errors import QueueFull, QueueUnavailable
 
@@ -42,7 +42,8 @@ class Link:
         #: Rises with every new connection: whoever compares it learns that answers were lost.
         self.generation = 0
         self.client_id = 0
-        self._clock_offset = 0.0
+        #: Redis's clock, read when the link connects, and whenever an answer brings it.
+        self.clock = Clock()
 
     def connect(self) -> None:
         """Connect unless connected. Raises QueueUnavailable."""
@@ -51,21 +52,17 @@ class Link:
         try:
             self._connection.connect()
             self._connected = True
-            (self.client_id, (seconds, micros)) = self._exchange([(b"CLIENT", b"ID"), (b"TIME",)])
+            self.client_id, time = self._exchange([(b"CLIENT", b"ID"), (b"TIME",)])
         except (RedisError, OSError) as error:
             self.close()
             raise QueueUnavailable(reason=str(error)) from error
-        self._clock_offset = int(seconds) + int(micros) / 1e6 - time.time()
+        self.clock.set(time)
         self.generation += 1
 
     def close(self) -> None:
         """Drop the connection; the next command opens a new one."""
         self._connected = False
         self._connection.disconnect()
-
-    def now_ms(self) -> float:
-        """Redis's clock in Unix milliseconds, as estimated when the link connected."""
-        return (time.time() + self._clock_offset) * 1000
 
     def ask(self, *commands: Command) -> list[Any]:
         """The answers to `commands`, sent in one write; a refused one is a ResponseError in place.
@@ -109,7 +106,7 @@ class Link:
         return self._exchange([scripts.load(name), command])[1]
 
 
-SCRIPTS = ("enqueue", "settle", "next", "claim", "leave", "beat", "groups")
+SCRIPTS = ("enqueue", "settle", "next", "claim", "leave", "beat", "groups", "tick")
 
 
 def answered(answer: Any) -> Any:

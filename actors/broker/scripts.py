@@ -13,10 +13,20 @@ class Script(NamedTuple):
     sha: bytes
 
 
+def _text(name: str) -> bytes:
+    return files("actors.broker").joinpath("lua", f"{name}.lua").read_bytes()
+
+
 @cache
 def script(name: str) -> Script:
-    """The script in `lua/NAME.lua`."""
-    text = files("actors.broker").joinpath("lua", f"{name}.lua").read_bytes()
+    """The script in `lua/NAME.lua`, behind the functions that its first line names.
+
+    That line is `-- with OTHER ...`: Lua in Redis has no `require`.
+    """
+    text = _text(name)
+    first, _, _ = text.partition(b"\n")
+    if first.startswith(b"-- with "):
+        text = b"".join(_text(other.decode()) for other in first.split()[2:]) + text
     # SHA-1 is Redis's name for a script, not a safeguard.
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
 

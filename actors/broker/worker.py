@@ -21,6 +21,7 @@ from actors.broker.consumer import Consumer
 from actors.broker.delivery import Dead, Delivery, Done, Outcome, Reason, Release, Retry
 from actors.broker.heartbeat import Heartbeat, Janitor
 from actors.broker.link import Link
+from actors.broker.ticker import Periodic, Ticker
 from contracts.errors import QueueUnavailable
 
 log = logging.getLogger(__name__)
@@ -45,10 +46,15 @@ class Reading:
 
 
 class Worker:
-    """Runs the messages of some queues in threads of this process."""
+    """Runs the messages of some queues in threads of this process, and fires a schedule."""
 
     def __init__(
-        self, broker: StreamsBroker, readings: Sequence[Reading], *, heartbeat: int = 6_000
+        self,
+        broker: StreamsBroker,
+        readings: Sequence[Reading],
+        *,
+        schedule: Sequence[Periodic] = (),
+        heartbeat: int = 6_000,
     ) -> None:
         self.broker = broker
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -61,6 +67,7 @@ class Worker:
         self._heartbeat = Heartbeat(broker.url, consumers, heartbeat)
         queues = [broker.keys(reading.queue) for reading in readings]
         self._janitor = Janitor(broker.url, queues, heartbeat)
+        self._ticker = Ticker(broker, schedule) if schedule else None
 
     def start(self) -> None:
         """Start reading. Raises QueueUnavailable when Redis can't be reached now."""
@@ -69,6 +76,8 @@ class Worker:
         self._heartbeat.beat()  # nobody may read before its heartbeat is seen
         for thread in (self._heartbeat, self._janitor, *self._threads):
             thread.start()
+        if self._ticker is not None:
+            self._ticker.start()
         self.broker.emit_after("worker_boot", self)
 
     def stop(self, timeout: float = 30.0) -> bool:
@@ -78,6 +87,8 @@ class Worker:
         """
         self.broker.emit_before("worker_shutdown", self)
         self._janitor.stop()
+        if self._ticker is not None:
+            self._ticker.stop()
         deadline = time.monotonic() + timeout
         for thread in self._threads:
             thread.end()
@@ -202,7 +213,7 @@ def process(broker: StreamsBroker, delivery: Delivery, link: Link) -> None:
 
     The order of hooks is dramatiq.worker's, so that its middleware finds what it expects.
     """
-    delivery.started_ms = link.now_ms()
+    delivery.started_ms = link.clock.now_ms()
     if delivery.actor_name not in broker.actors:
         delivery.outcome = _unknown_actor(delivery)
         delivery.failed = isinstance(delivery.outcome, Dead)

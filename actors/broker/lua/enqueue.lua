@@ -1,38 +1,40 @@
--- Puts a message in its queue in one step: at once, later, or only if its like is not waiting.
--- KEYS: waiting, delayed
--- ARGV: body, delay in ms (0 = at once), group, unique ("1" = at most one undelivered message)
--- Returns 1, or 0 where an undelivered message already stands for this one.
-local waiting, delayed = KEYS[1], KEYS[2]
-local body, delay, group, unique = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+-- with unique
+-- Puts a message in its queue in one step: at once or later; only if its token is new, and only
+-- if its like is not waiting.
+-- KEYS: waiting, delayed, unique, once (the key of this token)
+-- ARGV: body, delay in ms (0 = at once), group, name ('' = not unique),
+--       lifetime of the token in ms (0 = no token)
+-- Returns 1, or 0 where the token came before or an undelivered message stands for this one.
+-- A unique message that is due earlier than its like takes that one's place.
+local waiting, delayed, unique, once = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local body, delay, group = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local name, lifetime = ARGV[4], tonumber(ARGV[5])
 
--- Undelivered = after the group's last delivered id. Wake markers don't count as messages.
-local function has_undelivered()
-  local groups = redis.pcall('XINFO', 'GROUPS', waiting)
-  if groups.err then return false end
-  local after = '-'
-  for _, info in ipairs(groups) do
-    local fields = {}
-    for i = 1, #info, 2 do fields[info[i]] = info[i + 1] end
-    if fields['name'] == group then after = '(' .. fields['last-delivered-id'] end
+-- The first write: at maxmemory it is refused, and nothing else is done.
+if lifetime > 0 and not redis.call('SET', once, '1', 'NX', 'PX', lifetime) then return 0 end
+
+local due = 0
+if delay > 0 then
+  local time = redis.call('TIME')
+  due = time[1] * 1000 + math.floor(time[2] / 1000) + delay
+end
+if name ~= '' then
+  local standing, member = undelivered(unique, name, waiting, delayed, group)
+  if standing and standing <= due then return 0 end
+  if member then redis.call('ZREM', delayed, member) end
+end
+
+local place
+if due == 0 then
+  place = redis.call('XADD', waiting, '*', 'body', body, 'crashes', '0')
+else
+  local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+  redis.call('ZADD', delayed, due, '0 ' .. body)
+  -- Readers block no longer than until the first due message: a new first one must wake one.
+  if not first[2] or due < tonumber(first[2]) then
+    redis.call('XADD', waiting, '*', 'wake', '1')
   end
-  for _, entry in ipairs(redis.call('XRANGE', waiting, after, '+', 'COUNT', 16)) do
-    if entry[2][1] == 'body' then return true end
-  end
-  return false
+  place = 'delayed:0 ' .. body
 end
-
-if unique == '1' and has_undelivered() then return 0 end
-if delay <= 0 then
-  redis.call('XADD', waiting, '*', 'body', body, 'crashes', '0')
-  return 1
-end
-
-local time = redis.call('TIME')
-local due = time[1] * 1000 + math.floor(time[2] / 1000) + delay
-local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
-redis.call('ZADD', delayed, due, '0 ' .. body)
--- Readers block no longer than until the first due message: a new first one must wake one.
-if not first[2] or due < tonumber(first[2]) then
-  redis.call('XADD', waiting, '*', 'wake', '1')
-end
+if name ~= '' then redis.call('HSET', unique, name, place) end
 return 1

@@ -1,5 +1,6 @@
+-- with unique
 -- Ends deliveries: each message leaves its pending list and arrives at its next place in one step.
--- KEYS: waiting, suspects, delayed, dead, receipt
+-- KEYS: waiting, suspects, delayed, dead, receipt, unique
 -- ARGV: group, consumer, token, receipt lifetime in ms, then five per message:
 --       origin ("waiting"|"suspects"), entry id, verdict, argument, body
 --   verdict   argument          next place
@@ -9,7 +10,8 @@
 --   dead      reason, report    dead; argument is "reason report"
 -- Returns one word per message: "done", or "lost" where the delivery is no longer this consumer's.
 -- The same token again (the first answer was lost on its way) returns the first answer.
-local waiting, suspects, delayed, dead, receipt = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local waiting, suspects, delayed, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local receipt, unique = KEYS[5], KEYS[6]
 local group, consumer, token, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local kept = redis.call('GET', receipt)
@@ -23,7 +25,7 @@ end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local answer, settled, wake = {}, false, false
+local answer, settled, wake, moved = {}, false, false, {}
 
 for i = 5, #ARGV, 5 do
   local origin, id, verdict, argument, body =
@@ -43,7 +45,7 @@ for i = 5, #ARGV, 5 do
       redis.call('ZADD', delayed, due, '0 ' .. body)
       wake = wake or not first[2] or due < tonumber(first[2])
     elseif verdict == 'release' then
-      redis.call('XADD', stream, '*', 'body', body, 'crashes', argument)
+      moved[id] = redis.call('XADD', stream, '*', 'body', body, 'crashes', argument)
       wake = wake or stream == suspects -- readers block on waiting alone
     elseif verdict == 'dead' then
       local reason, report = string.match(argument, '^(%S+) (.*)$')
@@ -53,6 +55,7 @@ for i = 5, #ARGV, 5 do
   end
 end
 
+follow(unique, moved)
 if wake then redis.call('XADD', waiting, '*', 'wake', '1') end
 if settled then
   redis.call('SET', receipt, token .. ' ' .. table.concat(answer, ' '), 'PX', lifetime)

@@ -19,35 +19,6 @@ from contracts.errors import MessageTooLarge, QueueUnavailable
 Send = Callable[..., dramatiq.Message[Any]]
 
 
-def test_unique_is_one_while_undelivered(
-    broker: StreamsBroker, send: Send, queue_name: str
-) -> None:
-    """Of several unique messages one waits; the sender of the others is none the wiser."""
-    for _ in range(3):
-        send("follow", unique=True)
-    assert broker.depth(queue_name)["waiting"] == 1
-
-
-def test_unique_may_follow_a_delivered_one(send: Send, consume: Callable[..., Consumer]) -> None:
-    """Once its like is delivered, though not ended, a unique message waits again."""
-    send("follow", unique=True)
-    consumer = consume()
-    first = consumer.take(5, 0)
-    send("follow", unique=True)
-    send("follow", unique=True)
-    second = consumer.take(5, 0)
-    assert (len(first), len(second)) == (1, 1)
-
-
-def test_unique_is_not_held_back_by_markers(
-    redis: Redis, keys: QueueKeys, broker: StreamsBroker, send: Send, queue_name: str
-) -> None:
-    """A wake marker is no message: a unique message waits beside it."""
-    redis.xadd(keys.waiting, {"wake": "1"})
-    send("follow", unique=True)
-    assert broker.depth(queue_name)["waiting"] == 2
-
-
 def test_delayed_messages_are_on_redis_clock(redis: Redis, keys: QueueKeys, send: Send) -> None:
     """A delayed message is due `delay` ms from Redis's now, and a first one leaves a marker."""
     seconds, micros = redis.time()

@@ -1,6 +1,7 @@
 """At maxmemory: producers are told, and everything that leads out of the queue still works."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import dramatiq
@@ -13,6 +14,7 @@ from actors.broker.consumer import Consumer
 from actors.broker.delivery import Dead, Done, Outcome, Reason, Release, Retry
 from actors.broker.heartbeat import Heartbeat
 from actors.broker.keys import QueueKeys
+from actors.broker.ticker import Periodic, Ticker
 from actors.broker.worker import Worker
 from contracts.errors import QueueFull
 from deploy.valkey import EmbeddedValkey
@@ -45,16 +47,18 @@ def fill(redis: Redis) -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"delay": 60_000}, {"unique": True}], ids=["now", "later", "unique"]
+    "options",
+    [{}, {"delay": 60_000}, {"unique": "u"}, {"once": "t"}, {"once": "t", "delay": 60_000}],
+    ids=["now", "later", "unique", "once", "once later"],
 )
 def test_producers_are_told(
-    broker: StreamsBroker, send: Send, fill: Callable[[], None], options: Any, queue_name: str
+    redis: Redis, send: Send, fill: Callable[[], None], options: Any, queue_name: str
 ) -> None:
-    """Enqueuing raises QueueFull, and nothing was enqueued."""
+    """Enqueuing raises QueueFull, and nothing is left of it in Redis, no token either."""
     fill()
     with pytest.raises(QueueFull):
         send("one", **options)
-    assert set(broker.depth(queue_name).values()) == {0}
+    assert redis.keys(f"*{{{queue_name}}}*") == []
 
 
 def test_callers_are_told(broker: StreamsBroker, fill: Callable[[], None], queue_name: str) -> None:
@@ -172,3 +176,25 @@ def test_a_worker_that_starts_now_drains_the_queue(
     fill()
     work()
     assert ran.wait(5, SOON)
+
+
+def test_a_tick_is_refused_whole(
+    redis: Redis, broker: StreamsBroker, fill: Callable[[], None], queue_name: str
+) -> None:
+    """A periodic message that finds no room leaves no trace: its tick is still to come."""
+    declare(broker, queue_name)
+    row = Periodic("hourly", timedelta(hours=1), _Here(queue_name), {"text": "one"})
+    fill()
+    with pytest.raises(QueueFull):
+        Ticker(broker, [row]).fire()
+    assert redis.keys(f"*{{{queue_name}}}*") == []
+
+
+class _Here:
+    """Asks for `echo` on the test's queue."""
+
+    def __init__(self, queue_name: str) -> None:
+        self._queue_name = queue_name
+
+    def message(self, request: Any, /, **options: Any) -> dramatiq.Message[Any]:
+        return echo.message(request, queue=self._queue_name, **options)
