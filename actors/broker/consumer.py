@@ -8,29 +8,22 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from dramatiq import Message
 from dramatiq.errors import DecodeError
 from redis.exceptions import ResponseError
 
 from actors.broker import scripts
-from actors.broker.delivery import (
-    Dead,
-    Delivery,
-    Done,
-    Outcome,
-    Reason,
-    Release,
-    Retry,
-    encode_report,
-)
+from actors.broker.delivery import Dead, Delivery, Reason
+from actors.broker.encoding import BOOKKEEPING, MESSAGE_MAX
+from actors.broker.ending import Ended, Undelivered, died, ended
+from actors.broker.history import count, said
 from actors.broker.keys import GROUP, QueueKeys
 from actors.broker.link import Command, Link, answered
 
 RECEIPT_LIFETIME = 600_000  # ms: far longer than a settle is repeated after a lost answer
 REPLY_LIFETIME = 60_000  # ms: an abandoned reply list goes by itself
-BODY, CRASHES = 1, 3  # places in a stream entry's flat list of fields
-
-Ended = tuple[str, bytes, Outcome, int, bytes]  # origin, entry id, outcome, crashes, body
+BODY, CRASHES, WORKERS = 1, 3, 5  # places in a stream entry's flat list of fields
 
 
 class Consumer:
@@ -76,7 +69,9 @@ class Consumer:
         token, settled, replies = self._settling
         # Reconnecting inside the write would hide that an earlier read's answer was lost.
         self.link.connect()
-        commands = [*replies, self._settle_command(token, [_ended(one) for one in settled])]
+        now = self.link.clock.now_ms()
+        ends = [ended(one, now) for one in settled]
+        commands = [*replies, self._settle_command(token, ends)]
         if and_take and self._seen_generation == self.link.generation:
             commands.append(self._next_command(and_take))
         answers = self.link.ask(*commands)
@@ -135,16 +130,11 @@ class Consumer:
             if fields is None or fields[0] != b"body":
                 markers.append(entry)  # a wake marker, or an entry that was deleted under us
                 continue
-            body, crashes = fields[BODY], int(fields[CRASHES])
-            try:
-                message = _decode(body)
-            except DecodeError as error:
-                dead = Dead(Reason.UNDECODABLE, {"error": str(error.error)})
-                self._broken.append((origin, entry, dead, crashes, body))
-                continue
-            deliveries.append(
-                Delivery(message, origin=origin, entry=entry, crashes=crashes, body=body)
-            )
+            found = self._opened(origin, entry, fields)
+            if isinstance(found, Delivery):
+                deliveries.append(found)
+            else:
+                self._broken.append(found)
         if markers:
             stream = getattr(self.keys, origin)
             self.link.ask((b"XACK", stream, GROUP, *markers), (b"XDEL", stream, *markers))
@@ -153,14 +143,48 @@ class Consumer:
             answered(self.link.ask(self._settle_command(secrets.token_hex(8), broken))[0])
         return deliveries
 
-    def _settle_command(self, token: str, ended: Sequence[Ended]) -> Command:
+    def _opened(self, origin: str, entry: bytes, fields: list[bytes]) -> Delivery | Ended:
+        """The message of a stream entry, or the end of one that can't be run."""
+        body = fields[BODY]
+        # Entries of other producers, or of an earlier release, may end sooner.
+        crashes = int(fields[CRASHES]) if len(fields) > CRASHES else 0
+        died_under = tuple(orjson.loads(fields[WORKERS])) if len(fields) > WORKERS else ()
+        message = _read(body)
+        if isinstance(message, Dead):
+            broken = Undelivered(origin, entry, body, self.name, died_under, {})
+            return died(broken, message, self.link.clock.now_ms())
+        return Delivery(
+            message,
+            origin=origin,
+            entry=entry,
+            crashes=crashes,
+            body=body,
+            worker=self.name,
+            died_under=died_under,
+        )
+
+    def _settle_command(self, token: str, ends: Sequence[Ended]) -> Command:
         keys = self.keys
         receipt = keys.receipt + self.name
         names = (keys.waiting, keys.suspects, keys.delayed, keys.dead, receipt, keys.unique)
         arguments: list[str | bytes | int] = [GROUP, self.name, token, RECEIPT_LIFETIME]
-        for origin, entry, outcome, crashes, body in ended:
-            arguments += (origin, entry, *_verdict(outcome, crashes), body)
+        for one in ends:
+            arguments += one
         return scripts.call("settle", names, *arguments)
+
+
+def _read(body: bytes) -> Message[Any] | Dead:
+    """The message in `body`, or why there is none that can be run."""
+    too_large = Dead(Reason.TOO_LARGE, {"bytes": len(body), "most": MESSAGE_MAX})
+    if len(body) > MESSAGE_MAX + BOOKKEEPING:
+        return too_large
+    try:
+        message = _decode(body)
+    except DecodeError as error:
+        return Dead(Reason.UNDECODABLE, {"error": said(error.error)})
+    # Only what was tried before may have grown on its way.
+    grown = count(message.options, "deliveries") > 0
+    return message if len(body) <= MESSAGE_MAX or grown else too_large
 
 
 def _decode(body: bytes) -> Message[Any]:
@@ -178,32 +202,13 @@ def _decode(body: bytes) -> Message[Any]:
     return message
 
 
-def claim_command(keys: QueueKeys, *, crash_limit: int) -> Command:
-    """The command that takes what dead consumers of a queue held, at most 1,000 messages."""
+def claim_command(keys: QueueKeys, *, crash_limit: int, worker: str) -> Command:
+    """The command that takes what dead consumers of a queue held, at most 1,000 messages.
+
+    `worker` is who decides: a dead letter names it.
+    """
     names = (keys.waiting, keys.suspects, keys.dead)
-    return scripts.call("claim", names, GROUP, keys.alive, crash_limit, 1000)
-
-
-def _ended(delivery: Delivery) -> Ended:
-    outcome: Outcome = delivery.outcome or Retry(1000, {})
-    body = b""
-    if isinstance(outcome, Retry):
-        body = delivery._message.copy(options=outcome.options).encode()
-    elif not isinstance(outcome, Done):
-        body = delivery.body
-    return delivery.origin, delivery.entry, outcome, delivery.crashes, body
-
-
-def _verdict(outcome: Outcome, crashes: int) -> tuple[str, str | bytes | int]:
-    match outcome:
-        case Done():
-            return "done", ""
-        case Retry(delay=delay):
-            return "retry", delay
-        case Release():
-            return "release", crashes
-        case Dead(reason=reason, report=report):
-            return "dead", reason.encode() + b" " + encode_report(report)
+    return scripts.call("claim", names, GROUP, keys.alive, crash_limit, 1000, worker)
 
 
 def _reply_commands(delivery: Delivery) -> list[Command]:

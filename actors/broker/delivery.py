@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import orjson
 from dramatiq import Message
 from dramatiq.broker import MessageProxy
 
@@ -18,6 +17,7 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable"
     UNKNOWN_ACTOR = "unknown_actor"
     INVALID = "invalid"  # it no longer fits its actor's contract
+    TOO_LARGE = "too_large"  # longer than a message may be: no producer of ours wrote it
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """To be tried again after `delay` ms, with `options` changed in its body."""
+    """To be tried again after `delay` ms, with `options` changed in its body (None removes one)."""
 
     delay: int
     options: dict[str, Any]
@@ -57,20 +57,28 @@ class Delivery(MessageProxy):
     """
 
     def __init__(
-        self, message: Message[Any], *, origin: str, entry: bytes, crashes: int, body: bytes
+        self,
+        message: Message[Any],
+        *,
+        origin: str,
+        entry: bytes,
+        crashes: int,
+        body: bytes,
+        worker: str = "",
+        died_under: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.origin = origin
         self.entry = entry
         self.crashes = crashes
         self.body = body
+        #: The consumer that holds it, and those that died while they held it, oldest first.
+        self.worker = worker
+        self.died_under = died_under
         self.outcome: Outcome | None = None
         #: Set by middleware: `(reply list, frame)`, sent in the same write as the settle.
         self.reply: tuple[str, bytes] | None = None
         #: Redis's clock in Unix ms when the processing began.
         self.started_ms = 0.0
-
-
-def encode_report(report: dict[str, Any]) -> bytes:
-    """A dead letter's report as JSON; what JSON can't hold becomes text."""
-    return orjson.dumps(report, default=repr, option=orjson.OPT_NON_STR_KEYS)
+        #: The same moment on this process's monotonic clock, in seconds.
+        self.began = 0.0

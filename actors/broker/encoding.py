@@ -7,6 +7,9 @@ from dramatiq.encoder import Encoder
 from pydantic import BaseModel
 
 MESSAGE_MAX = 1024 * 1024  # bytes
+#: Bytes beyond MESSAGE_MAX that a message may grow by on its way: its counters, and what tells
+#: most of its history. Without them the longest message could not be tried again.
+BOOKKEEPING = 16 * 1024
 REPLY_MAX = 4 * 1024 * 1024  # bytes
 
 

@@ -63,13 +63,16 @@ class Janitor(threading.Thread):
     """Claims what dead consumers of `queues` held, once a `lifetime` (ms).
 
     After its own (re)connect it waits two lifetimes: a server that was away looks, for a while,
-    like everyone's death.
+    like everyone's death. `worker` is the name under which it decides.
     """
 
-    def __init__(self, url: str, queues: Sequence[QueueKeys], lifetime: int) -> None:
+    def __init__(
+        self, url: str, queues: Sequence[QueueKeys], lifetime: int, worker: str = "janitor"
+    ) -> None:
         super().__init__(name="janitor", daemon=True)
         self._link = Link(url)
         self._queues = queues
+        self._worker = worker
         self._lifetime = lifetime
         self._ending = threading.Event()
 
@@ -91,7 +94,10 @@ class Janitor(threading.Thread):
 
     def claim(self) -> None:
         """Take over once, now. Raises QueueUnavailable."""
-        commands = [claim_command(keys, crash_limit=CRASH_LIMIT) for keys in self._queues]
+        commands = [
+            claim_command(keys, crash_limit=CRASH_LIMIT, worker=self._worker)
+            for keys in self._queues
+        ]
         for keys, answer in zip(self._queues, self._link.ask(*commands), strict=True):
             made, poison, forgotten = answered(answer)
             if made or poison:

@@ -10,7 +10,8 @@ class QueueKeys:
     """Every key of one queue.
 
     waiting   stream: `body`, `crashes`; or `wake`, a marker that only ends a blocking read
-    suspects  stream, as waiting: messages found under a dead consumer, run one at a time, alone
+    suspects  stream, as waiting, and `workers` (JSON): messages found under a dead consumer, run
+              one at a time, alone; the consumers that died under each
     delayed   sorted set: score = due time in Unix ms (Redis's clock), member = "crashes body"
     dead      stream: `body`, `reason`, `report` (JSON)
     alive     prefix; + consumer: exists while that consumer's heartbeat does

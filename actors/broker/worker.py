@@ -20,6 +20,7 @@ from actors.broker.broker import StreamsBroker
 from actors.broker.consumer import Consumer
 from actors.broker.delivery import Dead, Delivery, Done, Outcome, Reason, Release, Retry
 from actors.broker.heartbeat import Heartbeat, Janitor
+from actors.broker.history import count, said
 from actors.broker.link import Link
 from actors.broker.ticker import Periodic, Ticker
 from contracts.errors import QueueUnavailable
@@ -66,7 +67,7 @@ class Worker:
         consumers = [(thread.consumer.keys, thread.consumer.name) for thread in self._threads]
         self._heartbeat = Heartbeat(broker.url, consumers, heartbeat)
         queues = [broker.keys(reading.queue) for reading in readings]
-        self._janitor = Janitor(broker.url, queues, heartbeat)
+        self._janitor = Janitor(broker.url, queues, heartbeat, self.name)
         self._ticker = Ticker(broker, schedule) if schedule else None
 
     def start(self) -> None:
@@ -213,7 +214,7 @@ def process(broker: StreamsBroker, delivery: Delivery, link: Link) -> None:
 
     The order of hooks is dramatiq.worker's, so that its middleware finds what it expects.
     """
-    delivery.started_ms = link.clock.now_ms()
+    delivery.started_ms, delivery.began = link.clock.now_ms(), time.monotonic()
     if delivery.actor_name not in broker.actors:
         delivery.outcome = _unknown_actor(delivery)
         delivery.failed = isinstance(delivery.outcome, Dead)
@@ -227,7 +228,7 @@ def process(broker: StreamsBroker, delivery: Delivery, link: Link) -> None:
     except SkipMessage as skipped:
         delivery.stuff_exception(skipped)
         if delivery.outcome is None:
-            refused = Dead(Reason.REFUSED, {"error": str(skipped)})
+            refused = Dead(Reason.REFUSED, {"error": said(skipped)})
             delivery.outcome = refused if delivery.failed else Done()
         broker.emit_after("skip_message", delivery)
     except BaseException as error:  # a worker thread survives whatever an actor raises
@@ -238,10 +239,10 @@ def process(broker: StreamsBroker, delivery: Delivery, link: Link) -> None:
 
 def _unknown_actor(delivery: Delivery) -> Outcome:
     """A newer producer may know an actor that this worker's release does not have yet."""
-    since = delivery.options.get("unknown_since", delivery.started_ms)
+    since = count(delivery.options, "unknown_since") or int(delivery.started_ms)
     if delivery.started_ms - since >= UNKNOWN_FOR:
         return Dead(Reason.UNKNOWN_ACTOR, {"actor": delivery.actor_name, "since": since})
-    tries = delivery.options.get("unknown_tries", 0)
-    pause = min(UNKNOWN_PAUSE[0] * 2**tries, UNKNOWN_PAUSE[1])
+    tries = count(delivery.options, "unknown_tries")
+    pause = min(UNKNOWN_PAUSE[0] * 2 ** min(tries, 30), UNKNOWN_PAUSE[1])
     log.warning("no actor %r in this release: trying again in %d ms", delivery.actor_name, pause)
     return Retry(pause, {"unknown_since": since, "unknown_tries": tries + 1})

@@ -1,7 +1,6 @@
 """Decides how a message ends. It only records the outcome; the settle step carries it out."""
 
 import random
-import traceback
 from typing import Any
 
 from dramatiq import Broker
@@ -11,12 +10,13 @@ from dramatiq.middleware import Middleware
 from dramatiq.middleware.shutdown import Shutdown
 
 from actors.broker.delivery import Dead, Delivery, Done, Outcome, Reason, Retry
+from actors.broker.history import attempt, attempts, count, remembered
 from contracts.errors import CasebookError, ValidationFailed
 
 MAX_RETRIES = 5
 BACKOFF = 500, 60_000  # ms: first and longest pause before another attempt
 SNOOZE = 100, 5_000  # ms: first and longest pause while the ground is away
-HISTORY = 20  # attempts that a message carries with it
+UNKNOWN = "unknown_since", "unknown_tries"  # kept while no release at hand knows the actor
 
 
 class Retries(Middleware):
@@ -58,23 +58,25 @@ class Retries(Middleware):
             if "deadline" in delivery.options:
                 return Done()  # a read is answered with the error: its caller decides
             return _snooze(delivery, error)
-        attempts = [*delivery.options.get("attempts", []), _attempt(delivery, error)][-HISTORY:]
+        history = remembered([*attempts(delivery.options), attempt(delivery, error)])
         if isinstance(error, CasebookError) and not error.retryable:
             if "reply_to" in delivery.options:
                 return Done()  # the caller is told; nothing is left to do
             reason = Reason.INVALID if isinstance(error, ValidationFailed) else Reason.REFUSED
-            return Dead(reason, {"attempts": attempts})
-        retries = delivery.options.get("retries", 0)
+            return Dead(reason, {"attempts": history})
+        retries = count(delivery.options, "retries")
         if retries >= self._option(broker, delivery, "max_retries"):
             if isinstance(error, CasebookError) and "deadline" in delivery.options:
                 return Done()  # a read that may succeed later is its caller's to repeat
-            return Dead(Reason.FAILED, {"attempts": attempts, "traceback": _traceback(error)})
+            return Dead(Reason.FAILED, {"attempts": history})
         pause = backoff(
             retries,
             self._option(broker, delivery, "min_backoff"),
             self._option(broker, delivery, "max_backoff"),
         )
-        return Retry(pause, {"retries": retries + 1, "attempts": attempts})
+        first = count(delivery.options, "first_failed") or history[0].get("at")
+        changed = {"retries": retries + 1, "attempts": history, "first_failed": first}
+        return Retry(pause, changed | _forget(delivery, "snoozes", *UNKNOWN))
 
     def _option(self, broker: Broker, delivery: Delivery, name: str) -> int:
         actor = broker.get_actor(delivery.actor_name)
@@ -96,19 +98,12 @@ def backoff(tries: int, first: int, longest: int) -> int:
 
 
 def _snooze(delivery: Delivery, error: BaseException) -> Retry:
-    snoozes = delivery.options.get("snoozes", 0)
+    snoozes = count(delivery.options, "snoozes")
     delay = getattr(error, "delay", None)  # an actor's own dramatiq.Retry may name it
     pause = int(delay) if delay is not None else backoff(snoozes, *SNOOZE)
-    return Retry(pause, {"snoozes": snoozes + 1})
+    return Retry(pause, {"snoozes": snoozes + 1} | _forget(delivery, *UNKNOWN))
 
 
-def _attempt(delivery: Delivery, error: BaseException) -> dict[str, Any]:
-    return {
-        "at": int(delivery.started_ms),
-        "error": f"{type(error).__module__}.{type(error).__qualname__}",
-        "message": str(error)[:1000],
-    }
-
-
-def _traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))[-20_000:]
+def _forget(delivery: Delivery, *names: str) -> dict[str, None]:
+    """Removes counters whose cause is over: the next time, they begin anew."""
+    return {name: None for name in names if name in delivery.options}

@@ -6,7 +6,7 @@
 --   verdict   argument          next place
 --   done      -                 none
 --   retry     delay in ms       delayed (the body carries its new attempt count)
---   release   crashes           where it came from; nothing is counted
+--   release   -                 where it came from, every field as it was; nothing is counted
 --   dead      reason, report    dead; argument is "reason report"
 -- Returns one word per message: "done", or "lost" where the delivery is no longer this consumer's.
 -- The same token again (the first answer was lost on its way) returns the first answer.
@@ -35,6 +35,7 @@ for i = 5, #ARGV, 5 do
   if owned.err or #owned == 0 then
     answer[#answer + 1] = 'lost'
   else
+    local entry = verdict == 'release' and redis.call('XRANGE', stream, id, id)[1]
     -- Leaving comes first: XACK and XDEL are allowed at maxmemory, and once a script has
     -- written, Redis lets it finish.
     redis.call('XACK', stream, group, id)
@@ -44,8 +45,8 @@ for i = 5, #ARGV, 5 do
       local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
       redis.call('ZADD', delayed, due, '0 ' .. body)
       wake = wake or not first[2] or due < tonumber(first[2])
-    elseif verdict == 'release' then
-      moved[id] = redis.call('XADD', stream, '*', 'body', body, 'crashes', argument)
+    elseif entry then
+      moved[id] = redis.call('XADD', stream, '*', unpack(entry[2]))
       wake = wake or stream == suspects -- readers block on waiting alone
     elseif verdict == 'dead' then
       local reason, report = string.match(argument, '^(%S+) (.*)$')

@@ -10,7 +10,8 @@ from dramatiq.errors import Retry as RetryLater
 from dramatiq.middleware.shutdown import Shutdown
 
 from actors.broker.delivery import Dead, Delivery, Done, Outcome, Reason, Retry
-from actors.middleware.retries import HISTORY, Retries, backoff, is_not_yet
+from actors.broker.history import HISTORY
+from actors.middleware.retries import Retries, backoff, is_not_yet
 from contracts.errors import (
     DatabaseUnavailable,
     DuplicateEntry,
@@ -26,7 +27,10 @@ def delivery_of(**options: Any) -> Delivery:
     message = dramatiq.Message(
         queue_name="q", actor_name="work", args=(), kwargs={}, options=options
     )
-    delivery = Delivery(message, origin="waiting", entry=b"1-0", crashes=0, body=message.encode())
+    body = message.encode()
+    delivery = Delivery(
+        message, origin="waiting", entry=b"1-0", crashes=0, body=body, worker="host-1"
+    )
     delivery.started_ms = 1000.0
     return delivery
 
@@ -121,22 +125,54 @@ def test_an_actor_may_name_its_pause() -> None:
 
 
 def test_attempts_are_remembered() -> None:
-    """Each failed attempt is kept with its time, class and text, the last of them only."""
-    before = [{"at": n, "error": "e", "message": ""} for n in range(HISTORY)]
-    outcome = decide(ValueError("x" * 5000), actor={}, attempts=before)
+    """The first failed attempt and the newest are kept; the counter counts them all."""
+    before = [{"at": n, "error": "e", "message": ""} for n in range(1, HISTORY + 1)]
+    outcome = decide(
+        ValueError("why"), actor={"max_retries": 90}, attempts=before, retries=70, first_failed=1
+    )
     assert isinstance(outcome, Retry)
     attempts = outcome.options["attempts"]
-    assert attempts[:-1] == before[1:]
-    assert attempts[-1] == {"at": 1000, "error": "builtins.ValueError", "message": "x" * 1000}
+    assert attempts[:-1] == [before[0], *before[2:]]
+    assert (attempts[-1]["at"], attempts[-1]["worker"]) == (1000, "host-1")
+    assert (outcome.options["retries"], outcome.options["first_failed"]) == (71, 1)
+
+
+def test_the_first_failure_has_its_time() -> None:
+    """`first_failed` is when the first failed attempt began; a snooze is no failure."""
+    outcome = decide(ValueError("why"), actor={})
+    assert isinstance(outcome, Retry)
+    assert outcome.options["first_failed"] == 1000
+    snoozed = decide(DatabaseUnavailable(), actor={})
+    assert snoozed == Retry(snoozed.delay, {"snoozes": 1})  # type: ignore[union-attr]  # a Retry
+
+
+def test_counters_are_apart() -> None:
+    """An attempt ends a run of snoozes, a snooze leaves the attempts as they are, and each says
+    that the actor is known after all."""
+    unknown = {"unknown_since": 5, "unknown_tries": 2}
+    failed = decide(ValueError("x"), actor={}, retries=1, snoozes=7, **unknown)
+    assert isinstance(failed, Retry)
+    assert (failed.options["retries"], failed.options["snoozes"]) == (2, None)
+    snoozed = decide(DatabaseUnavailable(), actor={}, retries=1, snoozes=7, **unknown)
+    assert isinstance(snoozed, Retry)
+    assert snoozed.options == {"snoozes": 8} | dict.fromkeys(unknown)
+
+
+@pytest.mark.parametrize("odd", ["x", None, -3, [], {"a": 1}])
+def test_foreign_bookkeeping_is_no_trap(odd: object) -> None:
+    """Counters and history that another producer wrote badly count as none."""
+    outcome = decide(ValueError("x"), actor={}, retries=odd, attempts=odd, first_failed=odd)
+    assert isinstance(outcome, Retry)
+    assert (outcome.options["retries"], outcome.options["first_failed"]) == (1, 1000)
 
 
 def test_a_dead_letter_tells_its_story() -> None:
-    """The report of an exhausted message holds every attempt and the last traceback."""
+    """The report of an exhausted message holds every attempt with its traceback."""
     outcome = decide(ValueError("why"), actor={"max_retries": 0})
     assert isinstance(outcome, Dead)
     assert outcome.reason is Reason.FAILED
     assert [attempt["message"] for attempt in outcome.report["attempts"]] == ["why"]
-    assert "ValueError: why" in outcome.report["traceback"]
+    assert "ValueError: why" in outcome.report["attempts"][-1]["traceback"]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ def test_a_message_that_kills_alone_is_poison(
     assert crashes == [("waiting", 0), ("suspects", 0), ("suspects", 1), ("suspects", 2)]
     (letter,) = letters(redis, keys, 1)
     assert (letter.body, letter.reason) == (sent.encode(), "poison")
-    assert letter.report == {"crashes": CRASH_LIMIT}
+    victims = [f"victim-{number}" for number in range(1 + CRASH_LIMIT)]
+    assert (letter.report["crashes"], letter.report["workers"]) == (CRASH_LIMIT, victims)
     assert broker.depth(keys.queue)["suspects"] == 0
 
 

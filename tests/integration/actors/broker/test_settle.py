@@ -73,7 +73,7 @@ def test_a_retry_carries_its_options(
     (member,) = redis.zrange(keys.delayed, 0, -1)
     body = orjson.loads(member.partition(b" ")[2])
     assert (body["message_id"], body["args"]) == (sent.message_id, ["one"])
-    assert body["options"] == {"colour": "green", "retries": 1}
+    assert body["options"] == {"colour": "green", "retries": 1, "deliveries": 1}
 
 
 def test_a_release_changes_no_byte(send: Send, consume: Callable[..., Consumer]) -> None:
@@ -94,7 +94,9 @@ def test_a_dead_letter_says_why(
     consumer = consume()
     delivery = _took(consumer)
     _settle(consumer, delivery, Dead(Reason.REFUSED, {"text": "a b\nc é"}))
-    assert letters(redis, keys, 1) == [(delivery.body, "refused", {"text": "a b\nc é"})]
+    (letter,) = letters(redis, keys, 1)
+    assert (letter.body, letter.reason) == (delivery.body, "refused")
+    assert letter.report["text"] == "a b\nc é"
 
 
 def test_a_claimed_message_is_lost(
