@@ -50,6 +50,10 @@ class Settings(BaseModel):
     search_threads: int = Field(1, ge=1, le=64, description="threads a process for searches")
     read_timeout: float = Field(10.0, gt=0, description="seconds that a read is awaited")
     write_timeout: float = Field(10.0, gt=0, description="seconds that a write is awaited")
+    keep_days: int = Field(
+        90, ge=1, le=3650, description="days that dead letters, ended tasks and keys of writes stay"
+    )
+    keep_letters: int = Field(1_000_000, ge=1, description="dead letters kept at most")
     redis_memory: str = Field("1gb", description="maxmemory of the embedded Valkey")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 

@@ -65,14 +65,18 @@ class Operation(Generic[P, R]):
             options=dict(self.options),
         )
 
+    def request_in(self, body: Any) -> BaseModel:
+        """The request in a message's body. Raises: ValidationFailed."""
+        try:
+            return self.request.model_validate(body)
+        except ValidationError as error:
+            raise ValidationFailed(
+                errors=field_errors(error.errors(include_url=False, include_context=False))
+            ) from None
+
     def _bound(self, broker: StreamsBroker) -> Callable[[dict[str, Any]], bytes]:
         def run(body: dict[str, Any]) -> bytes:
-            try:
-                request = self.request.model_validate(body)
-            except ValidationError as error:
-                raise ValidationFailed(
-                    errors=field_errors(error.errors(include_url=False, include_context=False))
-                ) from None
+            request = self.request_in(body)
             resources = {name: broker.resources[kind] for name, kind in self.needs.items()}
             result = self.function(request, **resources)  # type: ignore[arg-type]  # P is known only to the caller
             if isinstance(result, EncodedReply):
@@ -80,6 +84,10 @@ class Operation(Generic[P, R]):
             return result.model_dump_json().encode() if isinstance(result, BaseModel) else b"null"
 
         return run
+
+
+class Operations(dict[str, Operation[Any, Any]]):
+    """Every operation of this release by its name: a resource for those that look at messages."""
 
 
 def actor(

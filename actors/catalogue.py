@@ -3,8 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
-from actors import entries, imports, index, search, system
-from actors.actor import Operation
+from actors import (
+    dead_letters,
+    entries,
+    imports,
+    index,
+    replay,
+    search,
+    system,
+    tasks,
+    upkeep,
+)
+from actors.actor import Operation, Operations
 from actors.broker.broker import StreamsBroker
 from actors.broker.worker import Reading
 from actors.middleware import policies
@@ -28,6 +38,25 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     imports.start,
     imports.chunk,
     imports.finish,
+    tasks.get,
+    tasks.list_page,
+    tasks.start,
+    tasks.adopt,
+    tasks.cancel,
+    tasks.resume,
+    tasks.sweep,
+    dead_letters.list_page,
+    dead_letters.count,
+    dead_letters.groups,
+    dead_letters.get,
+    dead_letters.discard,
+    dead_letters.restore,
+    dead_letters.edit,
+    replay.plan,
+    replay.start,
+    replay.move,
+    upkeep.archive,
+    upkeep.prune,
 )
 
 #: On the queue `index@NODE`.
@@ -58,9 +87,16 @@ def roles(node: str, search_threads: int) -> dict[str, Role]:
                 Reading("search", threads=search_threads, prefetch=2),
                 Reading("reads", threads=2, prefetch=2),
                 Reading("entries", threads=2, prefetch=1),
+                Reading("operators", threads=1, prefetch=1),
             ),
         ),
-        "importer": Role("importer", (Reading("imports", threads=2, prefetch=1),)),
+        "importer": Role(
+            "importer",
+            (
+                Reading("imports", threads=2, prefetch=1),
+                Reading("upkeep", threads=1, prefetch=1),
+            ),
+        ),
         "indexer": Role("indexer", (Reading(index.queue_of(node), threads=1, prefetch=1),)),
     }
 
@@ -72,6 +108,10 @@ def worker_broker(url: str, node: str) -> StreamsBroker:
         operation.declare(broker)
     for operation in OF_A_NODE:
         operation.declare(broker, queue=index.queue_of(node))
+    broker.resources[StreamsBroker] = broker
+    broker.resources[Operations] = Operations(
+        {operation.name: operation for operation in (*SHARED, *OF_A_NODE)}
+    )
     return broker
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from actors import tracking
 from actors.actor import actor
 from contracts.base import field_errors, new_id
 from contracts.entries import BODY_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
-from contracts.errors import ChunkChanged, ImportFinished, ImportNotFound
+from contracts.errors import ChunkChanged, ImportCanceled, ImportFinished, ImportNotFound
 from contracts.imports import (
     REJECT_ROW_BYTES,
     ChunkDone,
@@ -43,6 +44,10 @@ def start(command: StartImport, store: Store) -> ImportStarted:
             files=list(command.files),
             by=command.by,
         )
+        details = {"source": command.source, "files": list(command.files)}
+        tracking.open_task(
+            tx, import_id, "import", command.by, status="processing", details=details
+        )
         return ImportStarted(id=import_id)
 
     return once(store, "imports.start", command, ImportStarted, effect)
@@ -53,7 +58,7 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
     """Store the good rows and record the bad ones, in one transaction.
 
     Arriving again it answers as the first time. Raises: ImportNotFound, ImportFinished,
-    ChunkChanged when `(import_id, chunk)` was done with other rows.
+    ImportCanceled, ChunkChanged when `(import_id, chunk)` was done with other rows.
     """
     entries, rejects = _validate(command)
     with store.transaction() as tx:
@@ -99,6 +104,7 @@ def finish(command: FinishImport, store: Store) -> ImportReport:
                 stored=done["chunks"],
             )
         tx.run("imports.finish", id=command.import_id, chunks=command.chunks)
+        tx.run("tasks.succeed", id=command.import_id)
         return _report(tx, GetImport(id=command.import_id))
 
 
@@ -163,6 +169,8 @@ def _open_import(tx: Transaction, command: ImportChunk) -> str:
     row = tx.row("imports.lock_open", id=command.import_id)
     if row is None:
         raise ImportNotFound(id=str(command.import_id))
+    if row["canceled"]:
+        raise ImportCanceled(id=str(command.import_id))
     if row["finished"] and _claim(tx, command) is None:
         raise ImportFinished(id=str(command.import_id))
     return str(row["source"])

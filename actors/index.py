@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from actors.actor import actor
+from actors.tracking import Tracked
 from contracts.base import Nothing
 from contracts.errors import IndexUnavailable
 from contracts.search import (
@@ -48,9 +49,9 @@ def follow(request: FollowIndex, follower: Follower, again: Again) -> Nothing:
 
 
 @actor(queue=QUEUE, time_limit=timedelta(hours=6))
-def rebuild(command: RebuildIndex, follower: Follower, again: Again) -> Nothing:
-    """Build the index anew and swap; twice is only slower than once."""
-    follower.rebuild()
+def rebuild(command: RebuildIndex, follower: Follower, again: Again, tracked: Tracked) -> Nothing:
+    """Build the index anew and swap; twice is only slower than once. Raises: TaskCanceled."""
+    follower.rebuild(tracked.report)
     again.nudge(0)
     return Nothing()
 

@@ -1,6 +1,14 @@
 """What the system asks of itself, and how often."""
 
+from datetime import timedelta
+
+from actors import tasks, upkeep
 from actors.broker.ticker import Periodic
+from contracts.base import Nothing
 
 #: A row's name is for good: its last tick is kept under it.
-SCHEDULE: tuple[Periodic, ...] = ()
+SCHEDULE: tuple[Periodic, ...] = (
+    Periodic("archive", timedelta(seconds=10), upkeep.archive, Nothing()),
+    Periodic("sweep", timedelta(seconds=30), tasks.sweep, Nothing()),
+    Periodic("prune", timedelta(days=1), upkeep.prune, Nothing(), offset=timedelta(hours=3)),
+)

@@ -12,6 +12,8 @@ from actors.catalogue import roles, worker_broker
 from actors.index import Again
 from actors.nudge import Listener, Nudge
 from actors.schedule import SCHEDULE
+from actors.tracking import Tracked
+from actors.upkeep import Retention
 from contracts.errors import QueueUnavailable
 from settings import Settings
 from storage.index.follower import Follower
@@ -21,6 +23,7 @@ from storage.postgres.store import Store
 log = logging.getLogger(__name__)
 
 STOP_WITHIN = 30.0  # seconds
+POOL = 6  # connections to PostgreSQL, at most: one for each thread that needs one
 
 
 def run(settings: Settings, role_name: str) -> bool:
@@ -35,11 +38,17 @@ def run(settings: Settings, role_name: str) -> bool:
     database_url = settings.database_url.get_secret_value()
     broker = worker_broker(settings.redis_url.get_secret_value(), settings.node)
     with ExitStack() as stack:
-        store = Store(database_url, name=f"casebook {role.name}")
+        store = Store(database_url, most=POOL, name=f"casebook {role.name}")
         store.open()
         stack.callback(store.close)
         reader = IndexReader(settings.index)
-        broker.resources |= {Store: store, IndexReader: reader}
+        retention = Retention(settings.keep_days, settings.keep_letters)
+        broker.resources |= {
+            Store: store,
+            IndexReader: reader,
+            Retention: retention,
+            Tracked: Tracked(broker, store),
+        }
         if role.name == "indexer":
             nudge = Nudge(broker, settings.node)
             follower = Follower(settings.index, store)

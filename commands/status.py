@@ -5,15 +5,17 @@ import functools
 import sys
 from collections.abc import Coroutine
 from typing import Any
+from uuid import UUID
 
 import click
 from pydantic import BaseModel
 from rich.markup import escape
 
 from commands.base import as_json, me, out, print_json, talk
+from commands.tasks import show_task, watch
 from contracts.base import Nothing
 from contracts.errors import CasebookError
-from contracts.search import IndexStatus, IndexVerified, RebuildIndex, VerifyIndex
+from contracts.search import IndexStatus, IndexVerified, VerifyIndex
 from contracts.system import DatabaseStatus
 from settings import Settings
 
@@ -76,15 +78,27 @@ def _depths(broker: Any) -> dict[str, Any]:
 
 
 @click.command()
-def reindex() -> None:
-    """Build the index anew beside the old one, then swap; searches go on meanwhile."""
+@click.option("--node", multiple=True, help="Which nodes; by default this one.")
+@click.option("--wait/--no-wait", default=True, help="Watch it until it has ended.")
+@as_json
+def reindex(node: tuple[str, ...], wait: bool, json_: bool) -> None:
+    """Build the index anew beside the old one, swap, compare; searches go on meanwhile."""
 
-    async def conversation(client: Any, settings: Settings) -> None:
-        from actors import index
-        from pipelines.ask import ask
+    async def conversation(client: Any, settings: Settings) -> UUID:
+        from pipelines.tasks import reindex as start
 
-        queue = index.queue_of(settings.node)
-        await ask(client, index.rebuild, RebuildIndex(by=me()), timeout=3600, queue=queue)
+        nodes = node or (settings.node,)
+        return await start(client, nodes, by=me(), timeout=settings.write_timeout)
 
-    talk(conversation)
-    out.print("the index was built anew.")
+    task_id = talk(conversation)
+    if not wait:
+        print_json({"task": str(task_id)}) if json_ else out.print(f"task {task_id}")
+        return
+    task = watch(task_id, quiet=json_)
+    if json_:
+        print_json(task)
+    elif task.status == "succeeded":
+        out.print("the index was built anew.")
+    else:
+        show_task(task)
+    sys.exit(0 if task.status == "succeeded" else 1)

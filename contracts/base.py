@@ -3,7 +3,7 @@
 import random
 import time
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -12,6 +12,10 @@ class Contract(BaseModel):
     """A frozen model that refuses unknown fields: a misspelt one is an error, not a loss."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def renewed(self) -> Self:
+        """This request as an effect of its own, after someone has edited it."""
+        return self
 
 
 def new_id() -> uuid.UUID:
@@ -38,6 +42,13 @@ class Write(Contract):
         default_factory=lambda: str(new_id())
     )
     by: Annotated[str, Field(max_length=100)] = ""
+    #: The key of the request that this one was edited from: only one of the two takes effect.
+    instead_of: Annotated[str, Field(max_length=200)] | None = None
+
+    def renewed(self) -> Self:
+        """This request under a new key, in place of the first one."""
+        update = {"key": str(new_id()), "instead_of": self.instead_of or self.key}
+        return self.model_copy(update=update)
 
 
 class Nothing(Contract):

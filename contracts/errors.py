@@ -92,6 +92,18 @@ class ImportNotFound(NotFound):
     code = "IMPORT_NOT_FOUND"
 
 
+class DeadLetterNotFound(NotFound):
+    """No dead letter has this id; old ones are pruned after a time."""
+
+    code = "DEAD_LETTER_NOT_FOUND"
+
+
+class TaskNotFound(NotFound):
+    """No task has this id; finished ones are pruned after a time."""
+
+    code = "TASK_NOT_FOUND"
+
+
 class DuplicateEntry(CasebookError):
     """Another entry holds the same text; `details.entry_id` names it."""
 
@@ -114,6 +126,42 @@ class ImportFinished(CasebookError):
     """This import is finished; start a new one."""
 
     code, status = "IMPORT_FINISHED", 409
+
+
+class ImportCanceled(CasebookError):
+    """This import was canceled; what it stored is kept. Resume it to go on."""
+
+    code, status = "IMPORT_CANCELED", 409
+
+
+class EffectDone(CasebookError):
+    """The message took effect after all: there is nothing to edit or to do again."""
+
+    code, status = "EFFECT_DONE", 409
+
+
+class LetterNotDead(CasebookError):
+    """The letter is not among the dead any more; `details.state` says where it is."""
+
+    code, status = "LETTER_NOT_DEAD", 409
+
+
+class LetterUnreadable(CasebookError):
+    """The message can't be read or no actor of this release takes it: it can only be discarded."""
+
+    code, status = "LETTER_UNREADABLE", 422
+
+
+class TaskCanceled(CasebookError):
+    """The task was canceled while this ran."""
+
+    code, status = "TASK_CANCELED", 409
+
+
+class TaskState(CasebookError):
+    """The task is in no state for that; `details.status` says in which."""
+
+    code, status = "TASK_STATE", 409
 
 
 # --- the ground
@@ -167,6 +215,16 @@ class IndexBehind(Unavailable):
     code = "INDEX_BEHIND"
 
 
+class NotFinished(Unavailable):
+    """This operation goes on in its next turn."""
+
+    code, not_yet = "NOT_FINISHED", True
+
+    def __init__(self, message: str | None = None, *, delay: int = 0, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.delay = delay  # ms until that turn
+
+
 class DeadlineExceeded(CasebookError):
     """The request waited longer than its caller; it was dropped unanswered."""
 
@@ -177,6 +235,12 @@ class NoReply(CasebookError):
     """No answer came in time; the request may still be done later."""
 
     code, status, retryable = "NO_REPLY", 504, True
+
+
+class WriteWaiting(NoReply):
+    """The write is kept in its queue and done as soon as PostgreSQL is back."""
+
+    code = "WRITE_WAITING"
 
 
 class ReplyTooLarge(CasebookError):

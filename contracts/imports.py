@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from contracts.base import Contract, Text, Write
+from contracts.base import Contract, Text, Write, new_id
 from contracts.entries import EntryFields, ExternalId, Severity, Source, Tags
 
 CHUNK_ROWS = 500
@@ -92,6 +92,10 @@ class ImportChunk(Contract):
     rejects: tuple[Reject, ...] = ()
     on_long: OnLong = OnLong.REJECT
     by: str = ""
+
+    def renewed(self) -> Self:
+        """These rows in place of the file's: they are refused where the file's were stored."""
+        return self.model_copy(update={"digest": str(new_id())})
 
 
 class ImportCounts(Contract):

@@ -17,13 +17,15 @@ async def ask(
     *,
     timeout: float,
     queue: str | None = None,
+    early: bool = False,
 ) -> bytes:
     """The JSON of the operation's reply, within `timeout` seconds.
 
+    With `early`, a write that waits for PostgreSQL raises WriteWaiting as soon as that is clear.
     Raises: what the operation answers with, and what `Client.call` raises.
     """
     message = operation.message(request, queue=queue)
-    return await client.call(message, timeout=timeout, deadline=operation.read)
+    return await client.call(message, timeout=timeout, deadline=operation.read, early=early)
 
 
 async def ask_for(

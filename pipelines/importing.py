@@ -1,6 +1,7 @@
 """Bulk import: chunks in flight within a window, each asked again until it has its answer."""
 
 import asyncio
+import contextlib
 import io
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -8,9 +9,16 @@ from dataclasses import dataclass, field
 from typing import IO, Any, TypeVar
 from uuid import UUID
 
-from actors import imports
+from actors import imports, tasks
 from actors.broker.client import Client
-from contracts.errors import CasebookError, NoReply, Unavailable, UnsupportedFormat
+from contracts.errors import (
+    CasebookError,
+    NoReply,
+    TaskNotFound,
+    TaskState,
+    Unavailable,
+    UnsupportedFormat,
+)
 from contracts.imports import (
     ChunkDone,
     FinishImport,
@@ -21,6 +29,7 @@ from contracts.imports import (
     Reject,
     StartImport,
 )
+from contracts.tasks import ResumeTask, Task
 from pipelines.ask import ask_for
 from pipelines.chunks import Chunk, cut
 from pipelines.formats import rows
@@ -62,7 +71,7 @@ async def import_streams(
     streams = iter(streams)
     first = next(streams, None)
     names = (first[0],) if first else ()
-    import_id = plan.resume or await _start(client, plan, names)
+    import_id = await _resume(client, plan) or await _start(client, plan, names)
     opened = itertools.chain([first] if first else [], streams)
     chunks = cut(_found(opened, plan.kind), plan.mapping)
     sent = await _send_all(client, import_id, chunks, plan, progress)
@@ -90,6 +99,16 @@ async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> UUID:
         lambda: ask_for(ImportStarted, client, imports.start, command, timeout=REPLY)
     )
     return started.id
+
+
+async def _resume(client: Client, plan: Plan) -> UUID | None:
+    """The import to go on with, if the plan names one: also after it was canceled."""
+    if plan.resume is None:
+        return None
+    command = ResumeTask(id=plan.resume, by=plan.by)
+    with contextlib.suppress(TaskState, TaskNotFound):  # it was never stopped, or is an old one
+        await _insist(lambda: ask_for(Task, client, tasks.resume, command, timeout=REPLY))
+    return plan.resume
 
 
 async def _send_all(

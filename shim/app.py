@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from actors.broker.client import Client
 from actors.catalogue import producer_broker
 from settings import Settings
-from shim import entries, health, imports, problems, search
+from shim import dead_letters, entries, health, imports, problems, search, tasks
 from shim.backend import Backend
 
 
@@ -22,7 +22,9 @@ def make_app(settings: Settings) -> FastAPI:
         assert settings.redis_url is not None
         broker = producer_broker(settings.redis_url.get_secret_value(), settings.node)
         async with Client(broker, patient=True) as client:
-            app.state.backend = Backend(client, settings.read_timeout, settings.write_timeout)
+            app.state.backend = Backend(
+                client, settings.node, settings.read_timeout, settings.write_timeout
+            )
             yield
 
     app = FastAPI(
@@ -33,7 +35,7 @@ def make_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for room in (entries, search, imports, health):
+    for room in (entries, search, imports, tasks, dead_letters, health):
         app.include_router(room.router)
     return app
 

@@ -12,6 +12,7 @@ from actors.broker.client import Client
 from contracts.base import Write
 from contracts.errors import NoReply
 from pipelines.ask import ask
+from pipelines.tasks import follow_write
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Backend:
     """One a process, made when the app starts."""
 
     client: Client
+    node: str
     read_timeout: float  # seconds
     write_timeout: float  # seconds
 
@@ -27,16 +29,18 @@ class Backend:
     ) -> Response:
         """The operation's reply, its JSON untouched.
 
-        A write that is not answered in time (PostgreSQL may be away) waits in its queue: 202 with
-        the key, under which asking again gives the result.
+        A write that waits in its queue (PostgreSQL is away) is answered 202 with a task to follow.
         """
         timeout = self.read_timeout if operation.read else self.write_timeout
+        early = isinstance(request, Write)
         try:
-            body = await ask(self.client, operation, request, timeout=timeout)
-        except NoReply:
-            if isinstance(request, Write):
-                return accepted(operation, request)
-            raise
+            body = await ask(self.client, operation, request, timeout=timeout, early=early)
+        except NoReply as error:
+            if not isinstance(request, Write):
+                raise
+            task = str(error.details["task"])
+            await follow_write(self.client, operation, request, task)
+            return accepted(operation, request, task)
         return json_response(body, status)
 
 
@@ -45,14 +49,15 @@ def json_response(body: bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
 
 
-def accepted(operation: Operation[Any, Any], command: Write) -> Response:
+def accepted(operation: Operation[Any, Any], command: Write, task: str) -> Response:
     """202: kept, and done as soon as it can be."""
     body = {
+        "task": task,
         "status": "enqueued",
         "operation": operation.name,
         "key": command.key,
-        "detail": "Kept in the queue and done as soon as the database answers. Send the same "
-        "request with this key as Idempotency-Key to get its result.",
+        "detail": f"Kept in the queue and done as soon as the database answers: follow "
+        f"/v1/tasks/{task}. The same request with this key as Idempotency-Key gets its result.",
     }
     return json_response(orjson.dumps(body), 202)
 

@@ -8,12 +8,14 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from redis import Redis
 
 from deploy import binaries
 from deploy.postgres import EmbeddedPostgres
 from deploy.valkey import EmbeddedValkey
 from storage.postgres.migrations import migrate
 from storage.postgres.store import Store
+from tests.support.house import House, make_house
 from tests.support.proxy import Proxy
 
 NUMBERS = itertools.count(1)
@@ -63,6 +65,22 @@ def database_url(shared_postgres: EmbeddedPostgres) -> str:
 def redis_url(shared_valkey: EmbeddedValkey) -> str:
     """The shared Valkey; a test that needs a queue to itself gives it a name of its own."""
     return shared_valkey.url
+
+
+@pytest.fixture
+def own_redis_url(shared_valkey: EmbeddedValkey) -> str:
+    """An empty logical database of the shared Valkey, for tests that use the real queues."""
+    number = 1 + next(NUMBERS) % 15
+    url = f"{shared_valkey.url}{'&' if '?' in shared_valkey.url else '?'}db={number}"
+    with Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture
+def house(own_redis_url: str, store: Store, tmp_path: Path) -> House:
+    """What a worker process has, on queues and a database of the test's own."""
+    return make_house(own_redis_url, store, tmp_path / "index")
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from dramatiq.middleware import Callbacks, Middleware, Pipelines
 from dramatiq.results import Results
 
 from actors.broker import scripts
+from actors.broker.delivery import Delivery
 from actors.broker.encoding import MESSAGE_MAX, ContractEncoder
-from actors.broker.keys import GROUP, QueueKeys
+from actors.broker.keys import GROUP, QUEUES, QueueKeys
 from actors.broker.link import Command, Link, answered
 from contracts.errors import MessageTooLarge
 
@@ -74,6 +75,15 @@ class StreamsBroker(dramatiq.Broker):
         link: Link = self._threads.link
         return link
 
+    @property
+    def delivery(self) -> Delivery | None:
+        """What this thread processes, if it is a worker's and does."""
+        return getattr(self._threads, "delivery", None)
+
+    @delivery.setter
+    def delivery(self, delivery: Delivery | None) -> None:
+        self._threads.delivery = delivery
+
     def declare_actor(self, actor: dramatiq.Actor[Any, Any]) -> None:
         if "on_retry_exhausted" in actor.options:
             raise ValueError("on_retry_exhausted enqueues outside the settle step: not supported")
@@ -85,6 +95,16 @@ class StreamsBroker(dramatiq.Broker):
             self.emit_before("declare_queue", queue_name)
             self.queues[queue_name] = QueueKeys(queue_name)
             self.emit_after("declare_queue", queue_name)
+
+    def register_queues(self) -> None:
+        """Let others know which queues there are. Raises QueueUnavailable, QueueFull."""
+        self.link.ask_one((b"SADD", QUEUES, *self.queues))
+
+    def all_queues(self) -> list[str]:
+        """Every queue that any worker has read; they are declared. Raises QueueUnavailable."""
+        for name in self.link.ask_one((b"SMEMBERS", QUEUES)):
+            self.declare_queue(name.decode())
+        return sorted(self.queues)
 
     def keys(self, queue_name: str) -> QueueKeys:
         """Raises dramatiq.QueueNotFound for a queue that was never declared."""

@@ -13,7 +13,8 @@ import hiredis
 from actors.broker import scripts
 from actors.broker.broker import StreamsBroker
 from actors.broker.clock import Clock
-from actors.broker.keys import reply_list
+from actors.broker.keys import kept, reply_list
+from actors.broker.link import Command
 from actors.broker.replies import decode_frame
 from actors.broker.wire import Wire
 from contracts.errors import CasebookError, NoReply, QueueFull, QueueUnavailable
@@ -21,6 +22,7 @@ from contracts.errors import CasebookError, NoReply, QueueFull, QueueUnavailable
 log = logging.getLogger(__name__)
 
 REPLIES_AT_ONCE = 512
+MARGIN = 1.0  # seconds before its time-out in which a caller may miss a reply
 RECONNECT = 0.05, 1.0  # seconds: first and longest pause
 READ_CLOCK = 1.0  # seconds after which a request reads Redis's clock too, in the same write
 
@@ -75,18 +77,30 @@ class Client:
         return self._wire is not None and not self._wire.closed.done()
 
     async def call(
-        self, message: dramatiq.Message[Any], *, timeout: float, deadline: bool
+        self,
+        message: dramatiq.Message[Any],
+        *,
+        timeout: float,
+        deadline: bool,
+        early: bool = False,
     ) -> bytes:
         """The JSON of the reply to `message`, awaited for at most `timeout` seconds.
 
-        With `deadline` (reads), a worker that takes the message up later drops it.
+        With `deadline` (reads), a worker that takes the message up later drops it. With `early`
+        (writes), WriteWaiting comes as soon as it is clear that PostgreSQL is away for longer.
 
-        Raises: the error that the worker answered with; NoReply; QueueUnavailable (the message
+        Raises: the error that the worker answered with; NoReply, whose `details.task` is the
+        message's id; QueueUnavailable (the message
         may have been enqueued); QueueFull (it was not); MessageTooLarge.
         """
         options: dict[str, Any] = {"reply_to": self._list}
         if deadline:
             options["deadline"] = int(self._clock.now_ms() + timeout * 1000)
+        else:
+            awaited = max(timeout - MARGIN, timeout / 2)
+            options["awaited_until"] = int(self._clock.now_ms() + awaited * 1000)
+        if early:
+            options["early"] = True
         message = message.copy(options=options)
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[message.message_id] = reply
@@ -96,6 +110,9 @@ class Client:
             # The reply's future is awaited at once: for Redis to confirm first is one turn more.
             sent.add_done_callback(lambda answer: _not_sent(answer, reply))
             return await reply
+        except NoReply as error:
+            error.details.setdefault("task", message.message_id)
+            raise
         finally:
             timer.cancel()
             self._waiting.pop(message.message_id, None)
@@ -104,6 +121,23 @@ class Client:
         """Enqueue `message` and expect no reply. Raises QueueUnavailable, QueueFull."""
         try:
             await self._send(message)
+        except hiredis.ReplyError as error:
+            raise _refusal(error) from error
+
+    async def keep(self, name: str, value: bytes, lifetime: int) -> None:
+        """Keep something small for `lifetime` ms. Raises QueueUnavailable, QueueFull."""
+        await self._ask((b"SET", kept(name), value, b"PX", lifetime))
+
+    async def kept(self, name: str) -> bytes | None:
+        """What someone keeps under this name. Raises QueueUnavailable."""
+        found: bytes | None = await self._ask((b"GET", kept(name)))
+        return found
+
+    async def _ask(self, command: Command) -> Any:
+        if self._wire is None:
+            raise QueueUnavailable(reason="not connected")
+        try:
+            return await self._wire.ask(command)
         except hiredis.ReplyError as error:
             raise _refusal(error) from error
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 GROUP = "workers"
 
+#: A set: every queue that a worker has read. A node that is gone leaves its dead letters behind.
+QUEUES = "casebook:queues"
+
 
 @dataclass(frozen=True, slots=True)
 class QueueKeys:
@@ -61,6 +64,11 @@ class QueueKeys:
     @property
     def ticks(self) -> str:
         return self._key("ticks")
+
+
+def kept(name: str) -> str:
+    """Something small that a client keeps for others to find."""
+    return f"casebook:kept:{name}"
 
 
 def reply_list(client: str) -> str:

@@ -26,7 +26,9 @@ MILLISECOND = timedelta(milliseconds=1)
 class Asks(Protocol):
     """What makes messages: an Operation."""
 
-    def message(self, request: Any, /, **options: Any) -> dramatiq.Message[Any]:
+    def message(
+        self, request: Any, *, queue: str | None = None, **options: Any
+    ) -> dramatiq.Message[Any]:
         """A message that asks for it."""
 
 

@@ -23,7 +23,7 @@ from actors.broker.heartbeat import Heartbeat, Janitor
 from actors.broker.history import count, said
 from actors.broker.link import Link
 from actors.broker.ticker import Periodic, Ticker
-from contracts.errors import QueueUnavailable
+from contracts.errors import QueueFull, QueueUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +74,19 @@ class Worker:
         """Start reading. Raises QueueUnavailable when Redis can't be reached now."""
         self.broker.emit_after("process_boot")  # TimeLimit's clock begins there
         self.broker.emit_before("worker_boot", self)
+        self._register()
         self._heartbeat.beat()  # nobody may read before its heartbeat is seen
         for thread in (self._heartbeat, self._janitor, *self._threads):
             thread.start()
         if self._ticker is not None:
             self._ticker.start()
         self.broker.emit_after("worker_boot", self)
+
+    def _register(self) -> None:
+        try:
+            self.broker.register_queues()
+        except QueueFull:
+            log.warning("Redis is full: this worker's queues are not listed yet")
 
     def stop(self, timeout: float = 30.0) -> bool:
         """Hand back what was only prefetched, wait up to `timeout` seconds for what runs.
@@ -215,6 +222,7 @@ def process(broker: StreamsBroker, delivery: Delivery, link: Link) -> None:
     The order of hooks is dramatiq.worker's, so that its middleware finds what it expects.
     """
     delivery.started_ms, delivery.began = link.clock.now_ms(), time.monotonic()
+    broker.delivery = delivery
     if delivery.actor_name not in broker.actors:
         delivery.outcome = _unknown_actor(delivery)
         delivery.failed = isinstance(delivery.outcome, Dead)

@@ -6,15 +6,19 @@
 from dramatiq.middleware import Middleware, TimeLimit
 
 from actors.middleware.deadline import Deadline
+from actors.middleware.letters import Letters
 from actors.middleware.replies import Replies
 from actors.middleware.retries import Retries
+from actors.middleware.tracking import Tracking
 
 
 def policies() -> list[Middleware]:
     """New instances of every policy, for one broker."""
     return [
         Deadline(),  # first: what nobody awaits costs nothing further
+        Letters(),  # has no part in processing: it hears of what was settled as dead
         Replies(),  # after Retries has decided (later in the list runs earlier afterwards)
+        Tracking(),  # between the two: what is done and can't be recorded yet is not answered
         Retries(),  # records the outcome that everyone else reads
         TimeLimit(),  # last: its clock covers the actor alone, and stops before anything else
     ]

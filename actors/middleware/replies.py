@@ -1,6 +1,7 @@
 """Answers the client that waits for a message, when the message has ended."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from dramatiq import Broker
@@ -8,16 +9,22 @@ from dramatiq.middleware import Middleware
 
 from actors.broker.delivery import Delivery, Retry
 from actors.broker.encoding import REPLY_MAX
+from actors.broker.history import count
 from actors.broker.replies import encode_error, encode_reply
-from contracts.errors import CasebookError, ReplyTooLarge
+from contracts.errors import CasebookError, ReplyTooLarge, WriteWaiting
 
 log = logging.getLogger(__name__)
+
+
+#: Pauses after which a caller is told that its write waits: 0.1 + 0.2 + 0.4 + 0.8 s at most.
+EARLY = 4
 
 
 class Replies(Middleware):
     """Needs Retries later in the list: it reads the outcome that Retries recorded.
 
-    A message that is to be tried again is not answered yet.
+    A message that is to be tried again is not answered yet, unless its caller asked to be told
+    `early` that a write waits for PostgreSQL.
     """
 
     def after_process_message(
@@ -32,9 +39,19 @@ class Replies(Middleware):
         if exception is not None and not isinstance(exception, CasebookError):
             log.error("%s %s failed", delivery.actor_name, delivery.message_id, exc_info=exception)
         reply_to = delivery.options.get("reply_to")
-        if reply_to is None or isinstance(delivery.outcome, Retry):
+        if reply_to is None:
+            return
+        if isinstance(delivery.outcome, Retry):
+            if delivery.options.get("early") and count(delivery.options, "snoozes") >= EARLY:
+                delivery.reply = reply_to, encode_error(delivery.message_id, WriteWaiting())
+                delivery.outcome = _unbound(delivery.outcome)
             return
         delivery.reply = reply_to, _frame(delivery.message_id, result, exception)
+
+
+def _unbound(outcome: Retry) -> Retry:
+    """The retry of a message whose caller has been told that it will take a while."""
+    return replace(outcome, options={**outcome.options, "reply_to": None, "early": None})
 
 
 def _frame(message_id: str, result: Any, exception: BaseException | None) -> bytes:

@@ -1,6 +1,7 @@
 """Decides how a message ends. It only records the outcome; the settle step carries it out."""
 
 import random
+import time
 from typing import Any
 
 from dramatiq import Broker
@@ -60,7 +61,7 @@ class Retries(Middleware):
             return _snooze(delivery, error)
         history = remembered([*attempts(delivery.options), attempt(delivery, error)])
         if isinstance(error, CasebookError) and not error.retryable:
-            if "reply_to" in delivery.options:
+            if _is_awaited(delivery):
                 return Done()  # the caller is told; nothing is left to do
             reason = Reason.INVALID if isinstance(error, ValidationFailed) else Reason.REFUSED
             return Dead(reason, {"attempts": history})
@@ -95,6 +96,14 @@ def backoff(tries: int, first: int, longest: int) -> int:
     """Exponential pause in ms with jitter: between half and all of `first * 2**tries`."""
     full = min(first * 2 ** min(tries, 30), longest)
     return int(full * random.uniform(0.5, 1.0))
+
+
+def _is_awaited(delivery: Delivery) -> bool:
+    """Whether a caller still waits. If not, only a dead letter can tell how it ended."""
+    until = delivery.options.get("awaited_until")
+    now = delivery.started_ms + (time.monotonic() - delivery.began) * 1000
+    awaited = until is None or now <= until
+    return "reply_to" in delivery.options and awaited
 
 
 def _snooze(delivery: Delivery, error: BaseException) -> Retry:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -17,6 +18,8 @@ READ = 1_000  # changes a statement
 BULK = 100  # changes: from here on a batch waits a moment for more, since commits cost most
 LINGER = 0.3  # seconds
 START = UUID(int=0)
+
+Report = Callable[[int, int], None]
 
 
 class Followed(NamedTuple):
@@ -52,17 +55,23 @@ class Follower:
             self.close()
             raise
 
-    def rebuild(self) -> Position:
-        """Build the index anew beside the old one and swap; searches go on meanwhile."""
+    def rebuild(self, report: Report = lambda done, total: None) -> Position:
+        """Build the index anew beside the old one and swap; searches go on meanwhile.
+
+        `report` hears how many entries are done, of how many; what it raises ends the building,
+        and the old index stays.
+        """
         self.close()
         with self._store.transaction() as tx:
             position = head(tx)
+            count = (tx.row("feed.count") or {})["count"]
         writer = IndexWriter.build_new(self._root)
         try:
             after, total = START, 0
             while rows := self._scan(after):
                 writer.apply([_document(row) for row in rows], ())
                 after, total = rows[-1]["id"], total + len(rows)
+                report(total, count)
             # Changes made during the scan come again from the feed: applying twice is harmless.
             writer.commit(position)
         except BaseException:

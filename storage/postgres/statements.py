@@ -6,10 +6,16 @@ from importlib.resources import files
 
 
 @cache
-def statement(name: str) -> bytes:
-    """The statement called `room.name`. Raises KeyError for a name that no file has."""
+def statement(name: str, where: tuple[str, ...] = ()) -> bytes:
+    """The statement called `room.name`, its `{where}` filled with the room's `where_NAME` parts.
+
+    Only the conditions that are given stand in it, so that PostgreSQL plans for those alone.
+    Raises KeyError for a name that no file has.
+    """
     room, _, short = name.partition(".")
-    return _room(room)[short]
+    parts = _room(room)
+    conditions = b" and ".join(parts[f"where_{condition}"] for condition in where)
+    return parts[short].replace(b"{where}", conditions or b"true")
 
 
 @cache

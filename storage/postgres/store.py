@@ -27,17 +27,17 @@ class Transaction:
         self.connection = connection
         self._epoch = epoch
 
-    def rows(self, name: str, /, **parameters: Any) -> list[Row]:
-        """All rows of the named statement."""
-        return self.connection.execute(statement(name), parameters).fetchall()
+    def rows(self, name: str, where: tuple[str, ...] = (), /, **parameters: Any) -> list[Row]:
+        """All rows of the named statement; `where` names its conditions."""
+        return self.connection.execute(statement(name, where), parameters).fetchall()
 
-    def row(self, name: str, /, **parameters: Any) -> Row | None:
+    def row(self, name: str, where: tuple[str, ...] = (), /, **parameters: Any) -> Row | None:
         """The first row of the named statement, or None."""
-        return self.connection.execute(statement(name), parameters).fetchone()
+        return self.connection.execute(statement(name, where), parameters).fetchone()
 
-    def run(self, name: str, /, **parameters: Any) -> int:
+    def run(self, name: str, where: tuple[str, ...] = (), /, **parameters: Any) -> int:
         """Run a named statement; the number of rows it touched."""
-        return self.connection.execute(statement(name), parameters).rowcount
+        return self.connection.execute(statement(name, where), parameters).rowcount
 
     def position(self, txid: str | int, seq: int) -> Position:
         """A place in the change feed of the database's present epoch."""

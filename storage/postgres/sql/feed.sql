@@ -53,6 +53,11 @@ select
 from changes
 where (txid, seq) > (%(txid)s::text::xid8, %(seq)s);
 
+-- name: count
+select count(*) as count
+from entries
+where archived_at is null;
+
 -- name: scan
 -- All live entries in id order, a slice at a time: one long scan would hold the feed back.
 select id, title, problem, solution, category, severity, tags, version, updated_at

@@ -3,10 +3,13 @@ insert into imports (id, source, files, started_by)
 values (%(id)s, %(source)s, %(files)s, %(by)s);
 
 -- name: lock_open
-select source, finished_at is not null as finished
-from imports
-where id = %(id)s
-for share;
+select
+    i.source, i.finished_at is not null as finished,
+    coalesce(t.status = 'canceled', false) as canceled
+from imports as i
+left join tasks as t on t.id = i.id
+where i.id = %(id)s
+for share of i;
 
 -- name: chunk
 select digest, received, created, updated, unchanged, rejected, txid::text, seq

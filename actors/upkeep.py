@@ -1,0 +1,84 @@
+"""What keeps the house: dead letters become rows, and what is old enough goes."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+
+from actors import letters, tracking
+from actors.actor import actor
+from actors.broker import dead
+from actors.broker.broker import StreamsBroker
+from actors.broker.dead import DeadEntry
+from actors.dead_letters import audit
+from actors.tracking import Place
+from contracts.base import Nothing
+from contracts.tasks import TaskError
+from storage.postgres.store import Row, Store, Transaction
+
+log = logging.getLogger(__name__)
+
+BATCH = 100  # letters a transaction
+ASIDE_DAYS = 30  # days that replayed and discarded letters can be restored
+#: A letter's request finds its key for as long as the letter can be replayed, and a week more.
+KEYS_LONGER = 7  # days
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long and how many are kept; a resource made by the worker's root from its settings."""
+
+    days: int
+    letters: int
+
+
+@actor(queue="upkeep", time_limit=timedelta(minutes=5))
+def archive(request: Nothing, store: Store, broker: StreamsBroker) -> Nothing:
+    """Make rows of the dead letters of every queue.
+
+    A letter leaves Redis only after its row is committed: while PostgreSQL is away it stays there.
+    """
+    for queue in broker.all_queues():
+        keys = broker.keys(queue)
+        while found := dead.read(broker.link, keys, BATCH):
+            with store.transaction() as tx:
+                for one in found:
+                    _keep(tx, one)
+            dead.remove(broker.link, keys, found)
+    return Nothing()
+
+
+def _keep(tx: Transaction, found: DeadEntry) -> None:
+    row = letters.to_row(found)
+    tx.run("dead_letters.keep", **row)
+    if row["task_id"] is not None:
+        place = Place(row["task_id"], row["step"], row["member"])
+        error = TaskError(
+            code=row["error"] or row["reason"], message=row["message"], dead_letter=row["id"]
+        )
+        tracking.failed(tx, place, error)
+
+
+@actor(queue="upkeep", time_limit=timedelta(minutes=5))
+def prune(request: Nothing, store: Store, retention: Retention) -> Nothing:
+    """Remove what is older, or more, than is kept; how much of what is noted in the audit."""
+    _prune(store, "dead_letters.prune", days=retention.days, aside_days=ASIDE_DAYS)
+    _prune(store, "dead_letters.prune_over", most=retention.letters)
+    _prune(store, "dead_letters.prune_effects", days=retention.days + KEYS_LONGER)
+    _prune(store, "tasks.prune", days=retention.days)
+    return Nothing()
+
+
+def _prune(store: Store, statement: str, **limits: int) -> None:
+    while True:
+        with store.transaction() as tx:
+            gone = tx.rows(statement, **limits)
+            if not gone:
+                return
+            counts = Counter(_kind(row) for row in gone)
+            audit(tx, "upkeep", statement, "", {**limits, "removed": dict(counts)})
+        log.info("%s: removed %s", statement, dict(counts))
+
+
+def _kind(row: Row) -> str:
+    return f"{row['state']} {row['reason']}" if "state" in row else "old"

@@ -1,0 +1,216 @@
+"""Long operations: tasks, tasks show, tasks cancel, tasks resume."""
+
+import asyncio
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import click
+from pydantic import BaseModel
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+
+from commands.base import as_json, err, me, out, print_json, talk
+from commands.when import shown, when
+from contracts.tasks import (
+    CancelTask,
+    ListTasks,
+    ResumeTask,
+    Task,
+    TaskPage,
+    TaskStatus,
+)
+from settings import Settings
+
+STATUSES = click.Choice([status.value for status in TaskStatus])
+#: Never cut: it is there to be copied.
+WHOLE_ID = Column("id", no_wrap=True, min_width=36)
+COLOURS = {"succeeded": "green", "failed": "red", "canceled": "yellow"}
+
+
+@click.group(invoke_without_command=True)
+@click.option("--status", type=STATUSES)
+@click.option("--type", "type_", help="import, reindex, replay, write, ...")
+@click.option(
+    "--since", type=when, metavar="WHEN", help="Enqueued since then: 2h, 3d, or an ISO 8601 time."
+)
+@click.option("--until", type=when, metavar="WHEN")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500))
+@click.option("--cursor", type=click.UUID, help="Where the page before ended.")
+@as_json
+def tasks(json_: bool, type_: str | None, **options: Any) -> None:
+    """Long operations: imports, reindexing, replays; the newest first."""
+    if click.get_current_context().invoked_subcommand is None:
+        _list(json_, type=type_, **options)
+
+
+def _list(json_: bool, **options: Any) -> None:
+    async def conversation(client: Any, settings: Settings) -> TaskPage:
+        from actors import tasks as operations
+        from pipelines.ask import ask_for
+
+        timeout = settings.read_timeout
+        request = ListTasks(**options)
+        return await ask_for(TaskPage, client, operations.list_page, request, timeout=timeout)
+
+    page = talk(conversation)
+    if json_:
+        print_json(page)
+        return
+    table = Table(WHOLE_ID, "type", "status", "done", "by", "enqueued", "took", box=None)
+    for task in page.tasks:
+        table.add_row(
+            str(task.id),
+            task.type,
+            coloured(task.status),
+            counted(task),
+            escape(task.by),
+            shown(task.enqueued_at),
+            took(task),
+        )
+    out.print(table)
+    if page.next_cursor:
+        out.print(f"[dim]more: --cursor {page.next_cursor}[/dim]")
+
+
+@tasks.command()
+@click.argument("task_id", type=click.UUID)
+@click.option("--follow", is_flag=True, help="Watch it until it has ended.")
+@as_json
+def show(task_id: UUID, follow: bool, json_: bool) -> None:
+    """Show one task with its steps. Exit code 1 where it failed or was canceled."""
+    task = watch(task_id, quiet=json_) if follow else talk(functools.partial(_get, task=task_id))
+    if json_:
+        print_json(task)
+    else:
+        show_task(task)
+    sys.exit(1 if task.status in ("failed", "canceled") else 0)
+
+
+@tasks.command()
+@click.argument("task_id", type=click.UUID)
+@as_json
+def cancel(task_id: UUID, json_: bool) -> None:
+    """Stop a task; what it has done stays."""
+    _change("cancel", CancelTask(id=task_id, by=me()), json_)
+
+
+@tasks.command()
+@click.argument("task_id", type=click.UUID)
+@as_json
+def resume(task_id: UUID, json_: bool) -> None:
+    """Go on with a canceled or failed task where it stopped."""
+    _change("resume", ResumeTask(id=task_id, by=me()), json_)
+
+
+def _change(name: str, command: BaseModel, json_: bool) -> None:
+    async def conversation(client: Any, settings: Settings) -> Task:
+        from actors import tasks as operations
+        from pipelines.ask import ask_for
+
+        operation = getattr(operations, name)
+        return await ask_for(Task, client, operation, command, timeout=settings.write_timeout)
+
+    task = talk(conversation)
+    if json_:
+        print_json(task)
+    else:
+        show_task(task)
+
+
+async def _get(client: Any, settings: Settings, *, task: UUID) -> Task:
+    from pipelines.tasks import get_task
+
+    return await get_task(client, task, timeout=settings.read_timeout)
+
+
+def watch(task: UUID, *, quiet: bool = False) -> Task:
+    """The task when it has ended; meanwhile its progress, where someone looks at it.
+
+    Ctrl-C ends the watching, not the task.
+    """
+
+    async def conversation(client: Any, settings: Settings) -> Task:
+        from pipelines.tasks import follow
+
+        with Watching(quiet) as seen:
+            return await follow(client, task, seen, timeout=settings.read_timeout)
+
+    try:
+        return talk(conversation)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        err.print(f"\nit goes on: `casebook tasks show --follow {task}` watches it again,")
+        err.print(f"`casebook tasks cancel {task}` stops it.")
+        sys.exit(130)
+
+
+class Watching:
+    """A progress bar on a terminal, a line for each change of status elsewhere."""
+
+    def __init__(self, quiet: bool) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[n]}"))
+        live = err.is_terminal and not quiet
+        self._progress = Progress(*columns, TimeElapsedColumn(), console=err, disable=not live)
+        self._row = self._progress.add_task("waiting", total=None, n="")
+        self._plain = not live and not quiet
+        self._status = ""
+
+    def __enter__(self) -> Callable[[Task], None]:
+        self._progress.start()
+        return self._seen
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def _seen(self, task: Task) -> None:
+        name = f"{task.type} {task.status}"
+        self._progress.update(
+            self._row, description=name, completed=task.done, total=task.total, n=counted(task)
+        )
+        if self._plain and task.status != self._status:
+            err.print(f"{name} {counted(task)}")
+        self._status = task.status
+
+
+def show_task(task: Task) -> None:
+    """One task for a person."""
+    out.print(f"[bold]{task.type}[/bold] {task.id} {coloured(task.status)} {counted(task)}")
+    by = f" by {escape(task.by)}" if task.by else ""
+    out.print(f"[dim]enqueued {shown(task.enqueued_at)}{by} {took(task)}[/dim]")
+    for step in task.steps:
+        failed = f", [red]{step.failed} failed[/red]" if step.failed else ""
+        out.print(
+            f"  {escape(step.name)}: {coloured(step.status)}, "
+            f"{step.succeeded:,} of {step.members:,} done{failed}"
+        )
+    if task.error is not None:
+        out.print(f"[red]{escape(task.error.code)}[/red]: {escape(task.error.message)}")
+        if task.error.dead_letter:
+            out.print(f"[dim]casebook dead show {task.error.dead_letter}[/dim]")
+    if task.result is not None:
+        out.print(f"result: {escape(str(task.result))}")
+    if task.position is not None:
+        word = "searchable" if task.searchable else "not searchable yet"
+        out.print(f"[dim]{word} at {task.position}[/dim]")
+
+
+def counted(task: Task) -> str:
+    """How far it is."""
+    return f"{task.done:,} of {task.total:,}" if task.total is not None else f"{task.done:,}"
+
+
+def took(task: Task) -> str:
+    """How long it ran, where it has ended."""
+    if task.finished_at is None:
+        return ""
+    seconds = (task.finished_at - (task.started_at or task.enqueued_at)).total_seconds()
+    return f"{seconds:,.1f} s"
+
+
+def coloured(status: str) -> str:
+    """A status in its colour."""
+    colour = COLOURS.get(status, "cyan")
+    return f"[{colour}]{status}[/{colour}]"

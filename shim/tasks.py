@@ -1,0 +1,57 @@
+"""/v1/tasks, and what starts one."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+
+from actors import tasks
+from contracts.tasks import CancelTask, ListTasks, ResumeTask, Task, TaskPage, TaskStarted
+from pipelines.tasks import get_task, reindex
+from shim.backend import BackendOf, json_response
+from shim.keys import caller
+
+router = APIRouter(tags=["tasks"])
+
+Caller = Annotated[str, Depends(caller)]
+
+
+@router.get("/v1/tasks", response_model=TaskPage)
+async def list_page(
+    backend: BackendOf, by: Caller, request: Annotated[ListTasks, Query()]
+) -> Response:
+    """List tasks, the newest first, a page at a time."""
+    return await backend.answer(tasks.list_page, request)
+
+
+@router.get("/v1/tasks/{task_id}", response_model=Task)
+async def get(backend: BackendOf, by: Caller, task_id: UUID) -> Response:
+    """One task with its steps."""
+    task = await get_task(backend.client, task_id, timeout=backend.read_timeout)
+    return json_response(task.model_dump_json().encode())
+
+
+@router.post("/v1/tasks/{task_id}/cancel", response_model=Task)
+async def cancel(backend: BackendOf, by: Caller, task_id: UUID) -> Response:
+    """Stop a task; what it has done stays."""
+    return await backend.answer(tasks.cancel, CancelTask(id=task_id, by=by))
+
+
+@router.post("/v1/tasks/{task_id}/resume", response_model=Task)
+async def resume(backend: BackendOf, by: Caller, task_id: UUID) -> Response:
+    """Go on with a canceled or failed task where it stopped."""
+    return await backend.answer(tasks.resume, ResumeTask(id=task_id, by=by))
+
+
+@router.post("/v1/index/rebuild", status_code=202, response_model=TaskStarted)
+async def rebuild_index(
+    backend: BackendOf,
+    by: Caller,
+    node: Annotated[list[str], Query(description="which nodes; by default this one")] = [],  # noqa: B006  # FastAPI copies it
+    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)] = None,
+) -> Response:
+    """Build the index anew beside the old one, then compare it with PostgreSQL."""
+    nodes = tuple(node) or (backend.node,)
+    timeout = backend.write_timeout
+    task = await reindex(backend.client, nodes, by=by, key=key, timeout=timeout)
+    return json_response(TaskStarted(id=task).model_dump_json().encode(), 202)
