@@ -95,11 +95,17 @@ def actor(
     queue: str,
     read: bool = False,
     max_retries: int | None = None,
+    min_backoff: timedelta | None = None,
+    max_backoff: timedelta | None = None,
+    fatal: tuple[type[Exception], ...] = (),
     time_limit: timedelta = timedelta(seconds=30),
 ) -> Callable[[Callable[P, R]], Operation[P, R]]:
     """Make an operation of a function `(request: Contract, resource: Type, ...) -> Contract`.
 
     Its name is `module.function`. Nothing is registered or connected: `declare` does that.
+
+    `min_backoff` and `max_backoff` are the first and the longest pause before another attempt.
+    After an error in `fatal` there is none; what is "not yet" (contracts.errors) is never fatal.
     """
 
     def decorate(function: Callable[P, R]) -> Operation[P, R]:
@@ -109,6 +115,11 @@ def actor(
         options: dict[str, Any] = {"time_limit": int(time_limit.total_seconds() * 1000)}
         if max_retries is not None or read:
             options["max_retries"] = max_retries or 0
+        for option, pause in (("min_backoff", min_backoff), ("max_backoff", max_backoff)):
+            if pause is not None:
+                options[option] = pause // timedelta(milliseconds=1)
+        if fatal:
+            options["fatal"] = fatal
         module = function.__module__.rpartition(".")[2]
         return Operation(
             function=function,

@@ -16,12 +16,18 @@ from contracts.errors import CasebookError, ValidationFailed
 
 MAX_RETRIES = 5
 BACKOFF = 500, 60_000  # ms: first and longest pause before another attempt
+#: Errors that no retry can help. Empty on purpose: what looks like a bug for good (TypeError,
+#: AttributeError, ImportError) is mended by the next worker of a rolling deploy, ValueError and
+#: KeyError may be about an answer that differs next time, and a retry too many costs little where
+#: writes are done once. An actor that knows better names its own.
+FATAL: tuple[type[Exception], ...] = ()
 SNOOZE = 100, 5_000  # ms: first and longest pause while the ground is away
 UNKNOWN = "unknown_since", "unknown_tries"  # kept while no release at hand knows the actor
 
 
 class Retries(Middleware):
-    """`max_retries`, `min_backoff` and `max_backoff` (ms) resolve message → actor → default."""
+    """`max_retries`, `min_backoff` and `max_backoff` (ms) resolve message → actor → default;
+    `fatal`, a tuple of exception classes, actor → default."""
 
     def __init__(
         self,
@@ -29,7 +35,9 @@ class Retries(Middleware):
         max_retries: int = MAX_RETRIES,
         min_backoff: int = BACKOFF[0],
         max_backoff: int = BACKOFF[1],
+        fatal: tuple[type[Exception], ...] = FATAL,
     ) -> None:
+        self._fatal = fatal
         self._defaults = {
             "max_retries": max_retries,
             "min_backoff": min_backoff,
@@ -38,7 +46,7 @@ class Retries(Middleware):
 
     @property
     def actor_options(self) -> set[str]:
-        return set(self._defaults)
+        return {*self._defaults, "fatal"}
 
     def after_process_message(
         self,
@@ -60,8 +68,8 @@ class Retries(Middleware):
                 return Done()  # a read is answered with the error: its caller decides
             return _snooze(delivery, error)
         history = remembered([*attempts(delivery.options), attempt(delivery, error)])
-        if isinstance(error, CasebookError) and not error.retryable:
-            if _is_awaited(delivery):
+        if self._is_fatal(broker, delivery, error):
+            if isinstance(error, CasebookError) and _is_awaited(delivery):
                 return Done()  # the caller is told; nothing is left to do
             reason = Reason.INVALID if isinstance(error, ValidationFailed) else Reason.REFUSED
             return Dead(reason, {"attempts": history})
@@ -79,10 +87,19 @@ class Retries(Middleware):
         changed = {"retries": retries + 1, "attempts": history, "first_failed": first}
         return Retry(pause, changed | _forget(delivery, "snoozes", *UNKNOWN))
 
+    def _is_fatal(self, broker: Broker, delivery: Delivery, error: BaseException) -> bool:
+        if isinstance(error, CasebookError) and not error.retryable:
+            return True
+        actor = broker.get_actor(delivery.actor_name)
+        return isinstance(error, actor.options.get("fatal", self._fatal))
+
     def _option(self, broker: Broker, delivery: Delivery, name: str) -> int:
         actor = broker.get_actor(delivery.actor_name)
-        value = delivery.options.get(name, actor.options.get(name))
-        return self._defaults[name] if value is None else int(value)
+        for options in (delivery.options, actor.options):
+            value = options.get(name)
+            if isinstance(value, int) and value >= 0:  # a message's may be anyone's
+                return value
+        return self._defaults[name]
 
 
 def is_not_yet(error: BaseException) -> bool:

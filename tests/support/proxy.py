@@ -20,6 +20,18 @@ class Trap:
 
 
 @dataclass(eq=False)
+class Limit:
+    """Cuts the connection that carries the next data once `most` bytes of it have passed."""
+
+    most: int
+    #: Whether the bytes are the server's; otherwise they are the client's.
+    of_answers: bool
+    passed: bytearray = field(default_factory=bytearray)
+    #: Set once the connection is cut.
+    sprung: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(eq=False)
 class Pair:
     """One relayed connection."""
 
@@ -43,6 +55,7 @@ class Proxy:
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
         self._pairs: set[Pair] = set()
         self._trap: Trap | None = None
+        self._limit: Limit | None = None
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._down = False
@@ -90,6 +103,11 @@ class Proxy:
         """Let the next request with `needle` through, and cut instead of passing on its answer."""
         return self._set(Trap(needle, answer_lost=True))
 
+    def limit(self, limit: Limit | None) -> None:
+        """Let only so much pass from now on (None: everything), where one connection is busy."""
+        with self._lock:
+            self._limit = limit
+
     def _set(self, trap: Trap) -> Trap:
         with self._lock:
             self._trap = trap
@@ -133,7 +151,7 @@ class Proxy:
                     trap.sprung.set()
                     break
                 pair.trap = trap
-                pair.server.sendall(data)
+                self._send(pair, data, of_answers=False)
         pair.cut()
         answers.join()
         self._forget(pair)
@@ -145,8 +163,27 @@ class Proxy:
                     pair.cut()
                     pair.trap.sprung.set()
                     return
-                pair.client.sendall(data)
+                self._send(pair, data, of_answers=True)
         pair.cut()
+
+    def _send(self, pair: Pair, data: bytes, *, of_answers: bool) -> None:
+        """Pass `data` on, up to the limit. Raises OSError when that cuts the connection."""
+        place = pair.client if of_answers else pair.server
+        with self._lock:
+            limit = self._limit
+            if limit is None or limit.of_answers is not of_answers:
+                limit = None
+            else:
+                data = data[: limit.most - len(limit.passed)]
+                limit.passed += data
+                if len(limit.passed) >= limit.most:
+                    self._limit = None
+        if data:
+            place.sendall(data)
+        if limit is not None and len(limit.passed) >= limit.most:
+            pair.cut()
+            limit.sprung.set()
+            raise ConnectionAbortedError
 
     def _springs(self, data: bytes) -> Trap | None:
         with self._lock:

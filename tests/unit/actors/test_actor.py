@@ -43,6 +43,16 @@ def raw(request: Add) -> EncodedReply:
     return EncodedReply(b'{ "as": "is" }')
 
 
+@actor(
+    queue="sums",
+    min_backoff=timedelta(seconds=1.5),
+    max_backoff=timedelta(minutes=2),
+    fatal=(KeyError, OSError),
+)
+def stubborn(request: Add) -> None:
+    """Fail in ways of its own."""
+
+
 @actor(queue="sums")
 def silent(request: Add) -> None:
     """Answer nothing."""
@@ -86,6 +96,17 @@ def test_reads_are_not_repeated() -> None:
     assert raw.read
     assert raw.options["max_retries"] == 0
     assert "max_retries" not in silent.options
+
+
+def test_its_policy_is_read_off_the_decorator() -> None:
+    """Pauses become milliseconds, fatal classes stay as they are; what is not named is not set."""
+    assert stubborn.options == {
+        "min_backoff": 1500,
+        "max_backoff": 120_000,
+        "fatal": (KeyError, OSError),
+        "time_limit": 30_000,
+    }
+    assert silent.options == {"time_limit": 30_000}
 
 
 def test_declared_it_validates_and_encodes(broker: StreamsBroker) -> None:

@@ -119,6 +119,65 @@ def test_pauses_follow_the_messages_options() -> None:
     assert 3500 <= outcome.delay <= 7000
 
 
+@pytest.mark.parametrize(
+    ("message", "actor", "longest"),
+    [
+        ({}, {}, 100),
+        ({}, {"min_backoff": 800}, 800),
+        ({}, {"min_backoff": 800, "max_backoff": 300}, 300),
+        ({"min_backoff": 40}, {"min_backoff": 800}, 40),
+        ({"max_backoff": 40}, {"min_backoff": 800}, 40),
+        ({"min_backoff": "x", "max_backoff": -1}, {}, 100),
+    ],
+)
+def test_pauses_resolve(message: dict[str, Any], actor: dict[str, Any], longest: int) -> None:
+    """A pause is the message's, else the actor's, else the default; nonsense is passed over."""
+    outcome = decide(ValueError("x"), actor=actor, **message)
+    assert isinstance(outcome, Retry)
+    assert longest / 2 <= outcome.delay <= longest
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "outcome"),
+    [
+        (KeyError("k"), {}, "refused"),
+        (KeyError("k"), {"reply_to": "r"}, "refused"),  # its caller is told no more than "error"
+        (FileNotFoundError("f"), {}, "refused"),  # a subclass
+        (ValueError("v"), {}, "retry"),
+        (QueueFull(), {}, "refused"),
+        (QueueFull(), {"reply_to": "r"}, "done"),
+        (DatabaseUnavailable(), {}, "retry"),  # "not yet" comes first
+    ],
+)
+def test_what_is_fatal_is_not_tried_again(
+    error: BaseException, options: dict[str, Any], outcome: str
+) -> None:
+    """After an error that its actor calls fatal a message is dead, though it has attempts left."""
+    fatal = (LookupError, OSError, QueueFull, DatabaseUnavailable)
+    decided = decide(error, actor={"fatal": fatal}, **options)
+    assert type(decided) is {"refused": Dead, "retry": Retry, "done": Done}[outcome]
+    if isinstance(decided, Dead):
+        assert decided.reason is Reason.REFUSED
+        (attempt,) = decided.report["attempts"]
+        assert attempt["error"].endswith(type(error).__qualname__)
+        assert str(error) in attempt["traceback"]
+
+
+def test_fatal_errors_have_a_default() -> None:
+    """Where an actor names none, the middleware's are fatal; where it does, only its own."""
+    retries = Retries(fatal=(ValueError,))
+    broker = StubBroker(middleware=[retries])
+    dramatiq.actor(lambda: None, broker=broker, actor_name="work")
+    dramatiq.actor(lambda: None, broker=broker, actor_name="other", fatal=(KeyError,))
+    ends = []
+    for name in ("work", "other"):
+        delivery = delivery_of()
+        delivery._message = delivery._message.copy(actor_name=name)
+        retries.after_process_message(broker, delivery, exception=ValueError("x"))
+        ends.append(type(delivery.outcome))
+    assert ends == [Dead, Retry]
+
+
 def test_an_actor_may_name_its_pause() -> None:
     """dramatiq's Retry with a delay is followed to the millisecond."""
     assert decide(RetryLater("x", delay=1234), actor={}) == Retry(1234, {"snoozes": 1})
