@@ -152,6 +152,40 @@ def test_only_the_killer_is_poison(
     assert max(runs[name] for name in innocents) <= 2
 
 
+def test_a_full_prefetch_survives_its_killer(
+    redis_url: str,
+    redis: Redis,
+    producer: StreamsBroker,
+    send: Callable[[str], None],
+    journal: Journal,
+    queue_name: str,
+) -> None:
+    """Of 257 messages in one worker's hands one kills it: it alone counts crashes, and is poison
+    after three; all others are done."""
+    innocents = {f"innocent-{number}" for number in range(256)}
+    for name in (*sorted(innocents)[:100], "killer", *sorted(innocents)[100:]):
+        send(name)
+    with worker_processes(redis_url, queue_name, 5, prefetch=256) as processes:
+        lines = journal.until(
+            lambda lines: (
+                [word for word, _ in lines].count("killer") == 4
+                and {word for word, _ in lines} >= innocents
+            )
+        )
+        (letter,) = letters(redis, producer.keys(queue_name), 1)
+        recorded = Counter(word for word, _ in lines if word.startswith("crashed:"))
+        while sum((depth := producer.depth(queue_name)).values()) > depth["dead"]:
+            journal.line()
+        killed = [process.pid for process in processes if process.poll() is not None]
+    assert (letter.args, letter.reason) == (["killer"], "poison")
+    assert (letter.report["crashes"], letter.report["deliveries"]) == (3, 4)
+    assert [int(worker.split("-")[-5]) for worker in letter.report["workers"]] == sorted(
+        killed, key=[pid for word, pid in lines if word == "killer"].index
+    )
+    assert recorded == {"crashed:killer": 2}
+    assert depth == EMPTY | {"dead": 1}
+
+
 def test_an_answer_lost_to_a_read_is_delivered_again(
     proxy: Proxy,
     redis: Redis,

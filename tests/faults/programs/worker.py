@@ -18,7 +18,7 @@ from actors.middleware import policies
 
 
 class Tells(Middleware):
-    """Writes `ready` and `settled` to the journal."""
+    """Writes `ready`, `settled` and, before a message that has crashes, `crashed:NAME`."""
 
     def __init__(self, redis: Redis, journal: str) -> None:
         self._redis = redis
@@ -26,6 +26,10 @@ class Tells(Middleware):
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: Any) -> None:
         self._redis.rpush(self._journal, f"ready {os.getpid()}")
+
+    def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
+        if message.crashes:
+            self._redis.rpush(self._journal, f"crashed:{message.args[0]} {os.getpid()}")
 
     def after_ack(self, broker: dramatiq.Broker, message: Any) -> None:
         self._redis.rpush(self._journal, f"settled {os.getpid()}")

@@ -17,6 +17,7 @@ from actors.broker.history import HISTORY
 from actors.broker.keys import QueueKeys
 from actors.broker.worker import Worker
 from tests.support.letters import letters
+from tests.support.operations import break_down, declare, echo, refuse
 from tests.support.waiting import SOON
 
 Send = Callable[..., dramatiq.Message[Any]]
@@ -240,3 +241,46 @@ def test_the_longest_message_fails_to_its_end(
     options = orjson.loads(letter.body)["options"]
     assert options["first_failed"] == report["attempts"][0]["at"]
     assert "ValueError: why" in report["attempts"][-1]["traceback"]
+
+
+def test_each_end_has_its_reason(
+    redis: Redis,
+    keys: QueueKeys,
+    broker: StreamsBroker,
+    work: Callable[..., Worker],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All that can't be run dies its own death; the good messages around it are all done."""
+    monkeypatch.setattr("actors.broker.worker.UNKNOWN_FOR", 100)
+    monkeypatch.setattr("actors.broker.worker.UNKNOWN_PAUSE", (20, 40))
+    ran = declare(broker, keys.queue)
+    invalid = echo.message({"text": 5, "tone": "loud"}, queue=keys.queue)
+    unknown = dramatiq.Message(
+        queue_name=keys.queue, actor_name="newer.work", args=(), kwargs={}, options={}
+    )
+    refused = refuse.message({"text": "again"}, queue=keys.queue)
+    failed = break_down.message({"text": "down"}, queue=keys.queue)
+    bad = {
+        "invalid": invalid.encode(),
+        "unknown_actor": unknown.encode(),
+        "undecodable": b'{"actor_name": "system.echo", "args": [',
+        "too_large": b" " * (2 * MESSAGE_MAX),
+        "refused": refused.encode(),
+        "failed": failed.encode(),
+    }
+    for number, body in enumerate(bad.values()):
+        broker.enqueue(echo.message({"text": f"{number}"}, queue=keys.queue))
+        redis.xadd(keys.waiting, {"body": body, "crashes": 0})
+    broker.enqueue(echo.message({"text": "last"}, queue=keys.queue))
+    worker = work(prefetch=4)
+    dead = {letter.reason: letter for letter in letters(redis, keys, len(bad))}
+    assert ran.wait(len(bad) + 1, SOON)
+    assert ran.texts == [*(f"{number}" for number in range(len(bad))), "last"]
+    assert set(dead) == set(bad)
+    for reason, letter in dead.items():
+        assert set(letter.report) >= ALWAYS
+        assert letter.report["worker"].startswith(worker.name)
+        assert len(letter.report["attempts"]) == (reason in ("invalid", "refused", "failed"))
+        assert (letter.report["deliveries"] > 1) is (reason == "unknown_actor")
+        assert letter.body == bad[reason] or reason == "unknown_actor"
+    assert "newer.work" in dead["unknown_actor"].body.decode()
