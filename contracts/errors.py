@@ -104,6 +104,12 @@ class TaskNotFound(NotFound):
     code = "TASK_NOT_FOUND"
 
 
+class QueueUnknown(NotFound):
+    """No queue has this name; `details.queues` lists those that exist."""
+
+    code = "QUEUE_NOT_FOUND"
+
+
 class DuplicateEntry(CasebookError):
     """Another entry holds the same text; `details.entry_id` names it."""
 

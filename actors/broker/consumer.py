@@ -39,7 +39,10 @@ class Consumer:
         self.keys = keys
         self.name = name
         self._seen_generation = 0
+        #: Whether the queue was paused when Redis last told: then nothing is to be begun.
+        self.paused = False
         self._pause = -1  # ms until the next delayed message is due, -1: none
+        self._behind: bytes | None = None  # paused or full: the signal's id to wait behind
         self._settling: tuple[str, Sequence[Delivery], list[Command]] | None = None
         self._broken: list[Ended] = []
 
@@ -55,7 +58,7 @@ class Consumer:
         taken = self._next(self.link.ask(self._next_command(count))[0])
         if taken or block <= 0:
             return taken
-        return self._wait(count, block)
+        return self._wait(count, block) if self._behind is None else self._wait_for_signal(block)
 
     def settle(self, deliveries: Sequence[Delivery], *, and_take: int = 0) -> list[Delivery]:
         """End `deliveries` as their outcomes say, their replies in the same write.
@@ -71,13 +74,15 @@ class Consumer:
         self.link.connect()
         now = self.link.clock.now_ms()
         ends = [ended(one, now) for one in settled]
-        commands = [*replies, self._settle_command(token, ends)]
-        if and_take and self._seen_generation == self.link.generation:
+        takes = and_take > 0 and self._seen_generation == self.link.generation
+        commands = [*replies, self._settle_command(token, ends, takes=takes)]
+        if takes:
             commands.append(self._next_command(and_take))
         answers = self.link.ask(*commands)
-        answered(answers[len(replies)])
+        words = answered(answers[len(replies)])
+        self.paused = words[-1:] == [b"paused"]
         self._settling = None
-        return self._next(answers[-1]) if len(commands) > len(replies) + 1 else []
+        return self._next(answers[-1]) if takes else []
 
     def leave(self) -> None:
         """End this consumer's heartbeat; forget it unless something is pending under it."""
@@ -88,22 +93,53 @@ class Consumer:
         if self._pause >= 0:
             block = min(block, max(self._pause, 1))
         reader = (b"XREADGROUP", b"GROUP", GROUP, self.name, b"COUNT", count, b"BLOCK", block)
-        answer = answered(self.link.ask((*reader, b"STREAMS", self.keys.waiting, b">"))[0])
-        if answer:
-            return self._deliveries("waiting", answer[0][1])
+        # The queue may be paused, or full, while the read blocks: the rules are read behind it.
+        answer, ruled = self.link.ask(
+            (*reader, b"STREAMS", self.keys.waiting, b">"), self._rules_command()
+        )
+        if answered(answer):
+            return self._admitted("waiting", answer[0][1], answered(ruled))
         # Idle: whatever is pending here was handed out over a connection that is gone.
         return self._stranded()
 
+    def _wait_for_signal(self, block: int) -> list[Delivery]:
+        """Wait until a pause may have ended, or a slot is free; nothing is handed out."""
+        assert self._behind is not None
+        reader = (b"XREAD", b"BLOCK", block, b"STREAMS", self.keys.signal, self._behind)
+        return [] if answered(self.link.ask(reader)[0]) else self._stranded()
+
+    def _rules_command(self) -> Command:
+        return (b"HMGET", self.keys.rules, b"paused", b"limit")
+
+    def _admitted(self, origin: str, entries: list[Any], ruled: Sequence[Any]) -> list[Delivery]:
+        """The messages among `entries`, or none: then the rules had them handed back."""
+        messages = [entry for entry, fields in entries if fields and fields[0] == b"body"]
+        if messages and self._is_barred(*ruled):
+            back = [Ended(origin, entry, "release", "", b"") for entry in messages]
+            answered(self.link.ask(self._settle_command(secrets.token_hex(8), back))[0])
+            entries = [one for one in entries if one[0] not in messages]
+        return self._deliveries(origin, entries)
+
+    def _is_barred(self, paused: bytes | None, limit: bytes | None) -> bool:
+        """Whether what is in hand is more than the queue's rules allow."""
+        self.paused = paused is not None
+        if self.paused or limit is None:
+            return self.paused
+        streams = (self.keys.waiting, self.keys.suspects)
+        in_hand = self.link.ask(*[(b"XPENDING", stream, GROUP) for stream in streams])
+        return sum(int(answered(answer)[0]) for answer in in_hand) > int(limit)
+
     def _next_command(self, count: int) -> Command:
         keys = self.keys
-        names = (keys.waiting, keys.suspects, keys.delayed, keys.unique)
+        names = (keys.waiting, keys.suspects, keys.delayed, keys.unique, keys.rules, keys.signal)
         return scripts.call("next", names, GROUP, self.name, count)
 
     def _next(self, answer: Any) -> list[Delivery]:
         if isinstance(answer, ResponseError) and "NOGROUP" in str(answer):
             self._make_groups()  # the streams were deleted under us
             return []
-        self._pause, origin, entries, time = answered(answer)
+        self._pause, origin, entries, time, *behind = answered(answer)
+        self._behind, self.paused = (behind[0] if behind else None), origin == b"paused"
         self.link.clock.set(time)  # it comes for nothing; Redis's clock may be set meanwhile
         return self._deliveries(origin.decode(), entries)
 
@@ -113,15 +149,16 @@ class Consumer:
 
     def _stranded(self) -> list[Delivery]:
         """What is pending under this consumer. Only called with empty hands."""
+        reader = (b"XREADGROUP", b"GROUP", GROUP, self.name, b"STREAMS")
+        origins = ("suspects", "waiting")
+        *answers, ruled = self.link.ask(
+            *[(*reader, getattr(self.keys, origin), b"0") for origin in origins],
+            self._rules_command(),
+        )
         found = []
-        for origin in ("suspects", "waiting"):
-            stream = getattr(self.keys, origin)
-            answer = answered(
-                self.link.ask(
-                    (b"XREADGROUP", b"GROUP", GROUP, self.name, b"STREAMS", stream, b"0")
-                )[0]
-            )
-            found += self._deliveries(origin, answer[0][1] if answer else [])
+        for origin, answer in zip(origins, answers, strict=True):
+            entries = answered(answer)[0][1] if answered(answer) else []
+            found += self._admitted(origin, entries, answered(ruled))
         return found
 
     def _deliveries(self, origin: str, entries: list[Any]) -> list[Delivery]:
@@ -163,11 +200,13 @@ class Consumer:
             died_under=died_under,
         )
 
-    def _settle_command(self, token: str, ends: Sequence[Ended]) -> Command:
+    def _settle_command(self, token: str, ends: Sequence[Ended], *, takes: bool = False) -> Command:
         keys = self.keys
-        receipt = keys.receipt + self.name
-        names = (keys.waiting, keys.suspects, keys.delayed, keys.dead, receipt, keys.unique)
-        arguments: list[str | bytes | int] = [GROUP, self.name, token, RECEIPT_LIFETIME]
+        names = (
+            *(keys.waiting, keys.suspects, keys.delayed, keys.dead, keys.receipt + self.name),
+            *(keys.unique, keys.rules, keys.signal, keys.counts),
+        )
+        arguments: list[str | bytes | int] = [GROUP, self.name, token, RECEIPT_LIFETIME, int(takes)]
         for one in ends:
             arguments += one
         return scripts.call("settle", names, *arguments)
@@ -207,7 +246,7 @@ def claim_command(keys: QueueKeys, *, crash_limit: int, worker: str) -> Command:
 
     `worker` is who decides: a dead letter names it.
     """
-    names = (keys.waiting, keys.suspects, keys.dead)
+    names = (keys.waiting, keys.suspects, keys.dead, keys.rules, keys.signal, keys.counts)
     return scripts.call("claim", names, GROUP, keys.alive, crash_limit, 1000, worker)
 
 

@@ -22,6 +22,9 @@ class QueueKeys:
     once      prefix; + token: exists where a message with that token was enqueued
     unique    hash: name of a unique message -> where the last one was put (lua/unique.lua)
     ticks     hash: name of a periodic message -> the last tick that was enqueued, Unix ms
+    rules     hash: `paused` (JSON: by, at, reason), `limit` (most messages in hand at once)
+    signal    stream of one entry: wakes readers that wait for a pause to end or a slot
+    counts    hash: how many deliveries ended as `done`, `retry`, `dead`, `release`, ever
     """
 
     queue: str
@@ -64,6 +67,18 @@ class QueueKeys:
     @property
     def ticks(self) -> str:
         return self._key("ticks")
+
+    @property
+    def rules(self) -> str:
+        return self._key("rules")
+
+    @property
+    def signal(self) -> str:
+        return self._key("signal")
+
+    @property
+    def counts(self) -> str:
+        return self._key("counts")
 
 
 def kept(name: str) -> str:

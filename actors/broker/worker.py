@@ -176,8 +176,8 @@ class Reader(threading.Thread):
         self._taken.extend(self._settle(and_take=0 if self._ending.is_set() else self._prefetch))
 
     def _begin(self) -> Delivery | None:
-        """The next message to run; once ending, none."""
-        if self._ending.is_set():
+        """The next message to run; once ending, or while the queue is paused, none."""
+        if self._ending.is_set() or self.consumer.paused:
             self._ended += self._let_go()
         try:
             return self._taken.popleft()

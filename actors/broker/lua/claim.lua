@@ -1,10 +1,11 @@
 -- Takes the messages of consumers whose heartbeat has ended, and forgets those consumers.
--- KEYS: waiting, suspects, dead
+-- KEYS: waiting, suspects, dead, rules, signal, counts
 -- ARGV: group, alive prefix, crashes that make poison, most messages to move, who claims
 -- A message found under a dead consumer becomes a suspect. Only a crash while it was tried as a
 -- suspect, alone, counts against it; the names of all that died under it stay with it.
 -- Returns {suspects made, poison found, consumers forgotten}.
 local waiting, suspects, dead = KEYS[1], KEYS[2], KEYS[3]
+local rules, signal, counts = KEYS[4], KEYS[5], KEYS[6]
 local group, alive, limit, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local claimer = ARGV[5]
 local made, poison, forgotten = 0, 0, 0
@@ -72,4 +73,8 @@ for _, stream in ipairs({waiting, suspects}) do
 end
 
 if made > 0 then redis.call('XADD', waiting, '*', 'wake', '1') end
+if poison > 0 then redis.call('HINCRBY', counts, 'dead', poison) end
+if made + poison > 0 and redis.call('HEXISTS', rules, 'limit') == 1 then
+  redis.call('XADD', signal, 'MAXLEN', 1, '*', 'freed', made + poison)
+end
 return {made, poison, forgotten}

@@ -1,7 +1,8 @@
 -- with unique
 -- Ends deliveries: each message leaves its pending list and arrives at its next place in one step.
--- KEYS: waiting, suspects, delayed, dead, receipt, unique
--- ARGV: group, consumer, token, receipt lifetime in ms, then five per message:
+-- KEYS: waiting, suspects, delayed, dead, receipt, unique, rules, signal, counts
+-- ARGV: group, consumer, token, receipt lifetime in ms,
+--       "1" where the consumer takes new messages in the same write, then five per message:
 --       origin ("waiting"|"suspects"), entry id, verdict, argument, body
 --   verdict   argument          next place
 --   done      -                 none
@@ -9,10 +10,12 @@
 --   release   -                 where it came from, every field as it was; nothing is counted
 --   dead      reason, report    dead; argument is "reason report"
 -- Returns one word per message: "done", or "lost" where the delivery is no longer this consumer's.
+-- After them stands "paused" where the queue is: what was taken with these is not to be begun.
 -- The same token again (the first answer was lost on its way) returns the first answer.
 local waiting, suspects, delayed, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local receipt, unique = KEYS[5], KEYS[6]
+local receipt, unique, rules, signal, counts = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local group, consumer, token, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local takes = ARGV[5] == '1'
 
 local kept = redis.call('GET', receipt)
 if kept and string.sub(kept, 1, #token + 1) == token .. ' ' then
@@ -25,9 +28,10 @@ end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local answer, settled, wake, moved = {}, false, false, {}
+local answer, settled, wake = {}, false, false
+local moved, ended = {}, {}
 
-for i = 5, #ARGV, 5 do
+for i = 6, #ARGV, 5 do
   local origin, id, verdict, argument, body =
     ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local stream = origin == 'suspects' and suspects or waiting
@@ -53,6 +57,7 @@ for i = 5, #ARGV, 5 do
       redis.call('XADD', dead, '*', 'body', body, 'reason', reason, 'report', report)
     end
     answer[#answer + 1], settled = 'done', true
+    ended[verdict] = (ended[verdict] or 0) + 1
   end
 end
 
@@ -60,5 +65,12 @@ follow(unique, moved)
 if wake then redis.call('XADD', waiting, '*', 'wake', '1') end
 if settled then
   redis.call('SET', receipt, token .. ' ' .. table.concat(answer, ' '), 'PX', lifetime)
+  for verdict, count in pairs(ended) do redis.call('HINCRBY', counts, verdict, count) end
 end
+local ruled = redis.call('HMGET', rules, 'paused', 'limit')
+-- Slots were freed; where new messages are taken at once, next.lua tells what is left of them.
+if settled and ruled[2] and not takes then
+  redis.call('XADD', signal, 'MAXLEN', 1, '*', 'freed', 1)
+end
+if ruled[1] then answer[#answer + 1] = 'paused' end
 return answer

@@ -8,6 +8,7 @@ import dramatiq
 import pytest
 from redis import Redis
 
+from actors.broker import queues
 from actors.broker.broker import StreamsBroker
 from actors.broker.client import Client
 from actors.broker.consumer import Consumer
@@ -188,6 +189,29 @@ def test_a_tick_is_refused_whole(
     with pytest.raises(QueueFull):
         Ticker(broker, [row]).fire()
     assert redis.keys(f"*{{{queue_name}}}*") == []
+
+
+def test_queues_are_ruled(
+    broker: StreamsBroker,
+    send: Send,
+    consume: Callable[..., Consumer],
+    fill: Callable[[], None],
+    queue_name: str,
+) -> None:
+    """A full queue can be looked at, paused, resumed and limited, and hands out what it may."""
+    send("one")
+    fill()
+    consumer = consume()
+    queues.pause(broker, queue_name, by="me")
+    queues.limit(broker, queue_name, 2, by="me")
+    now = queues.state(broker, queue_name)
+    assert (now.waiting, now.limit, now.paused is None) == (1, 2, False)
+    assert consumer.take(1, 0) == []
+    queues.resume(broker, queue_name, by="me")
+    (one,) = consumer.take(1, 0)
+    one.outcome = Done()
+    consumer.settle([one], and_take=1)
+    assert queues.state(broker, queue_name).counts.done == 1
 
 
 class _Here:

@@ -133,10 +133,13 @@ def test_the_same_token_answers_the_same(
     for delivery in deliveries:
         ended += ["waiting", delivery.entry, "dead", "failed {}", delivery.body]
     ended += ["waiting", "1-1", "done", "", ""]
-    names = (keys.waiting, keys.suspects, keys.delayed, keys.dead, keys.receipt + consumer.name)
+    names = (
+        *(keys.waiting, keys.suspects, keys.delayed, keys.dead, keys.receipt + consumer.name),
+        *(keys.unique, keys.rules, keys.signal, keys.counts),
+    )
     words = [
         consumer.link.ask_one(
-            scripts.call("settle", names, GROUP, consumer.name, token, LATER, *ended)
+            scripts.call("settle", names, GROUP, consumer.name, token, LATER, 0, *ended)
         )
         for token in ("a", "a", "b", "a")
     ]
