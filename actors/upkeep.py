@@ -61,11 +61,15 @@ def _keep(tx: Transaction, found: DeadEntry) -> None:
 
 @actor(queue="upkeep", time_limit=timedelta(minutes=5))
 def prune(request: Nothing, store: Store, retention: Retention) -> Nothing:
-    """Remove what is older, or more, than is kept; how much of what is noted in the audit."""
+    """Remove what is older, or more, than is kept; how much of what is noted in the audit.
+
+    An index that has not followed the feed for so long is built anew.
+    """
     _prune(store, "dead_letters.prune", days=retention.days, aside_days=ASIDE_DAYS)
     _prune(store, "dead_letters.prune_over", most=retention.letters)
     _prune(store, "dead_letters.prune_effects", days=retention.days + KEYS_LONGER)
     _prune(store, "tasks.prune", days=retention.days)
+    _prune(store, "feed.prune", days=retention.days)
     return Nothing()
 
 
@@ -75,10 +79,12 @@ def _prune(store: Store, statement: str, **limits: int) -> None:
             gone = tx.rows(statement, **limits)
             if not gone:
                 return
-            counts = Counter(_kind(row) for row in gone)
+            counts = sum((_counted(row) for row in gone), Counter())
             audit(tx, "upkeep", statement, "", {**limits, "removed": dict(counts)})
         log.info("%s: removed %s", statement, dict(counts))
 
 
-def _kind(row: Row) -> str:
-    return f"{row['state']} {row['reason']}" if "state" in row else "old"
+def _counted(row: Row) -> Counter[str]:
+    if "removed" in row:
+        return Counter(old=row["removed"])
+    return Counter([f"{row['state']} {row['reason']}" if "state" in row else "old"])

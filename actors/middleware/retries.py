@@ -75,8 +75,8 @@ class Retries(Middleware):
             return Dead(reason, {"attempts": history})
         retries = count(delivery.options, "retries")
         if retries >= self._option(broker, delivery, "max_retries"):
-            if isinstance(error, CasebookError) and "deadline" in delivery.options:
-                return Done()  # a read that may succeed later is its caller's to repeat
+            if "deadline" in delivery.options:
+                return Done()  # a read is its caller's to repeat; what went wrong is in the log
             return Dead(Reason.FAILED, {"attempts": history})
         pause = backoff(
             retries,

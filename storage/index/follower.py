@@ -89,8 +89,10 @@ class Follower:
 
     def _step(self) -> Followed:
         with self._store.transaction() as tx:
-            epoch = tx.position(0, 0).epoch
-        writer = self._current(epoch)
+            row = tx.row("feed.pruned") or {}
+            oldest = tx.position(row["txid"], row["seq"])
+        epoch = oldest.epoch
+        writer = self._current(oldest)
         position, applied, until = writer.position, 0, None
         while applied < BATCH:
             with self._store.transaction() as tx:
@@ -112,12 +114,13 @@ class Follower:
             writer.commit(position)
         return Followed(applied, more=len(rows) == READ, held=held)
 
-    def _current(self, epoch: str) -> IndexWriter:
+    def _current(self, oldest: Position) -> IndexWriter:
+        """The writer of an index that the feed, kept from `oldest` on, can bring up to date."""
         if self._writer is None:
             self._writer = IndexWriter.open_current(self._root)
         elif not self._writer.published():
             self.close()  # the folder was taken away under us
-        if self._writer is None or self._writer.position.epoch != epoch:
+        if self._writer is None or not self._writer.position.reaches(oldest):
             self.rebuild()
         assert self._writer is not None
         return self._writer

@@ -96,6 +96,10 @@ create table replay_selection (
     primary key (task_id, place)
 );
 
+-- How far the change feed was pruned: whoever stands before that has missed changes.
+alter table epoch add column pruned_txid xid8 not null default '0';
+alter table epoch add column pruned_seq bigint not null default 0;
+
 create table audit (
     id bigint generated always as identity primary key,
     at timestamptz not null default now(),

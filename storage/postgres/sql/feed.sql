@@ -34,11 +34,56 @@ order by c.txid, c.seq;
 
 -- name: head
 -- The last settled change: whoever stands there has seen all that can be seen.
-select txid::text, seq
-from changes
-where txid < pg_snapshot_xmin(pg_current_snapshot())
-order by changes.txid desc, seq desc
+select ends.txid::text, ends.seq
+from (
+    (
+        select txid, seq
+        from changes
+        where txid < pg_snapshot_xmin(pg_current_snapshot())
+        order by txid desc, seq desc
+        limit 1
+    )
+    union all
+    select pruned_txid, pruned_seq
+    from epoch
+) as ends
+order by ends.txid desc, ends.seq desc
 limit 1;
+
+-- name: pruned
+select pruned_txid::text as txid, pruned_seq as seq
+from epoch;
+
+-- name: prune
+-- The oldest settled changes, a slice at a time, and how far they went, in one statement.
+with slice as (
+    select txid, seq, at
+    from changes
+    where txid < pg_snapshot_xmin(pg_current_snapshot())
+    order by txid, seq
+    limit 10000
+),
+
+gone as (
+    delete from changes as c
+    using slice as s
+    where
+        c.txid = s.txid and c.seq = s.seq
+        and s.at < now() - make_interval(days => %(days)s)
+    returning c.txid, c.seq
+),
+
+last as (
+    select txid, seq
+    from gone
+    order by txid desc, seq desc
+    limit 1
+)
+
+update epoch
+set pruned_txid = last.txid, pruned_seq = last.seq
+from last
+returning (select count(*) from gone) as removed;
 
 -- name: held
 -- Whether a change is written but not yet settled.
