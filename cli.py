@@ -6,7 +6,7 @@ Redis can't be reached.
 
 import click
 
-from commands import bulk, dead, entries, processes, search, status, tasks, up
+from commands import bulk, dead, entries, processes, queues, search, status, tasks, up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +28,7 @@ main.add_command(bulk.export)
 # what is running
 main.add_command(status.status)
 main.add_command(status.reindex)
+main.add_command(queues.queues)
 main.add_command(tasks.tasks)
 main.add_command(dead.dead)
 

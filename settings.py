@@ -48,6 +48,7 @@ class Settings(BaseModel):
     # A search gives the interpreter up while the engine works and waits to get it back: two threads
     # carried a fifth less than one (benchmarks/system.py). More --workers is what carries more.
     search_threads: int = Field(1, ge=1, le=64, description="threads a process for searches")
+    bulk_nice: int = Field(5, ge=0, le=19, description="nice value of importer and indexer")
     read_timeout: float = Field(10.0, gt=0, description="seconds that a read is awaited")
     write_timeout: float = Field(10.0, gt=0, description="seconds that a write is awaited")
     keep_days: int = Field(

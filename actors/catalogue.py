@@ -73,13 +73,17 @@ class Role:
 
     name: str
     readings: tuple[Reading, ...]
+    #: How far its process yields the CPU to others (as nice(2)). Queues have threads of their
+    #: own, so that none waits behind another: the CPU is what they compete for.
+    nice: int = 0
 
 
-def roles(node: str, search_threads: int) -> dict[str, Role]:
+def roles(node: str, search_threads: int, bulk_nice: int) -> dict[str, Role]:
     """The kinds of worker process, by name.
 
     Prefetch is small where a message takes long: what waits behind it could be elsewhere.
     """
+    following = Reading(index.queue_of(node), threads=1, prefetch=1)
     return {
         "worker": Role(
             "worker",
@@ -96,8 +100,9 @@ def roles(node: str, search_threads: int) -> dict[str, Role]:
                 Reading("imports", threads=2, prefetch=1),
                 Reading("upkeep", threads=1, prefetch=1),
             ),
+            nice=bulk_nice,
         ),
-        "indexer": Role("indexer", (Reading(index.queue_of(node), threads=1, prefetch=1),)),
+        "indexer": Role("indexer", (following,), nice=bulk_nice),
     }
 
 

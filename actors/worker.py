@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import sys
 import threading
@@ -34,7 +35,8 @@ def run(settings: Settings, role_name: str) -> bool:
     """
     assert settings.redis_url is not None
     assert settings.database_url is not None
-    role = roles(settings.node, settings.search_threads)[role_name]
+    role = roles(settings.node, settings.search_threads, settings.bulk_nice)[role_name]
+    os.nice(role.nice)
     database_url = settings.database_url.get_secret_value()
     broker = worker_broker(settings.redis_url.get_secret_value(), settings.node)
     with ExitStack() as stack:

@@ -110,6 +110,12 @@ class QueueUnknown(NotFound):
     code = "QUEUE_NOT_FOUND"
 
 
+class QueueNotDrained(CasebookError):
+    """Messages were left in the queue when the time was over; `details.queue` tells which."""
+
+    code, status, retryable = "QUEUE_NOT_DRAINED", 409, True
+
+
 class DuplicateEntry(CasebookError):
     """Another entry holds the same text; `details.entry_id` names it."""
 
