@@ -43,7 +43,10 @@ def queues(context: click.Context, no_rates: bool, json_: bool) -> None:
 @click.option("--reason", default="", help="Shown to whoever looks at the queue.")
 @as_json
 def pause(name: str, reason: str, json_: bool) -> None:
-    """Let no further message begin; what runs goes on, and new messages wait."""
+    """Let no further message begin.
+
+    What runs goes on, and new messages wait.
+    """
 
     async def conversation(broker: Any) -> QueueState:
         from pipelines.queues import pause
@@ -90,7 +93,10 @@ def limit(name: str, most: str, json_: bool) -> None:
 @click.option("--then-pause", is_flag=True, help="Pause it in the step that finds it empty.")
 @as_json
 def drain(name: str, timeout: float, delayed: bool, then_pause: bool, json_: bool) -> None:
-    """Wait until no message waits or is in hand. Exit code 1 when the time is over before."""
+    """Wait until no message waits or is in hand.
+
+    Exit code 1 when the time is over before.
+    """
     with err.status(escape(name)) as line:
 
         def seen(state: QueueState) -> None:
@@ -161,13 +167,16 @@ def _show(states: tuple[QueueState, ...]) -> None:
 
 
 def _state(one: QueueState) -> str:
+    parts = []
     if one.paused is not None:
         when = one.paused.at.astimezone().strftime("%Y-%m-%d %H:%M")
         reason = f": {one.paused.reason}" if one.paused.reason else ""
-        return f"[yellow]{escape(f'paused by {one.paused.by}, {when}{reason}')}[/yellow]"
+        parts.append(f"[yellow]{escape(f'paused by {one.paused.by}, {when}{reason}')}[/yellow]")
+    if one.limit is not None:
+        parts.append(f"at most {one.limit} at once")
     if one.consumers == 0:
-        return "[red]nobody reads it[/red]"
-    return f"at most {one.limit} at once" if one.limit else "[green]open[/green]"
+        parts.append("[red]nobody reads it[/red]")
+    return ", ".join(parts) or "[green]open[/green]"
 
 
 def _age(seconds: float | None) -> str:

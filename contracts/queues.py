@@ -52,6 +52,7 @@ class QueueState(Contract):
     delayed: int
     #: Found under workers that died, not yet tried again.
     suspects: int
+    #: Dead letters that are no rows yet: seconds old, unless PostgreSQL is away.
     dead: int
     #: Since the oldest message that waits or is in flight was put there; None: there is none.
     oldest_seconds: float | None
@@ -74,6 +75,6 @@ class QueueState(Contract):
 
 
 class QueueStates(Contract):
-    """Every queue that this Casebook knows."""
+    """Every queue that a worker has read, and those of this node."""
 
     queues: tuple[QueueState, ...]

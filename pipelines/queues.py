@@ -18,7 +18,7 @@ LOOK = 0.05, 1.0  # seconds: first and longest pause between two looks at a queu
 
 async def look(broker: StreamsBroker, *, rates: bool) -> QueueStates:
     """Every queue, by name; for rates, after a second sample."""
-    names = sorted(broker.queues)
+    names = await asyncio.to_thread(broker.all_queues)
     states = await asyncio.to_thread(queues.states, broker, names)
     if rates:
         await asyncio.sleep(BETWEEN_SAMPLES)
@@ -29,7 +29,7 @@ async def look(broker: StreamsBroker, *, rates: bool) -> QueueStates:
 
 async def look_at(broker: StreamsBroker, name: str, *, rates: bool = False) -> QueueState:
     """One queue; for rates, after a second sample."""
-    _check(broker, name)
+    await _check(broker, name)
     state = await asyncio.to_thread(queues.state, broker, name)
     if not rates:
         return state
@@ -39,21 +39,21 @@ async def look_at(broker: StreamsBroker, name: str, *, rates: bool = False) -> Q
 
 async def pause(broker: StreamsBroker, name: str, *, by: str, reason: str = "") -> QueueState:
     """Let no further message of a queue begin; what runs goes on."""
-    _check(broker, name)
+    await _check(broker, name)
     await asyncio.to_thread(partial(queues.pause, broker, name, by=by, reason=reason))
     return await look_at(broker, name)
 
 
 async def resume(broker: StreamsBroker, name: str, *, by: str) -> QueueState:
     """Let messages begin again; a queue that was not paused stays as it is."""
-    _check(broker, name)
+    await _check(broker, name)
     await asyncio.to_thread(partial(queues.resume, broker, name, by=by))
     return await look_at(broker, name)
 
 
 async def limit(broker: StreamsBroker, name: str, most: int | None, *, by: str) -> QueueState:
     """Let at most `most` messages be in hand at once; None: any number."""
-    _check(broker, name)
+    await _check(broker, name)
     await asyncio.to_thread(partial(queues.limit, broker, name, most, by=by))
     return await look_at(broker, name)
 
@@ -74,7 +74,7 @@ async def drain(
     the same step in which it is found empty. `seen` is told of each look at it. Raises
     QueueNotDrained after `timeout` seconds.
     """
-    _check(broker, name)
+    await _check(broker, name)
     end = asyncio.get_running_loop().time() + timeout
     wait = LOOK[0]
     while True:
@@ -103,9 +103,9 @@ async def _pause_if_empty(broker: StreamsBroker, name: str, by: str, *, delayed:
     )
 
 
-def _check(broker: StreamsBroker, name: str) -> None:
-    if name not in broker.queues:
-        known = sorted(broker.queues)
+async def _check(broker: StreamsBroker, name: str) -> None:
+    known = await asyncio.to_thread(broker.all_queues)
+    if name not in known:
         raise QueueUnknown(
             f"There is no queue {name!r} here. There are: {', '.join(known)}.", queues=known
         )
