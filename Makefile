@@ -13,7 +13,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 VENV_MADE = $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: help up test check bench clean
+.PHONY: help up test check bench faults soak clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,14 @@ check: $(VENV)/dev.stamp ## ruff, mypy strict, the layer test
 
 bench: $(VENV)/bench.stamp ## figures side by side with other queues and engines
 	$(BIN)/python -m benchmarks
+
+faults: $(VENV)/dev.stamp ## 200 kills and many other faults under load, about 15 minutes
+	$(BIN)/python -m tests.faults.storm
+
+MINUTES ?= 60
+
+soak: $(VENV)/dev.stamp ## the same for MINUTES=60 minutes
+	$(BIN)/python -m tests.faults.storm --seeds 101..999 --minutes $(MINUTES)
 
 clean: ## remove the environment and caches (never data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

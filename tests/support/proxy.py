@@ -1,4 +1,4 @@
-"""A relay in front of a Redis server that tests can cut, at any moment or at a chosen one."""
+"""A relay in front of a server that tests can cut, at any moment or at a chosen one."""
 
 import contextlib
 import socket
@@ -47,12 +47,13 @@ class Pair:
 
 
 class Proxy:
-    """Relays TCP connections on `url` to the server at `target` (a unix:// URL)."""
+    """Relays TCP connections on `url` (any server: on `port`) to the one at `target` (unix://)."""
 
     def __init__(self, target: str) -> None:
         self._target: str = parse_url(target)["path"]  # type: ignore[no-untyped-call]  # redis-py's
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}"
         self._pairs: set[Pair] = set()
         self._trap: Trap | None = None
         self._limit: Limit | None = None
@@ -102,6 +103,11 @@ class Proxy:
     def lose_answer(self, needle: bytes) -> Trap:
         """Let the next request with `needle` through, and cut instead of passing on its answer."""
         return self._set(Trap(needle, answer_lost=True))
+
+    def disarm(self) -> None:
+        """Forget what was set and has not sprung."""
+        with self._lock:
+            self._trap = self._limit = None
 
     def limit(self, limit: Limit | None) -> None:
         """Let only so much pass from now on (None: everything), where one connection is busy."""
