@@ -57,7 +57,7 @@ def _run(seed: int, rounds: int, end: float, disks: bool, totals: Totals) -> int
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.storm")
     parser.add_argument("--seeds", type=_seeds, default=range(1, 9), help="1..8, or one number")
-    parser.add_argument("--rounds", type=int, default=8, help="of each seed")
+    parser.add_argument("--rounds", type=int, default=9, help="of each seed")
     parser.add_argument("--minutes", type=float, default=0, help="stop after; 0: when seeds end")
     return parser.parse_args(arguments)
 

@@ -26,6 +26,10 @@ class Disk:
         command = ["mount", "-t", "tmpfs", "-o", options, "none", str(self.folder)]
         subprocess.run(command, check=True)
 
+    def unmount(self) -> None:
+        """Take it away, with what is on it."""
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=False)
+
     def fill(self) -> None:
         """Leave no space."""
         with self._filler.open("ab") as file, contextlib.suppress(OSError):

@@ -52,15 +52,23 @@ def _kill_child(kind: str) -> Strike:
         again = field.chance.random() < AGAIN
         wait = field.chance.uniform(0, 0.6)
         for count in range(1 + again):
-            victim = field.pick(_until_there(field.house, kind))
             if count:
+                _until_there(field.house, kind)
                 time.sleep(wait)  # somewhere in its start
-            victim.kill()
+            entry.target += f"{kind} {_kill_one(field, kind)} "
             entry.kills += 1
-            entry.target += f" {kind} {victim.pid}"
         entry.deaths += entry.kills * (kind in CONSUMERS)
 
     return strike
+
+
+def _kill_one(field: Field, kind: str) -> int:
+    """Its pid. One that starts while Redis is away ends by itself: then the next one."""
+    while True:
+        victim = field.pick(_until_there(field.house, kind))
+        with contextlib.suppress(psutil.NoSuchProcess):
+            victim.kill()
+            return victim.pid
 
 
 def _until_there(house: House, kind: str) -> list[psutil.Process]:

@@ -182,6 +182,9 @@ class House:
                 server.stop()
                 if server.process:
                     kill_group(server.process)
+        for disk in (self.index_disk, self.aof_disk):
+            if disk:
+                disk.unmount()
 
     def _ours(self, process: psutil.Process) -> bool:
         folder = str(self.base)

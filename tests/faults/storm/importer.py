@@ -13,7 +13,7 @@ from actors import entries
 from actors.broker.client import Client
 from actors.catalogue import producer_broker
 from contracts.entries import CreateEntry, EntryFields, EntryStored
-from contracts.errors import NoReply, Unavailable
+from contracts.errors import NoReply, QueueFull, QueueUnavailable, Unavailable
 from contracts.imports import ImportReport
 from pipelines.ask import ask_for
 from pipelines.importing import Plan, import_streams
@@ -44,7 +44,9 @@ class Importer(threading.Thread):
         async with Client(producer_broker(*self._place), patient=True) as client:
             while await asyncio.to_thread(self._gate.enter):
                 try:
-                    await (self._import if self._chance.random() < 0.4 else self._create)(client)
+                    draw = self._chance.random()
+                    one = self._import if draw < 0.3 else self._create if draw < 0.6 else self._send
+                    await one(client)
                 except Exception as error:
                     self._ledger.complain(f"imports: {type(error).__name__}: {error}")
                 finally:
@@ -66,6 +68,21 @@ class Importer(threading.Thread):
                     raise
                 await asyncio.sleep(0.05)
         self._ledger.keep(Kept(str(stored.entry.id), title), key)
+
+    async def _send(self, client: Client) -> None:
+        """Some creations that only the queue acknowledges, and nobody asks for again."""
+        for _ in range(self._chance.randint(1, 20)):
+            self._number += 1
+            key, title = f"sent-{self._number}", f"sent storm {self._number}"
+            command = CreateEntry(entry=EntryFields(title=title), key=key, by="storm")
+            try:
+                await client.send(entries.create.message(command))
+            except QueueFull:
+                self._ledger.refuse(title)
+            except QueueUnavailable:
+                self._ledger.promise(title, surely=False)
+            else:
+                self._ledger.promise(title)
 
     async def _import(self, client: Client) -> None:
         source, rows, bad = "storm", dict[Any, Row](), self._chance.randrange(3)

@@ -18,7 +18,7 @@ class Entry:
     recovery: float | None = None
 
     def __str__(self) -> str:
-        recovery = "no write since" if self.recovery is None else f"{self.recovery:.2f} s"
+        recovery = "others" if self.recovery is None else f"{self.recovery:.2f} s"
         lasted = f"{self.over - self.began:.2f} s"
         return f"{self.kind}: {self.target} (lasted {lasted}; next write after {recovery})"
 

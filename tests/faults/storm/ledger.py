@@ -31,11 +31,11 @@ class Ledger:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.entries: dict[str, Kept] = {}  # by title, which no two share
-        self.promised: dict[str, str] = {}  # title → key of creations answered with 202 alone
+        self.promised: set[str] = set()  # titles of creations that nobody asks for again
+        self.perhaps: set[str] = set()  # titles of creations that may have reached the queue
         self.refused: set[str] = set()  # titles of writes that were refused for good
         self.rows: dict[tuple[str, str], Row] = {}  # by (source, external id)
         self.imports: dict[str, dict[str, int]] = {}  # id → the counts that its report must have
-        self.abandoned = 0  # imports that are open because their client was killed
         self.keys: set[str] = set()  # idempotency keys of acknowledged writes
         self.answers: Counter[str] = Counter()  # "search 200", "write 503 QUEUE_FULL", ...
         self.acknowledged: list[float] = []  # monotonic times of acknowledged writes
@@ -53,10 +53,10 @@ class Ledger:
             self.keys.add(key)
             self.acknowledged.append(time.monotonic())
 
-    def promise(self, title: str, key: str) -> None:
-        """A creation was answered with 202, and nobody asks again."""
+    def promise(self, title: str, *, surely: bool = True) -> None:
+        """A creation is in the queue, or `surely` or not, and nobody asks again."""
         with self._lock:
-            self.promised[title] = key
+            (self.promised if surely else self.perhaps).add(title)
 
     def refuse(self, title: str) -> None:
         """A write with this title was refused for good: nothing of it may be stored."""

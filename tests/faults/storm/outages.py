@@ -98,7 +98,7 @@ def _postgres_away(field: Field, entry: Entry) -> None:
             time.sleep(seconds)
         finally:
             proxy.up()
-        field.ledger.promise(body["title"], key)
+        field.ledger.promise(body["title"])
     entry.target = "PostgreSQL refuses"
 
 

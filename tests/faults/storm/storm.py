@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -125,6 +126,24 @@ class Storm:
         logs = remains.Logs.now(self.house)
         self._gate.open()
         time.sleep(LAST if drawn else CALM)
+        try:
+            self._strike(round_, drawn)
+            self._settle(round_)
+            self._judge(round_, logs)
+        except Exception:
+            round_.others.append(traceback.format_exc())
+        self._recoveries(round_)
+        self._tell(round_)
+
+    def _recoveries(self, round_: Round) -> None:
+        """Where another fault struck before the next write, that one has the waiting."""
+        following = [entry.began for entry in round_.faults[1:]] + [float("inf")]
+        for entry, next_began in zip(round_.faults, following, strict=True):
+            waited = self.ledger.first_after(entry.over)
+            if waited is not None and entry.over + waited <= next_began:
+                entry.recovery = waited
+
+    def _strike(self, round_: Round, drawn: Sequence[Fault]) -> None:
         for fault in drawn:
             entry = Entry(fault.kind, time.monotonic())
             round_.faults.append(entry)
@@ -132,11 +151,6 @@ class Storm:
             entry.over = time.monotonic()
             time.sleep(self._field.chance.uniform(*PAUSES))
         time.sleep(LAST)
-        self._settle(round_)
-        for entry in round_.faults:
-            entry.recovery = self.ledger.first_after(entry.over)
-        self._judge(round_, logs)
-        self._tell(round_)
 
     def _settle(self, round_: Round) -> None:
         """Wait until nothing is asked and nothing is on its way; what still is, is told."""
