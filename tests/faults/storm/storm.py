@@ -137,11 +137,12 @@ class Storm:
 
     def _recoveries(self, round_: Round) -> None:
         """Where another fault struck before the next write, that one has the waiting."""
-        following = [entry.began for entry in round_.faults[1:]] + [float("inf")]
-        for entry, next_began in zip(round_.faults, following, strict=True):
+        next_began = float("inf")
+        for entry in reversed(round_.faults):
             waited = self.ledger.first_after(entry.over)
             if waited is not None and entry.over + waited <= next_began:
                 entry.recovery = waited
+            next_began = entry.began
 
     def _strike(self, round_: Round, drawn: Sequence[Fault]) -> None:
         for fault in drawn:
