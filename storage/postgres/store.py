@@ -60,7 +60,10 @@ class Store:
             open=False,
             timeout=CONNECT_TIMEOUT,
             num_workers=1,
-            check=ConnectionPool.check_connection,
+            # The pool's own attempts come ever later, up to as long after an outage as it lasted;
+            # without them every caller that finds no connection is an attempt.
+            reconnect_timeout=0,
+            check=self._check,
             kwargs={
                 "row_factory": dict_row,
                 "application_name": name,
@@ -86,6 +89,18 @@ class Store:
         """
         with translated(), self._pool.connection() as connection:
             yield Transaction(connection, self._epoch(connection))
+
+    def _check(self, connection: psycopg.Connection[DictRow]) -> None:
+        """Raises psycopg's error where `connection` is lost; then the idle ones are as well.
+
+        Left to be found one by one, with pauses in between, they would fail a caller though the
+        database is back.
+        """
+        try:
+            self._pool.check_connection(connection)
+        except psycopg.Error:
+            self._pool.check()
+            raise
 
     def _epoch(self, connection: psycopg.Connection[DictRow]) -> str:
         """The epoch, read once a connection: what changes it ends every connection."""

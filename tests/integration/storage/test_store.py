@@ -1,0 +1,81 @@
+"""The pool and a PostgreSQL that goes and comes back."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import DatabaseUnavailable
+from deploy.postgres import EmbeddedPostgres
+from storage.postgres import store
+from storage.postgres.migrations import migrate
+from storage.postgres.store import Store
+from tests.support.waiting import SOON
+
+CONNECTIONS = 4
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL of this test's own, which it may kill."""
+    server = EmbeddedPostgres(tmp_path)
+    server.start()
+    migrate(server.url)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def busy(server: EmbeddedPostgres) -> Iterator[Store]:
+    """A store whose pool has all its connections."""
+    found = Store(server.url, most=CONNECTIONS)
+    found.open()
+    together = threading.Barrier(CONNECTIONS)
+
+    def hold() -> None:
+        with found.transaction():
+            together.wait(SOON)
+
+    threads = [threading.Thread(target=hold) for _ in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    yield found
+    found.close()
+
+
+def _kill(server: EmbeddedPostgres) -> None:
+    assert server.process is not None
+    server.process.kill()
+    server.process.wait()
+
+
+def test_nobody_pays_for_lost_connections(server: EmbeddedPostgres, busy: Store) -> None:
+    """After a restart of the server the first caller is answered: all idle ones are replaced."""
+    _kill(server)
+    server.start()
+    with busy.transaction() as tx:
+        assert tx.row("system.schema_version") is not None
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers give up after less than a second."""
+    monkeypatch.setattr(store, "CONNECT_TIMEOUT", 0.8)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_first_caller_after_an_outage_connects(
+    server: EmbeddedPostgres, request: pytest.FixtureRequest
+) -> None:
+    """How long the server was away, and how often it was tried, does not delay its return."""
+    busy: Store = request.getfixturevalue("busy")
+    _kill(server)
+    for _ in range(5):  # by then an attempt of the pool's own would be seconds away
+        with pytest.raises(DatabaseUnavailable), busy.transaction():
+            pass
+    server.start()
+    with busy.transaction() as tx:
+        assert tx.row("system.schema_version") is not None
