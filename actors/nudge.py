@@ -48,6 +48,9 @@ class Listener(threading.Thread):
             except (psycopg.Error, CasebookError) as error:
                 log.warning("the change feed can't be listened to: %s", str(error).split("\n")[0])
                 self._ending.wait(RECONNECT)
+            except Exception:  # nobody else would bring this node's index up to date
+                log.exception("listening failed; trying again")
+                self._ending.wait(RECONNECT)
 
     def _listen(self) -> None:
         with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as session:

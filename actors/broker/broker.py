@@ -10,13 +10,14 @@ from dramatiq.common import current_millis
 from dramatiq.errors import QueueNotFound
 from dramatiq.middleware import Callbacks, Middleware, Pipelines
 from dramatiq.results import Results
+from redis.exceptions import ResponseError
 
 from actors.broker import scripts
 from actors.broker.delivery import Delivery
 from actors.broker.encoding import MESSAGE_MAX, ContractEncoder
 from actors.broker.keys import GROUP, QUEUES, QueueKeys
 from actors.broker.link import Command, Link, answered
-from contracts.errors import MessageTooLarge
+from contracts.errors import MessageTooLarge, QueueUnavailable
 
 #: They enqueue beside the settle, in a second step that a crash can part from the first.
 REFUSED_MIDDLEWARE = (Callbacks, Pipelines, Results)
@@ -183,7 +184,10 @@ class StreamsBroker(dramatiq.Broker):
         """Send in one write; whether each was enqueued. Raises as `enqueue`."""
         if not messages:
             return []
-        answers = [answered(one) for one in self.link.ask(*[one.command for one in messages])]
+        try:
+            answers = [answered(one) for one in self.link.ask(*[one.command for one in messages])]
+        except ResponseError as error:  # it takes no writes now: its disk is full, say
+            raise QueueUnavailable(reason=str(error)) from error
         sent = [answer != 0 for answer in answers]
         for one, was_sent in zip(messages, sent, strict=True):
             if was_sent:
