@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from actors.broker.keys import GROUP, QueueKeys
+from storage.index.published import read
 from tests.faults.storm.house import KINDS, House
 from tests.faults.storm.journal import Round
 
@@ -46,8 +47,20 @@ def unsettled(house: House) -> Iterator[str]:
         for key in redis.scan_iter("casebook:replies:*"):
             if redis.ttl(key) == -1:
                 yield f"the reply list {key.decode()} would stay for ever"
+    yield from _behind(house)
     for stranger in house.strangers():
         yield f"nobody looks after pid {stranger.pid}: {' '.join(stranger.cmdline())[:200]}"
+
+
+def _behind(house: House) -> Iterator[str]:
+    """The index is where the feed ends, without being told to go there."""
+    published = read(house.data / "index")
+    with psycopg.connect(house.postgres.url) as session:
+        row = session.execute("select max((txid::text::bigint)) from changes").fetchone()
+    assert row is not None
+    reached = published.position.txid if published else 0
+    if row[0] is not None and reached < row[0]:
+        yield f"the index is at transaction {reached}, the feed at {row[0]}"
 
 
 def _messages(redis: Redis, keys: QueueKeys) -> Iterator[str]:
