@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from commands.base import Failure, as_json, err, me, out, print_json, talk
 from contracts.errors import QueueUnknown
@@ -150,10 +150,9 @@ def _show_one(state: QueueState, json_: bool) -> None:
 
 
 def _show(states: tuple[QueueState, ...]) -> None:
-    table = Table("queue", box=None)
-    for column in ("waiting", "in flight", "delayed", "dead", "oldest", "in/s", "out/s", "readers"):
-        table.add_column(column, justify="right")
-    table.add_column("state")
+    table = Table(Column("queue", no_wrap=True, min_width=10), box=None, padding=(0, 2, 0, 0))
+    for column in ("waiting", "running", "delayed", "dead", "oldest", "in/s", "out/s", "readers"):
+        table.add_column(column, justify="right", no_wrap=True)
     for one in states:
         numbers = (one.waiting + one.suspects, one.in_flight, one.delayed, one.dead)
         cells = (
@@ -162,11 +161,15 @@ def _show(states: tuple[QueueState, ...]) -> None:
             *("" if rate is None else f"{rate:.1f}" for rate in (one.rate_in, one.rate_out)),
             str(one.consumers),
         )
-        table.add_row(escape(one.name), *cells, _state(one))
+        table.add_row(escape(one.name), *cells)
     out.print(table)
+    for one in states:
+        if state := _state(one):
+            out.print(f"{escape(one.name)}: {state}")
 
 
 def _state(one: QueueState) -> str:
+    """What is not as usual."""
     parts = []
     if one.paused is not None:
         when = one.paused.at.astimezone().strftime("%Y-%m-%d %H:%M")
@@ -176,7 +179,7 @@ def _state(one: QueueState) -> str:
         parts.append(f"at most {one.limit} at once")
     if one.consumers == 0:
         parts.append("[red]nobody reads it[/red]")
-    return ", ".join(parts) or "[green]open[/green]"
+    return ", ".join(parts)
 
 
 def _age(seconds: float | None) -> str:

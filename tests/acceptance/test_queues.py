@@ -18,7 +18,7 @@ from actors.broker.broker import StreamsBroker
 from tests.support.casebook import Casebook
 from tests.support.waiting import SOON
 
-COLUMNS = ("queue", "waiting", "in flight", "delayed", "dead", "oldest", "in/s", "out/s", "state")
+COLUMNS = ("queue", "waiting", "running", "delayed", "dead", "oldest", "in/s", "out/s", "readers")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_every_queue_is_shown(casebook: Casebook) -> None:
     """`queues` lists each queue with what waits and who reads; two samples give rates."""
     done = casebook.run("queues")
     assert done.code == 0
-    for word in (*COLUMNS, "search", "imports", "entries", "reads", "index@", "open"):
+    for word in (*COLUMNS, "search", "imports", "entries", "reads", "index@"):
         assert word in done.out
     states = {state["name"]: state for state in casebook.run("queues", "--json").json["queues"]}
     assert states["search"]["consumers"] >= 1
