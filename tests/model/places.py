@@ -33,6 +33,7 @@ class Queue:
     consumers: dict[str, dict[str, int]]  # stream → consumer → how many it has pending there
     pending: dict[str, list[tuple[bytes, str]]]  # stream → (entry, consumer)
     entries: dict[str, set[bytes]]  # stream → ids
+    counts: dict[str, int]  # how deliveries ended
     others: set[str]  # keys that no message lives in
 
 
@@ -46,8 +47,10 @@ def look(redis: Redis, keys: QueueKeys) -> Queue:
         asked.xinfo_consumers(key, GROUP)
     asked.xrange(keys.dead)
     asked.zrange(keys.delayed, 0, -1)
+    asked.hgetall(keys.counts)
     asked.keys(keys.waiting.removesuffix("waiting").replace("{", "[{]") + "*")
-    *of_streams, dead, delayed, every = asked.execute()
+    *of_streams, dead, delayed, ended, every = asked.execute()
+    counts = {name.decode(): int(count) for name, count in ended.items()}
     found, consumers, pending, entries = [], {}, {}, {}
     for place, stream in enumerate(STREAMS):
         lying, holding, known = of_streams[3 * place : 3 * place + 3]
@@ -57,8 +60,9 @@ def look(redis: Redis, keys: QueueKeys) -> Queue:
         found += list(_lying(stream, lying, dict(pending[stream])))
     found += [_dead(fields) for _, fields in dead]
     found += [_delayed(member) for member in delayed]
-    places = {getattr(keys, name) for name in (*STREAMS, "dead", "delayed")}
-    return Queue(found, consumers, pending, entries, {key.decode() for key in every} - places)
+    places = {getattr(keys, name) for name in (*STREAMS, "dead", "delayed", "counts")}
+    others = {key.decode() for key in every} - places
+    return Queue(found, consumers, pending, entries, counts, others)
 
 
 def _lying(stream: str, lying: list[Any], holders: dict[bytes, str]) -> Iterator[tuple[int, Place]]:
