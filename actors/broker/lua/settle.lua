@@ -11,18 +11,20 @@
 --   dead      reason, report    dead; argument is "reason report"
 -- Returns one word per message: "done", or "lost" where the delivery is no longer this consumer's.
 -- After them stands "paused" where the queue is: what was taken with these is not to be begun.
--- The same token again (the first answer was lost on its way) returns the first answer.
+-- The same token again (the first answer was lost on its way) returns the first words.
 local waiting, suspects, delayed, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local receipt, unique, rules, signal, counts = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local group, consumer, token, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local takes = ARGV[5] == '1'
 
+local ruled = redis.call('HMGET', rules, 'paused', 'limit')
 local kept = redis.call('GET', receipt)
 if kept and string.sub(kept, 1, #token + 1) == token .. ' ' then
   local answer = {}
   for word in string.gmatch(string.sub(kept, #token + 2), '%a+') do
     answer[#answer + 1] = word
   end
+  if ruled[1] then answer[#answer + 1] = 'paused' end
   return answer
 end
 
@@ -67,7 +69,6 @@ if settled then
   redis.call('SET', receipt, token .. ' ' .. table.concat(answer, ' '), 'PX', lifetime)
   for verdict, count in pairs(ended) do redis.call('HINCRBY', counts, verdict, count) end
 end
-local ruled = redis.call('HMGET', rules, 'paused', 'limit')
 -- Slots were freed; where new messages are taken at once, next.lua tells what is left of them.
 if settled and ruled[2] and not takes then
   redis.call('XADD', signal, 'MAXLEN', 1, '*', 'freed', 1)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from redis import Redis
 
-from actors.broker import scripts
+from actors.broker import queues, scripts
 from actors.broker.broker import StreamsBroker
 from actors.broker.consumer import Consumer
 from actors.broker.delivery import Dead, Delivery, Done, Outcome, Reason, Release, Retry
@@ -170,6 +170,23 @@ def test_a_cut_settle_is_done_once(
     assert consumer.take(5, 0) == []
     depth = broker.depth(keys.queue)
     assert depth["delayed"] + depth["dead"] == 1
+
+
+def test_a_repeated_settle_tells_of_a_pause(
+    proxy: Proxy, broker: StreamsBroker, send: Send, consume: Callable[..., Consumer]
+) -> None:
+    """After a lost answer, the repeat of a settle says too that nothing is to be begun."""
+    send("one")
+    consumer = consume(url=proxy.url)
+    delivery = _took(consumer)
+    queues.pause(broker, consumer.keys.queue, by="me")
+    consumer.link.ask_one(scripts.load("settle"))  # or the lost answer may be "no such script"
+    trap = proxy.lose_answer(SETTLE)
+    with pytest.raises(QueueUnavailable):
+        _settle(consumer, delivery, Done())
+    assert trap.sprung.wait(SOON)
+    consumer.settle([delivery])
+    assert consumer.paused
 
 
 def test_settling_may_take_the_next(send: Send, consume: Callable[..., Consumer]) -> None:
