@@ -93,9 +93,12 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
 def finish(command: FinishImport, store: Store) -> ImportReport:
     """Close an import; finishing it again answers the same.
 
-    Raises: ImportNotFound; ImportFinished when chunks of it are missing.
+    Raises: ImportNotFound; ImportFinished when chunks of it are missing; ImportCanceled.
     """
     with store.transaction() as tx:
+        task = tx.row("tasks.lock", id=command.import_id)
+        if task is not None and task["status"] == "canceled":
+            raise ImportCanceled(id=str(command.import_id))
         done = tx.row("imports.count_done", id=command.import_id, chunks=command.chunks)
         assert done is not None
         if done["chunks"] < command.chunks:

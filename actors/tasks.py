@@ -72,10 +72,9 @@ def list_page(request: ListTasks, store: Store, index: IndexReader) -> TaskPage:
 def cancel(command: CancelTask, store: Store) -> Task:
     """Stop a task; canceling it again changes nothing. Raises: TaskNotFound, TaskState."""
     with store.transaction() as tx:
-        if tx.row("tasks.cancel", id=command.id) is None:
-            status = _status(tx, command.id)
-            if status != "canceled":
-                raise TaskState(f"The task has {status} already.", status=status)
+        status = _status(tx, command.id)
+        if tx.row("tasks.cancel", id=command.id) is None and status != "canceled":
+            raise TaskState(f"The task has {status} already.", status=status)
         return tracking.read_task(tx, command.id)
 
 
@@ -105,7 +104,7 @@ def adopt(command: AdoptWrite, store: Store) -> Nothing:
         tracking.open_task(
             tx,
             command.id,
-            "write",
+            tracking.WRITE,
             command.by,
             details={"operation": command.operation, "key": command.key},
             key=command.key,
@@ -137,9 +136,17 @@ def _send(store: Store, broker: StreamsBroker, task_id: UUID) -> None:
 
 
 def _status(tx: Transaction, task_id: UUID) -> str:
+    """The task's status, locked. Raises: TaskNotFound; TaskState for a single write."""
     row = tx.row("tasks.lock", id=task_id)
     if row is None:
         raise TaskNotFound(id=str(task_id))
+    if row["type"] == tracking.WRITE:
+        # Its message knows of no task: nothing would stop it, or send it again.
+        raise TaskState(
+            "A single write can't be canceled or resumed: it is done once PostgreSQL answers; "
+            "where it failed, replay its dead letter.",
+            status=row["status"],
+        )
     return str(row["status"])
 
 

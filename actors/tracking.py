@@ -25,6 +25,8 @@ COLUMNS = (
     "result",
 )  # fmt: skip
 
+WRITE = "write"  # the type of a task that is one write: neither steps nor members
+
 Due = tuple[dramatiq.Message[Any], str]  # a message and the token under which it is sent once
 
 
@@ -121,8 +123,7 @@ def advance(tx: Transaction, task_id: UUID) -> bool:
     if (row := tx.row("tasks.next_step", id=task_id)) is not None:
         tx.run("tasks.send_members", id=task_id, step=row["step"])
         return True
-    left = tx.row("tasks.unfinished_steps", id=task_id)
-    if left is not None and left["steps"] == 0:
+    if (tx.row("tasks.all_steps_succeeded", id=task_id) or {})["succeeded"]:
         tx.run("tasks.succeed", id=task_id)
     return False
 

@@ -18,7 +18,7 @@ from jsonb_to_recordset(%(members)s::jsonb) as m (
 );
 
 -- name: lock
-select id, status
+select id, status, type
 from tasks
 where id = %(id)s
 for update;
@@ -88,10 +88,11 @@ update task_members
 set status = 'sent', sends = sends + 1
 where task_id = %(id)s and step = %(step)s and status = 'waiting';
 
--- name: unfinished_steps
-select count(*) as steps
+-- name: all_steps_succeeded
+-- Null for a task without steps (an import, a write): something else tells how it ends.
+select bool_and(status = 'succeeded') as succeeded
 from task_steps
-where task_id = %(id)s and status <> 'succeeded';
+where task_id = %(id)s;
 
 -- name: succeed
 update tasks
