@@ -132,15 +132,17 @@ def arrived(tx: Transaction, place: Place, result: bytes) -> bool:
     """Record that a member has succeeded; whether there is something to send.
 
     Once, however often it arrives: what counts is its row. Members that arrive side by side wait
-    for each other at the task's row, so that exactly one of them finds its step complete.
+    for each other at the task's row, so that exactly one of them finds its step complete. Of a
+    canceled task nothing further begins: resuming it does that.
     """
-    if tx.row("tasks.lock", id=place.task) is None:
+    task = tx.row("tasks.lock", id=place.task)
+    if task is None:
         return False
     if not tx.run("tasks.member_done", **place.parameters, result=result.decode()):
         return True  # the messages after it may not have been sent
     tx.run("tasks.reopen", id=place.task)
     tx.run("tasks.finish_step", id=place.task, step=place.step)
-    return advance(tx, place.task)
+    return task["status"] != "canceled" and advance(tx, place.task)
 
 
 def failed(tx: Transaction, place: Place, error: TaskError) -> None:

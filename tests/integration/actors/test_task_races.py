@@ -5,12 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from actors import imports, tasks
+from actors import imports, tasks, tracking
+from actors.tracking import Place
 from contracts.base import new_id
 from contracts.errors import ImportCanceled, TaskState
 from contracts.imports import FinishImport, StartImport
 from contracts.tasks import AdoptWrite, CancelTask, ResumeTask
-from tests.integration.actors.test_tasks import state, state_time
+from tests.integration.actors.test_tasks import DONE, start, state, state_time, step
 from tests.support.house import House
 
 
@@ -67,3 +68,29 @@ def test_a_single_write_is_neither_canceled_nor_resumed(house: House) -> None:
         with pytest.raises(TaskState, match="dead letter"):
             house.call(operation, command(id=task))
     assert state(house, task).status == "failed"
+
+
+def test_a_member_that_ends_after_the_cancel_begins_nothing(house: House) -> None:
+    """It counts, but the next step is neither marked nor sent before the task is resumed."""
+    task = start(house, step("one", "a"), step("two", "b"))
+    house.broker.flush("tests")
+    cancel(house, task)
+    with house.store.transaction() as tx:
+        assert not tracking.arrived(tx, Place(task, 0, 0), b"null")
+    found = state(house, task)
+    assert [one.status for one in found.steps] == ["succeeded", "waiting"]
+    assert found.status == "canceled"
+    house.call(tasks.resume, ResumeTask(id=task))
+    with house.running("tests"):
+        house.until(DONE, task, "succeeded")
+    assert house.works.done == {"b": 1}
+
+
+def test_the_last_member_may_end_after_the_cancel(house: House) -> None:
+    """Resumed, a task with nothing left to do has succeeded."""
+    task = start(house, step("one", "a"))
+    cancel(house, task)
+    with house.store.transaction() as tx:
+        tracking.arrived(tx, Place(task, 0, 0), b"null")
+    assert state(house, task).status == "canceled"
+    assert house.call(tasks.resume, ResumeTask(id=task)).status == "succeeded"
