@@ -92,8 +92,13 @@ def move(
 
 
 def _move(command: MoveLetters, store: Store, broker: StreamsBroker) -> bool:
-    """Move one batch; whether there may be more."""
+    """Move one batch; whether there may be more.
+
+    Its message may be delivered twice at once: each takes the next letters, and marks as replayed
+    only what it has sent itself.
+    """
     with store.transaction() as tx:
+        tx.row("tasks.lock", id=command.task)
         limits = {"limit": _batch(command), "bytes": BATCH_BYTES}
         taken = tx.row("dead_letters.take", task_id=command.task, by=command.by, **limits)
         assert taken is not None
@@ -103,7 +108,8 @@ def _move(command: MoveLetters, store: Store, broker: StreamsBroker) -> bool:
     except QueueFull:
         raise NotFinished(delay=FULL) from None  # an attempt would be lost on it
     with store.transaction() as tx:
-        count = tx.run("dead_letters.replayed", task_id=command.task)
+        sent = [row["id"] for row in rows]
+        count = tx.run("dead_letters.replayed", task_id=command.task, ids=sent)
         tx.run("tasks.add_done", id=command.task, count=count)
     return bool(taken["batch"])
 

@@ -183,7 +183,7 @@ order by failed_at, id;
 -- name: replayed
 update dead_letters
 set state = 'replayed', changed_at = now()
-where replay_task = %(task_id)s and state = 'replaying';
+where id = any(%(ids)s) and replay_task = %(task_id)s and state = 'replaying';
 
 -- name: moved
 select done, total
