@@ -7,6 +7,18 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+KEY_MAX = 200  # characters of an idempotency key
+
+
+def refuse_nul(text: str) -> str:
+    """Raise ValueError for a NUL character, which PostgreSQL can't store."""
+    if "\0" in text:
+        raise ValueError("contains a NUL character (U+0000), which can't be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(refuse_nul)]
+
 
 class Contract(BaseModel):
     """A frozen model that refuses unknown fields: a misspelt one is an error, not a loss."""
@@ -38,12 +50,12 @@ class Write(Contract):
     with another body is refused (`KEY_REUSED`).
     """
 
-    key: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+    key: Annotated[Text, Field(min_length=1, max_length=KEY_MAX)] = Field(
         default_factory=lambda: str(new_id())
     )
-    by: Annotated[str, Field(max_length=100)] = ""
+    by: Annotated[Text, Field(max_length=100)] = ""
     #: The key of the request that this one was edited from: only one of the two takes effect.
-    instead_of: Annotated[str, Field(max_length=200)] | None = None
+    instead_of: Annotated[Text, Field(max_length=KEY_MAX)] | None = None
 
     def renewed(self) -> Self:
         """This request under a new key, in place of the first one."""
@@ -57,16 +69,6 @@ class Nothing(Contract):
 
 class EncodedReply(bytes):
     """A reply that its actor has already encoded as JSON; it travels untouched."""
-
-
-def refuse_nul(text: str) -> str:
-    """Raise ValueError for a NUL character, which PostgreSQL can't store."""
-    if "\0" in text:
-        raise ValueError("contains a NUL character (U+0000), which can't be stored")
-    return text
-
-
-Text = Annotated[str, AfterValidator(refuse_nul)]
 
 
 def field_errors(errors: list[Any]) -> list[dict[str, str]]:

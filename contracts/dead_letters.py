@@ -2,13 +2,15 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from pydantic import Field, model_validator
+import orjson
+from pydantic import AfterValidator, Field, model_validator
 
 from contracts.base import Contract, Text, Write
 
+RATE_MIN = 0.001  # letters/s: one in a quarter of an hour
 RATE_MAX = 100_000  # letters/s
 
 
@@ -32,7 +34,7 @@ class LetterFilter(Contract):
     #: Exception class, with or without its module.
     error: Text | None = None
     #: Found in the error's message, the actor's name or the message's body.
-    text: Annotated[Text, Field(max_length=200)] | None = None
+    text: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
     #: When it died: from `since` on, before `until`.
     since: datetime | None = None
     until: datetime | None = None
@@ -65,12 +67,17 @@ class GetDeadLetter(Contract):
 class Selection(LetterFilter):
     """Letters to act on: some conditions, or explicitly all of them."""
 
+    #: Where letters have to be for it: what is on its way belongs to its replay.
+    states: ClassVar[tuple[LetterState, ...]] = (LetterState.DEAD,)
+
     everything: bool = False
 
     @model_validator(mode="after")
     def _some(self) -> "Selection":
         if not self.conditions and not self.everything:
             raise ValueError("name letters, give a condition, or say everything")
+        if self.state not in self.states:
+            raise ValueError(f"acts on letters that are {' or '.join(self.states)}")
         return self
 
 
@@ -78,14 +85,16 @@ class DiscardDeadLetters(Selection):
     """Put letters aside; they can be restored until they are pruned."""
 
     why: Annotated[Text, Field(min_length=1, max_length=500)]
-    by: Annotated[str, Field(max_length=100)] = ""
+    by: Annotated[Text, Field(max_length=100)] = ""
 
 
 class RestoreDeadLetters(Selection):
     """Bring discarded or replayed letters back among the dead."""
 
+    states = (LetterState.DISCARDED, LetterState.REPLAYED)
+
     state: LetterState = LetterState.DISCARDED
-    by: Annotated[str, Field(max_length=100)] = ""
+    by: Annotated[Text, Field(max_length=100)] = ""
 
 
 class LettersChanged(Contract):
@@ -95,17 +104,26 @@ class LettersChanged(Contract):
     more: bool = False
 
 
+def refuse_unsendable(request: dict[str, Any]) -> dict[str, Any]:
+    """Raise ValueError for what no message can carry: Python reads more than strict JSON."""
+    try:
+        orjson.dumps(request)
+    except TypeError as error:  # a lone surrogate, an integer of more than 64 bits, deep nesting
+        raise ValueError(f"can't be sent: {error}") from None
+    return request
+
+
 class EditDeadLetter(Write):
     """Put another request into a letter, checked against its actor's contract."""
 
     id: UUID
-    request: dict[str, Any]
+    request: Annotated[dict[str, Any], AfterValidator(refuse_unsendable)]
 
 
 class ReplayDeadLetters(Write, Selection):
     """Send letters to their queues again, as a task, at most `rate` a second."""
 
-    rate: Annotated[float, Field(gt=0, le=RATE_MAX)] | None = None
+    rate: Annotated[float, Field(ge=RATE_MIN, le=RATE_MAX)] | None = None
 
 
 class MoveLetters(Contract):
@@ -178,7 +196,7 @@ class DeadLetterWhole(DeadLetter):
     """A letter with all that is known of it.
 
     `body` is the message as it was sent, or None where it can't be read: then `raw` holds its
-    bytes as text, unreadable ones escaped.
+    first 64 KiB as text, unreadable bytes escaped.
     """
 
     operation_id: str

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from contracts.base import Contract, Write
+from contracts.base import Contract, Text, Write
 
 MEMBERS_MAX = 10_000  # of one step: they are stored in one transaction
 
@@ -80,21 +80,21 @@ class CancelTask(Contract):
     """Stop a task. What was done stays; what runs ends at its next look, within 2 s."""
 
     id: UUID
-    by: Annotated[str, Field(max_length=100)] = ""
+    by: Annotated[Text, Field(max_length=100)] = ""
 
 
 class ResumeTask(Contract):
     """Go on with a canceled or failed task where it stopped."""
 
     id: UUID
-    by: Annotated[str, Field(max_length=100)] = ""
+    by: Annotated[Text, Field(max_length=100)] = ""
 
 
 class ListTasks(Contract):
     """Ask for one page of tasks, the newest first."""
 
     status: TaskStatus | None = None
-    type: str | None = None
+    type: Annotated[Text, Field(max_length=50)] | None = None
     since: datetime | None = None
     until: datetime | None = None
     cursor: UUID | None = None
