@@ -4,11 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
+from pydantic import BaseModel
 
 from actors import letters
 from actors.actor import Operations, actor
 from actors.letters import moment
-from contracts.base import Contract, Write
+from contracts.base import KEY_MAX, Contract, Write
 from contracts.dead_letters import (
     Attempt,
     DeadLetter,
@@ -36,6 +37,7 @@ from contracts.errors import (
 from storage.postgres.effects import once
 from storage.postgres.store import Row, Store, Transaction
 
+RAW_MAX = 64 * 1024  # bytes that are shown of what can't be read: it may be larger than a reply
 SLICE = 5_000  # letters changed by one statement
 CALL = 50_000  # letters changed by one call: it ends well within its time limit
 
@@ -123,7 +125,7 @@ def edit(command: EditDeadLetter, store: Store, operations: Operations) -> DeadL
         if not row["readable"] or row["actor"] not in operations:
             raise LetterUnreadable(actor=row["actor"])
         before = letters.request_of(bytes(row["body"]))
-        request = operations[row["actor"]].request_in(command.request)
+        request = _mended(operations[row["actor"]].request_in(command.request), before)
         _refuse_done(tx, request)
         renewed = request.renewed() if isinstance(request, Contract) else request
         after = renewed.model_dump(mode="json")
@@ -133,7 +135,7 @@ def edit(command: EditDeadLetter, store: Store, operations: Operations) -> DeadL
             id=command.id,
             body=body,
             message_id=message_id,
-            original=Jsonb(before),
+            original=Jsonb(letters.storable(before)),
             by=command.by,
         )
         if row["task_id"] is not None:
@@ -150,7 +152,7 @@ def edit(command: EditDeadLetter, store: Store, operations: Operations) -> DeadL
 def whole(row: Row, operations: Operations) -> DeadLetterWhole:
     """A row as a letter with all that is known of it."""
     body = letters.parse(bytes(row["body"])) if row["readable"] else None
-    raw = None if body else bytes(row["body"]).decode(errors="backslashreplace")
+    raw = None if body else bytes(row["body"][:RAW_MAX]).decode(errors="backslashreplace")
     attempts = tuple(Attempt(**{**one, "at": moment(one["at"])}) for one in row["attempts"])
     shown = {name: row[name] for name in DeadLetter.model_fields}
     return DeadLetterWhole(
@@ -218,9 +220,21 @@ def _dead(tx: Transaction, letter: UUID) -> Row:
     return row
 
 
-def _refuse_done(tx: Transaction, request: Any) -> None:
-    if isinstance(request, Write) and tx.row("effects.first", key=request.key) is not None:
-        raise EffectDone(key=request.key)
+def _mended(request: BaseModel, before: Any) -> BaseModel:
+    """The request in place of the first one, whichever key the editor has left in it."""
+    if not (isinstance(request, Write) and isinstance(before, dict)):
+        return request
+    first = before.get("instead_of") or before.get("key")
+    if not isinstance(first, str) or "\0" in first or len(first) > KEY_MAX:
+        return request  # no effect can have had it
+    return request.model_copy(update={"instead_of": first})
+
+
+def _refuse_done(tx: Transaction, request: BaseModel) -> None:
+    if isinstance(request, Write):
+        key = request.instead_of or request.key
+        if tx.row("effects.first", key=key) is not None:
+            raise EffectDone(key=key)
 
 
 def _cursor(text: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import orjson
 from psycopg.types.json import Jsonb
 
 from actors.broker.dead import DeadEntry
+from actors.broker.encoding import BOOKKEEPING, MESSAGE_MAX
 from actors.tracking import Place
 from contracts.base import new_id
 from storage.postgres.store import Row
@@ -20,7 +21,9 @@ NOTES = frozenset(
      "unknown_tries", "eta", "requeue_timestamp", "traceback")
 )  # fmt: skip
 #: What bound it to a caller and a moment that are gone when it is replayed.
-BONDS = frozenset(("reply_to", "deadline", "awaited_until", "early", "unique", "once"))
+BONDS = frozenset(("reply_to", "deadline", "awaited_until", "early", "unique", "once", "send"))
+NAME_MAX = 200  # characters of a name that is looked up: an index holds no long ones
+INTEGER_MAX = 2**31 - 1  # PostgreSQL's
 
 
 def to_row(dead: DeadEntry) -> Row:
@@ -49,20 +52,20 @@ def _row(dead: DeadEntry, message: dict[str, Any] | None) -> Row:
         "actor": message["actor_name"] if message else "",
         "readable": message is not None,
         "size": len(body),
-        "reason": dead.reason,
-        "error": str(last["error"]).rpartition(".")[2],
+        "reason": dead.reason[:NAME_MAX],
+        "error": last["error"].rpartition(".")[2][:NAME_MAX],
         "message": last["message"],
         "attempts": attempts,
         "report": {k: v for k, v in dead.report.items() if k != "attempts"},
-        "deliveries": int(dead.report.get("deliveries", max(len(attempts), 1))),
+        "deliveries": _integer(dead.report.get("deliveries", max(len(attempts), 1))),
         "operation_id": str(options.get("operation_id", message_id)),
         "first_failed_at": moment(_first_failed(dead, options, attempts, at)),
         "failed_at": moment(at),
-        "replays": int(options.get("replays", 0)),
+        "replays": _integer(options.get("replays", 0)),
         "replay_of": UUID(options["replay_of"]) if "replay_of" in options else None,
         "task_id": place and place.task,
-        "step": place and place.step,
-        "member": place and place.member,
+        "step": place and _integer(place.step),
+        "member": place and _integer(place.member),
     }
     clean = {name: storable(value) for name, value in row.items()}
     clean |= {name: Jsonb(clean[name]) for name in ("attempts", "report")}
@@ -132,7 +135,9 @@ def storable(value: Any) -> Any:
 
 
 def parse(body: bytes) -> dict[str, Any] | None:
-    """The message, or None for bytes that are none."""
+    """The message, or None for bytes that are none, or more than any message of ours."""
+    if len(body) > MESSAGE_MAX + BOOKKEEPING:
+        return None
     try:
         found = orjson.loads(body)
         known = (
@@ -140,21 +145,26 @@ def parse(body: bytes) -> dict[str, Any] | None:
             and isinstance(found["message_id"], str)
             and isinstance(found["options"], dict)
             and isinstance(found["args"], list)
+            and isinstance(found["kwargs"], dict)
+            and max(len(found["actor_name"]), len(found["message_id"])) <= NAME_MAX
         )
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
     return found if known else None
 
 
+def _integer(value: Any) -> int:
+    if not 0 <= int(value) <= INTEGER_MAX:
+        raise ValueError(f"{value} is no count of ours")
+    return int(value)
+
+
 def _attempt(found: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "at": found.get("at", 0),
-        "worker": found.get("worker", ""),
-        "ms": found.get("ms"),
-        "error": found.get("error", ""),
-        "message": found.get("message", ""),
-        "traceback": found.get("traceback", ""),
-    }
+    """An attempt as it is kept. Raises for what could not be shown later."""
+    at, ms = found.get("at", 0), found.get("ms")
+    moment(at)
+    texts = {n: str(found.get(n, "")) for n in ("worker", "error", "message", "traceback")}
+    return {"at": at, "ms": None if ms is None else float(ms), **texts}
 
 
 def _first_failed(
