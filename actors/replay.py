@@ -1,12 +1,14 @@
 """Replay: dead letters back into their queues, as a task that can be watched and stopped."""
 
 import time
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from actors import letters, tracking
 from actors.actor import Operations, actor
 from actors.broker.broker import StreamsBroker
+from actors.broker.encoding import MESSAGE_MAX
 from actors.dead_letters import audit, where
 from actors.tracking import Tracked
 from contracts.base import new_id
@@ -24,6 +26,7 @@ from storage.postgres.store import Row, Store, Transaction
 
 BATCH = 500  # letters a transaction, at most
 BATCH_BYTES = 16 * 1024 * 1024  # of letters in memory; a single one may be larger
+SIZE_MAX = MESSAGE_MAX - 512  # bytes of a letter: a replay adds where it comes from
 TURN = 1.0  # seconds that a replay works before others on its queue have their turn
 FULL = 5_000  # ms until it is tried again when Redis takes no messages
 
@@ -31,8 +34,7 @@ FULL = 5_000  # ms until it is tried again when Redis takes no messages
 @actor(queue="operators", read=True)
 def plan(request: ReplayDeadLetters, store: Store, operations: Operations) -> ReplayPlan:
     """What `start` would move and refuse; nothing is changed."""
-    names, parameters = where(request)
-    parameters["actors"] = list(operations)
+    names, parameters = _where(request, operations)
     with store.transaction() as tx:
         row = tx.row("dead_letters.count_replayable", names, **parameters)
         assert row is not None
@@ -44,8 +46,7 @@ def start(
     command: ReplayDeadLetters, store: Store, operations: Operations, broker: StreamsBroker
 ) -> ReplayStarted:
     """Freeze the selection and begin to move it. What can't be replayed stays dead, counted."""
-    names, parameters = where(command)
-    parameters["actors"] = list(operations)
+    names, parameters = _where(command, operations)
 
     def effect(tx: Transaction) -> ReplayStarted:
         task_id = new_id()
@@ -132,6 +133,14 @@ def _moved(command: MoveLetters, store: Store) -> LettersMoved:
 def _batch(command: MoveLetters) -> int:
     """Letters a transaction: half a second of the rate that was asked for."""
     return BATCH if command.rate is None else min(BATCH, max(1, int(command.rate / 2)))
+
+
+def _where(
+    request: ReplayDeadLetters, operations: Operations
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """As `where`, with what decides whether a letter can be replayed."""
+    names, parameters = where(request)
+    return names, parameters | {"actors": list(operations), "size_max": SIZE_MAX}
 
 
 def _refused(tx: Transaction, names: tuple[str, ...], parameters: Row) -> dict[str, int]:

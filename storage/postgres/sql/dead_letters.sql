@@ -121,22 +121,40 @@ set
 where id = %(id)s;
 
 -- name: refused
+-- A member of a canceled task would be skipped, and its letter be gone: resuming the task sends it.
 select
-    case when readable then 'unknown_actor' else 'unreadable' end as why, count(*) as count
+    case
+        when not readable then 'unreadable'
+        when not actor = any(%(actors)s) then 'unknown_actor'
+        when size > %(size_max)s then 'too_large'
+        else 'task_canceled'
+    end as why,
+    count(*) as count
 from dead_letters
-where {where} and not (readable and actor = any(%(actors)s))
+where
+    {where}
+    and not (readable and actor = any(%(actors)s) and size <= %(size_max)s and (
+        task_id is null
+        or exists (select 1 from tasks as t where t.id = task_id and t.status <> 'canceled')
+    ))
 group by 1;
 
 -- name: count_replayable
 select count(*) as count
 from dead_letters
-where {where} and readable and actor = any(%(actors)s);
+where {where} and readable and actor = any(%(actors)s) and size <= %(size_max)s and (
+        task_id is null
+        or exists (select 1 from tasks as t where t.id = task_id and t.status <> 'canceled')
+    );
 
 -- name: select_for_replay
 insert into replay_selection (task_id, place, letter_id)
 select %(task_id)s, row_number() over (order by failed_at, id), id
 from dead_letters
-where {where} and readable and actor = any(%(actors)s);
+where {where} and readable and actor = any(%(actors)s) and size <= %(size_max)s and (
+        task_id is null
+        or exists (select 1 from tasks as t where t.id = task_id and t.status <> 'canceled')
+    );
 
 -- name: take
 -- The next of the selection; whatever another replay or a person has taken meanwhile is passed over.
