@@ -50,8 +50,9 @@ def archive(request: Nothing, store: Store, broker: StreamsBroker) -> Nothing:
 
 def _keep(tx: Transaction, found: DeadEntry) -> None:
     row = letters.to_row(found)
-    tx.run("dead_letters.keep", **row)
-    if row["task_id"] is not None:
+    new = tx.run("dead_letters.keep", **row)
+    # Only with its row: its task may have been resumed since, and go on.
+    if new and row["task_id"] is not None:
         place = Place(row["task_id"], row["step"], row["member"])
         error = TaskError(
             code=row["error"] or row["reason"], message=row["message"], dead_letter=row["id"]

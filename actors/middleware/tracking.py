@@ -27,13 +27,13 @@ class Tracking(Middleware):
         if place is None:
             return
         try:
-            if _is_to_run(broker, place):
+            if _is_to_run(broker, place, delivery.options.get("send")):
                 return
             delivery.outcome = Done()
         except CasebookError as error:
             delivery.outcome = Retry(PAUSE, {})
             raise SkipMessage(f"its task can't be read yet: {error.message}") from None
-        raise SkipMessage("its task was canceled, or it has succeeded before")
+        raise SkipMessage("its task was canceled, or it was sent anew or has succeeded before")
 
     def after_process_message(
         self,
@@ -57,7 +57,8 @@ class Tracking(Middleware):
                 delivery.outcome = Retry(PAUSE, {})
 
 
-def _is_to_run(broker: Broker, place: Place) -> bool:
+def _is_to_run(broker: Broker, place: Place, send: int | None) -> bool:
+    """Whether a member is to run. `send` is the how-manieth sending this is, None for a replay."""
     assert isinstance(broker, StreamsBroker)
     store: Store = broker.resources[Store]
     with store.transaction() as tx:
@@ -67,7 +68,8 @@ def _is_to_run(broker: Broker, place: Place) -> bool:
         if task is None or member is None or task["status"] == "canceled":
             return False
         if member["status"] != "succeeded":
-            return True
+            # A task that was canceled and resumed has sent it again: one of the two goes on.
+            return send is None or send >= int(member["sends"])
         due = tracking.due(tx, broker, place.task)
     tracking.send(broker, due)  # whoever recorded it may have died before it sent these
     return False

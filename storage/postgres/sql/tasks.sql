@@ -29,7 +29,7 @@ from tasks
 where id = %(id)s;
 
 -- name: member
-select status
+select status, sends
 from task_members
 where task_id = %(id)s and step = %(step)s and member = %(member)s;
 
