@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import psutil
 import psycopg
@@ -14,6 +15,9 @@ from tests.faults.storm.house import HEARTBEAT, PATIENCE, House
 from tests.faults.storm.journal import Entry
 from tests.faults.storm.ledger import Ledger
 from tests.faults.storm.visitor import Visitor
+
+if TYPE_CHECKING:
+    from tests.faults.storm.schedule import Schedule
 
 CONSUMERS = ("worker", "importer", "indexer")
 AGAIN = 0.3  # how likely a process is killed a second time as soon as it is back
@@ -28,6 +32,7 @@ class Field:
     chance: random.Random
     visitors: list[Visitor] = field(default_factory=list)
     visits: int = 0
+    schedule: "Schedule" = None  # type: ignore[assignment]  # there once the house is up
 
     def pick(self, found: list[psutil.Process]) -> psutil.Process:
         """One of them, the same whatever their pids are."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +51,8 @@ class House:
         self.aof_disk = Disk(servers / "valkey") if disks else None
         self.redis_proxy: Proxy | None = None
         self.postgres_proxy: Proxy | None = None
+        #: Processes of the harness's own that read queues.
+        self.guests: list[subprocess.Popen[bytes]] = []
         self._proxies = contextlib.ExitStack()
         self._supervisor = 0
 
@@ -153,7 +156,7 @@ class House:
 
     def strangers(self) -> list[psutil.Process]:
         """Processes on this folder that nobody looks after: neither the supervisor nor below it."""
-        known = {os.getpid(), self._supervisor}
+        known = {os.getpid(), self._supervisor, *(guest.pid for guest in self.guests)}
         with contextlib.suppress(psutil.NoSuchProcess):
             known |= {one.pid for one in self.supervisor().children(recursive=True)}
         for server in (self.postgres, self.valkey):

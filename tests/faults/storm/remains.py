@@ -23,7 +23,7 @@ from tests.faults.storm.journal import Round
 SLACK = {"redis": 6, "postgres": 12, "files of the harness": 40}
 FILES = 12
 CLAIMED = re.compile(rb"queue (\S+): (\d+) messages of dead workers will be tried again, (\d+) are")
-QUEUES = ("search", "reads", "entries", "imports")
+LETTERS = "select message_id, queue, reason, actor || ' ' || report::text from dead_letters"
 
 
 def queues(house: House) -> list[QueueKeys]:
@@ -40,6 +40,7 @@ def unsettled(house: House) -> Iterator[str]:
         if len(house.processes(kind)) != count:
             yield f"{len(house.processes(kind))} {kind} processes, not {count}"
     living = {one.pid for kind in KINDS for one in house.processes(kind)}
+    living |= {guest.pid for guest in house.guests}
     with house.redis() as redis:
         for keys in queues(house):
             yield from _messages(redis, keys)
@@ -89,23 +90,34 @@ def _asked(question: Any) -> Any:
         return None  # no such stream, or no group yet
 
 
-def dead_letters(house: House, round_: Round, seen: set[bytes]) -> Iterator[str]:
+def dead_letters(house: House, round_: Round, seen: set[str]) -> Iterator[str]:
     """The new ones that this round's faults don't explain."""
     deaths = sum(fault.deaths for fault in round_.faults)
     index_was_full = any("disk full under the index" in one.kind for one in round_.faults)
+    for message_id, (queue, reason, said) in _letters(house).items():
+        if message_id in seen:
+            continue
+        seen.add(message_id)
+        explained = (reason == "poison" and deaths >= 3) or (
+            reason == "failed" and index_was_full and queue.startswith("index@")
+        )
+        if not explained:
+            yield f"a dead letter in {queue}: {reason} {message_id} {said}"
+
+
+def _letters(house: House) -> dict[str, tuple[str, str, str]]:
+    """By message id, wherever they are: in Redis, or already rows."""
+    found = {}
     with house.redis() as redis:
         for keys in queues(house):
-            for entry, fields in redis.xrange(keys.dead):
-                if entry in seen:
-                    continue
-                seen.add(entry)
-                reason = fields[b"reason"].decode()
-                explained = (reason == "poison" and deaths >= 3) or (
-                    reason == "failed" and index_was_full and keys.queue.startswith("index@")
-                )
-                if not explained:
-                    said = (fields[b"report"][:600], fields[b"body"][:200])
-                    yield f"a dead letter in {keys.queue}: {reason} {said}"
+            for _, fields in redis.xrange(keys.dead):
+                name = str(orjson.loads(fields[b"body"])["message_id"])
+                said = fields[b"report"][:800].decode()
+                found[name] = (keys.queue, fields[b"reason"].decode(), said)
+    with psycopg.connect(house.postgres.url) as session:
+        for row in session.execute(LETTERS):
+            found[row[0]] = (row[1], row[2], row[3])
+    return found
 
 
 @dataclass

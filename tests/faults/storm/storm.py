@@ -18,6 +18,7 @@ from tests.faults.storm.importer import Importer
 from tests.faults.storm.journal import Entry, Round
 from tests.faults.storm.ledger import Ledger
 from tests.faults.storm.oracle import Stored, compare
+from tests.faults.storm.schedule import SCHEDULERS, Schedule
 from tests.faults.storm.writers import Searcher, Writer
 
 SETTLE = 60.0  # seconds in which everything has settled once nothing more is asked
@@ -33,6 +34,7 @@ THEMES: dict[str, tuple[Sequence[Fault], int]] = {
     "silence": ((faults.PAUSE, *faults.KILLS[:3]), 6),
     "supervisor": ((*faults.WHOLE, *faults.KILLS[:4]), 6),
     "servers": (faults.SERVERS, 6),
+    "schedule": ((*SCHEDULERS, faults.SERVERS[0]), 6),
     # No consumer dies in these four: nothing may be claimed.
     "cuts": (outages.CUTS, 9),
     "pauses": (faults.PAUSES, 4),
@@ -40,9 +42,8 @@ THEMES: dict[str, tuple[Sequence[Fault], int]] = {
     "disks": (outages.DISKS, 2),
     "everything": ((*faults.KILLS, *faults.SERVERS, *outages.CUTS, *outages.OUTAGES), 8),
 }
-NOT_YET = "clock steps in the scheduler"
 KINDS = [fault.kind for theme in list(THEMES.values())[:-1] for fault in theme[0]]
-KINDS = [*dict.fromkeys(KINDS), NOT_YET]
+KINDS = [*dict.fromkeys(KINDS)]
 
 
 class Storm:
@@ -59,7 +60,7 @@ class Storm:
         self._gate = Gate()
         self._field = Field(self.house, self.ledger, random.Random(seed))
         self._themes = self._order()
-        self._seen: set[bytes] = set()
+        self._seen: set[str] = set()
         self._base: dict[str, int] = {}
 
     @property
@@ -70,7 +71,7 @@ class Storm:
     def run(self, more: Callable[[int], bool]) -> None:
         """Rounds while `more(rounds done)`, until one fails. Stops all that it started."""
         try:
-            with self.house:
+            with self.house, Schedule(self.house) as self._field.schedule:
                 try:
                     self._rounds(more)
                 finally:
@@ -180,6 +181,9 @@ class Storm:
     def _judge(self, round_: Round, logs: remains.Logs) -> None:
         compare(Stored(self.house), self.ledger, round_)
         round_.others += self.ledger.wrong
+        round_.others += self._field.schedule.differences(round_)
+        if not round_.faults:
+            round_.others += self._field.schedule.missing(CALM)
         round_.others += remains.verified(self.house)
         round_.others += remains.dead_letters(self.house, round_, self._seen)
         claimed = logs.claimed()
