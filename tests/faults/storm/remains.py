@@ -16,6 +16,7 @@ from actors.broker.keys import GROUP, QueueKeys
 from storage.index.published import read
 from tests.faults.storm.house import KINDS, House
 from tests.faults.storm.journal import Round
+from tests.faults.storm.writers import REFUSED
 
 #: Connections and files that may come and go: pools grow to four and shrink after minutes,
 #: a nudging thread connects when it first has something to say. Each of these passes through the
@@ -23,7 +24,7 @@ from tests.faults.storm.journal import Round
 SLACK = {"redis": 6, "postgres": 12, "files of the harness": 40}
 FILES = 12
 CLAIMED = re.compile(rb"queue (\S+): (\d+) messages of dead workers will be tried again, (\d+) are")
-LETTERS = "select message_id, queue, reason, actor || ' ' || report::text from dead_letters"
+LETTERS = "select message_id, queue, reason, report, body from dead_letters"
 
 
 def queues(house: House) -> list[QueueKeys]:
@@ -98,11 +99,14 @@ def dead_letters(house: House, round_: Round, seen: set[str]) -> Iterator[str]:
         if message_id in seen:
             continue
         seen.add(message_id)
-        explained = (reason == "poison" and deaths >= 3) or (
-            reason == "failed" and index_was_full and queue.startswith("index@")
+        explained = (
+            (reason == "poison" and deaths >= 3)
+            or (reason == "failed" and index_was_full and queue.startswith("index@"))
+            # What had to be refused is a letter where nobody waited any more to be told.
+            or (reason in ("refused", "invalid") and REFUSED in said)
         )
         if not explained:
-            yield f"a dead letter in {queue}: {reason} {message_id} {said}"
+            yield f"a dead letter in {queue}: {reason} {message_id} {said[:1000]}"
 
 
 def _letters(house: House) -> dict[str, tuple[str, str, str]]:
@@ -112,11 +116,11 @@ def _letters(house: House) -> dict[str, tuple[str, str, str]]:
         for keys in queues(house):
             for _, fields in redis.xrange(keys.dead):
                 name = str(orjson.loads(fields[b"body"])["message_id"])
-                said = fields[b"report"][:800].decode()
+                said = (fields[b"report"] + fields[b"body"]).decode()
                 found[name] = (keys.queue, fields[b"reason"].decode(), said)
     with psycopg.connect(house.postgres.url) as session:
         for row in session.execute(LETTERS):
-            found[row[0]] = (row[1], row[2], row[3])
+            found[row[0]] = (row[1], row[2], f"{row[3]} {bytes(row[4]).decode()}")
     return found
 
 

@@ -28,6 +28,7 @@ WORDS = [
     "checkpoint",
 ]
 NOT_NOW = (202, 503, 504)
+REFUSED = "to be refused"  # how the texts begin that must never be stored
 
 
 class Unexpected(Exception):
@@ -164,7 +165,7 @@ class Writer(Caller):
     def _be_refused(self, kept: Kept) -> None:
         """What contradicts an acknowledged write is refused, however often it is asked."""
         key = self._key()
-        title = f"refused {key}"
+        title = f"{REFUSED} {key}"
         draw = self.chance.random()
         if draw < 0.4:
             stale = len(kept.texts) + 2
