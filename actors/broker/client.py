@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 REPLIES_AT_ONCE = 512
 MARGIN = 1.0  # seconds before its time-out in which a caller may miss a reply
 RECONNECT = 0.05, 1.0  # seconds: first and longest pause
+LISTEN = 5  # seconds without a reply after which Redis is asked for a sign of life
+SILENCE = 10.0  # seconds without one after which it has vanished: nothing else would tell
 READ_CLOCK = 1.0  # seconds after which a request reads Redis's clock too, in the same write
 
 
@@ -159,8 +161,8 @@ class Client:
         """Open both connections; the one returned is for listening."""
         wire = await Wire.connect(self.broker.url)
         try:
-            await wire.ask(scripts.load("enqueue"))
-            self._clock.set(await wire.ask((b"TIME",)))
+            await _heard(wire.ask(scripts.load("enqueue")), SILENCE)
+            self._clock.set(await _heard(wire.ask((b"TIME",)), SILENCE))
             listening = await Wire.connect(self.broker.url)
         except (QueueUnavailable, hiredis.HiredisError) as error:
             wire.close()
@@ -189,10 +191,14 @@ class Client:
         while True:
             # BLPOP waits for the first; the LPOP behind it takes what came with it (BLMPOP does
             # both, but only from Redis 7).
-            first = listening.ask((b"BLPOP", self._list, b"0"))
+            first = listening.ask((b"BLPOP", self._list, LISTEN))
             rest = listening.ask((b"LPOP", self._list, REPLIES_AT_ONCE))
             rest.add_done_callback(_seen)  # if BLPOP fails, nobody awaits this one
-            self._resolve((await first)[1])
+            answer = await _heard(first, LISTEN + SILENCE)
+            if answer is None:
+                await _heard(self._wire.ask((b"PING",)), SILENCE)
+            else:
+                self._resolve(answer[1])
             for frame in await rest or ():
                 self._resolve(frame)
 
@@ -223,6 +229,15 @@ class Client:
         for reply in self._waiting.values():
             if not reply.done():
                 reply.set_exception(QueueUnavailable())
+
+
+async def _heard(answer: "asyncio.Future[Any]", within: float) -> Any:
+    """The answer. Raises QueueUnavailable when none comes within so many seconds."""
+    try:
+        async with asyncio.timeout(within):
+            return await answer
+    except TimeoutError:
+        raise QueueUnavailable(reason=f"no answer for {within:g} s") from None
 
 
 def _seen(answer: "asyncio.Future[Any]") -> None:

@@ -38,6 +38,7 @@ class Pair:
     client: socket.socket
     server: socket.socket
     trap: Trap | None = None
+    swallowed: bool = False
 
     def cut(self) -> None:
         """End both sides; the pumps close them."""
@@ -103,6 +104,15 @@ class Proxy:
     def lose_answer(self, needle: bytes) -> Trap:
         """Let the next request with `needle` through, and cut instead of passing on its answer."""
         return self._set(Trap(needle, answer_lost=True))
+
+    def swallow(self) -> None:
+        """Nothing comes through the connections that there are any more, and nobody ends them.
+
+        So it looks where a host or a firewall vanished; new connections are fine.
+        """
+        with self._lock:
+            for pair in self._pairs:
+                pair.swallowed = True
 
     def disarm(self) -> None:
         """Forget what was set and has not sprung."""
@@ -174,6 +184,8 @@ class Proxy:
 
     def _send(self, pair: Pair, data: bytes, *, of_answers: bool) -> None:
         """Pass `data` on, up to the limit. Raises OSError when that cuts the connection."""
+        if pair.swallowed:
+            return
         place = pair.client if of_answers else pair.server
         with self._lock:
             limit = self._limit

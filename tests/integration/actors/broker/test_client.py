@@ -10,6 +10,7 @@ import orjson
 import pytest
 from redis import Redis
 
+from actors.broker import client as client_module
 from actors.broker.broker import StreamsBroker
 from actors.broker.client import Client
 from actors.broker.encoding import MESSAGE_MAX
@@ -203,6 +204,30 @@ def test_redis_gone_is_typed_at_once(
 
     assert orjson.loads(run(scenario())) == {"text": "after"}
     assert "while away" not in ran.texts
+
+
+def test_a_vanished_server_is_noticed(
+    proxy: Proxy, work: Work, ask: Ask, queue_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections through which nothing comes, and that nobody ends, are given up for new ones."""
+    monkeypatch.setattr(client_module, "LISTEN", 1)
+    monkeypatch.setattr(client_module, "SILENCE", 0.5)
+    remote = StreamsBroker(proxy.url)
+    remote.declare_queue(queue_name)
+    work()
+
+    async def scenario() -> bytes:
+        async with Client(remote) as client:
+            await ask(client, echo, "before")
+            proxy.swallow()
+            with pytest.raises(QueueUnavailable):
+                await ask(client, echo, "into the void")
+            async with asyncio.timeout(SOON):
+                while not client.connected:  # noqa: ASYNC110  # it tells nobody
+                    await asyncio.sleep(0.01)
+            return await ask(client, echo, "after")
+
+    assert orjson.loads(run(scenario())) == {"text": "after"}
 
 
 def test_a_client_that_ends_while_redis_is_away_leaves_nothing(
