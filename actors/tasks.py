@@ -71,11 +71,15 @@ def list_page(request: ListTasks, store: Store, index: IndexReader) -> TaskPage:
 @actor(queue="operators")
 def cancel(command: CancelTask, store: Store) -> Task:
     """Stop a task; canceling it again changes nothing. Raises: TaskNotFound, TaskState."""
-    with store.transaction() as tx:
+
+    def effect(tx: Transaction) -> Task:
         status = _status(tx, command.id)
         if tx.row("tasks.cancel", id=command.id) is None and status != "canceled":
             raise TaskState(f"The task has {status} already.", status=status)
         return tracking.read_task(tx, command.id)
+
+    # Under its key: a second arrival must not stop what someone has resumed meanwhile.
+    return once(store, "tasks.cancel", command, Task, effect)
 
 
 @actor(queue="operators")
@@ -84,7 +88,8 @@ def resume(command: ResumeTask, store: Store, broker: StreamsBroker) -> Task:
 
     Raises: TaskNotFound, TaskState.
     """
-    with store.transaction() as tx:
+
+    def effect(tx: Transaction) -> Task:
         status = _status(tx, command.id)
         if status in ("succeeded", "enqueued"):
             raise TaskState(f"The task is {status}: nothing to resume.", status=status)
@@ -92,7 +97,9 @@ def resume(command: ResumeTask, store: Store, broker: StreamsBroker) -> Task:
             tx.run("tasks.resume_members", id=command.id)
             tx.run("tasks.resume_letters", id=command.id, by=command.by)
             tracking.advance(tx, command.id)  # its last member may have ended after the cancel
-        task = tracking.read_task(tx, command.id)
+        return tracking.read_task(tx, command.id)
+
+    task = once(store, "tasks.resume", command, Task, effect)
     _send(store, broker, command.id)
     return task
 

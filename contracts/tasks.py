@@ -76,18 +76,16 @@ class GetTask(Contract):
     id: UUID
 
 
-class CancelTask(Contract):
+class CancelTask(Write):
     """Stop a task. What was done stays; what runs ends at its next look, within 2 s."""
 
     id: UUID
-    by: Annotated[Text, Field(max_length=100)] = ""
 
 
-class ResumeTask(Contract):
+class ResumeTask(Write):
     """Go on with a canceled or failed task where it stopped."""
 
     id: UUID
-    by: Annotated[Text, Field(max_length=100)] = ""
 
 
 class ListTasks(Contract):

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from actors import tasks
+from contracts.base import new_id
 from contracts.tasks import CancelTask, ListTasks, ResumeTask, Task, TaskPage, TaskStarted
 from pipelines.tasks import get_task, reindex
 from shim.backend import BackendOf, json_response
@@ -14,6 +15,7 @@ from shim.keys import caller
 router = APIRouter(tags=["tasks"])
 
 Caller = Annotated[str, Depends(caller)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
 @router.get("/v1/tasks", response_model=TaskPage)
@@ -32,15 +34,17 @@ async def get(backend: BackendOf, by: Caller, task_id: UUID) -> Response:
 
 
 @router.post("/v1/tasks/{task_id}/cancel", response_model=Task)
-async def cancel(backend: BackendOf, by: Caller, task_id: UUID) -> Response:
+async def cancel(backend: BackendOf, by: Caller, task_id: UUID, key: Key = None) -> Response:
     """Stop a task; what it has done stays."""
-    return await backend.answer(tasks.cancel, CancelTask(id=task_id, by=by))
+    command = CancelTask(id=task_id, key=key or str(new_id()), by=by)
+    return await backend.answer(tasks.cancel, command)
 
 
 @router.post("/v1/tasks/{task_id}/resume", response_model=Task)
-async def resume(backend: BackendOf, by: Caller, task_id: UUID) -> Response:
+async def resume(backend: BackendOf, by: Caller, task_id: UUID, key: Key = None) -> Response:
     """Go on with a canceled or failed task where it stopped."""
-    return await backend.answer(tasks.resume, ResumeTask(id=task_id, by=by))
+    command = ResumeTask(id=task_id, key=key or str(new_id()), by=by)
+    return await backend.answer(tasks.resume, command)
 
 
 @router.post("/v1/index/rebuild", status_code=202, response_model=TaskStarted)
@@ -48,7 +52,7 @@ async def rebuild_index(
     backend: BackendOf,
     by: Caller,
     node: Annotated[list[str], Query(description="which nodes; by default this one")] = [],  # noqa: B006  # FastAPI copies it
-    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)] = None,
+    key: Key = None,
 ) -> Response:
     """Build the index anew beside the old one, then compare it with PostgreSQL."""
     nodes = tuple(node) or (backend.node,)
