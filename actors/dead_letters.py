@@ -39,6 +39,7 @@ from storage.postgres.store import Row, Store, Transaction
 
 RAW_MAX = 64 * 1024  # bytes that are shown of what can't be read: it may be larger than a reply
 SLICE = 5_000  # letters changed by one statement
+UNASKED = {"key", "instead_of", "by"}  # of a request: no part of what it asks for
 CALL = 50_000  # letters changed by one call: it ends well within its time limit
 
 
@@ -103,13 +104,13 @@ def get(request: GetDeadLetter, store: Store, operations: Operations) -> DeadLet
 @actor(queue="operators")
 def discard(command: DiscardDeadLetters, store: Store) -> LettersChanged:
     """Put letters aside, a part of them a call."""
-    return _change(command, store, LetterState.DISCARDED, command.by, command.why)
+    return _change("dead_letters.discard", command, store, LetterState.DISCARDED, command.why)
 
 
 @actor(queue="operators")
 def restore(command: RestoreDeadLetters, store: Store) -> LettersChanged:
     """Bring letters back among the dead, a part of them a call."""
-    return _change(command, store, LetterState.DEAD, command.by, None)
+    return _change("dead_letters.restore", command, store, LetterState.DEAD, None)
 
 
 @actor(queue="operators")
@@ -185,30 +186,33 @@ def audit(tx: Transaction, by: str, action: str, target: str, details: dict[str,
 
 
 def _change(
+    operation: str,
     command: DiscardDeadLetters | RestoreDeadLetters,
     store: Store,
     state: LetterState,
-    by: str,
     why: str | None,
 ) -> LettersChanged:
+    """Change slice after slice, each once: a second arrival must not take letters that died since.
+
+    The first slice has the command's own key, the later ones a key made of it.
+    """
     names, parameters = where(command)
-    changed, last = 0, SLICE
-    while last == SLICE and changed < CALL:
-        with store.transaction() as tx:
-            last = tx.run(
-                "dead_letters.change",
-                names,
-                to_state=state,
-                why=why,
-                by=by,
-                limit=SLICE,
-                **parameters,
-            )
-            if last:
-                details = command.model_dump(mode="json", exclude_defaults=True) | {"count": last}
-                audit(tx, by, f"dead_letters.{state}", "", details)
-        changed += last
-    return LettersChanged(count=changed, more=last == SLICE)
+    changed = {"to_state": state, "why": why, "by": command.by, "limit": SLICE}
+
+    def effect(tx: Transaction) -> LettersChanged:
+        count = tx.run("dead_letters.change", names, **changed, **parameters)
+        if count:
+            asked = command.model_dump(mode="json", exclude=UNASKED, exclude_defaults=True)
+            audit(tx, command.by, f"dead_letters.{state}", "", asked | {"count": count})
+        return LettersChanged(count=count)
+
+    total, last, part = 0, SLICE, command
+    while last == SLICE and total < CALL:
+        last = once(store, operation, part, LettersChanged, effect).count
+        total += last
+        later = {"key": f"{command.key}/{total}", "instead_of": None}
+        part = command.model_copy(update=later)
+    return LettersChanged(count=total, more=last == SLICE)
 
 
 def _dead(tx: Transaction, letter: UUID) -> Row:

@@ -15,6 +15,7 @@ from rich.table import Table
 from commands.base import Failure, as_json, failures, me, out, print_json, talk
 from commands.tasks import WHOLE_ID, show_task, watch
 from commands.when import shown, when
+from contracts.base import Write, new_id
 from contracts.dead_letters import (
     DeadLetterPage,
     DeadLetterWhole,
@@ -269,13 +270,14 @@ def restore(json_: bool, replayed: bool, **options: Any) -> None:
     _change("restore", command, "restored", json_)
 
 
-def _change(name: str, command: BaseModel, done: str, json_: bool) -> None:
+def _change(name: str, command: Write, done: str, json_: bool) -> None:
     total = 0
     while True:
         changed = ask_operation(name, LettersChanged, command)
         total += changed.count
         if not changed.more:
             break
+        command = command.model_copy(update={"key": str(new_id())})
     if json_:
         print_json(LettersChanged(count=total))
     else:

@@ -81,24 +81,22 @@ class Selection(LetterFilter):
         return self
 
 
-class DiscardDeadLetters(Selection):
+class DiscardDeadLetters(Write, Selection):
     """Put letters aside; they can be restored until they are pruned."""
 
     why: Annotated[Text, Field(min_length=1, max_length=500)]
-    by: Annotated[Text, Field(max_length=100)] = ""
 
 
-class RestoreDeadLetters(Selection):
+class RestoreDeadLetters(Write, Selection):
     """Bring discarded or replayed letters back among the dead."""
 
     states = (LetterState.DISCARDED, LetterState.REPLAYED)
 
     state: LetterState = LetterState.DISCARDED
-    by: Annotated[Text, Field(max_length=100)] = ""
 
 
 class LettersChanged(Contract):
-    """How many letters were changed; `more` asks for the same again."""
+    """How many letters were changed; `more` asks for the same again, under a key of its own."""
 
     count: int
     more: bool = False

@@ -57,15 +57,24 @@ async def groups(
 
 
 @router.post("/discard", response_model=LettersChanged)
-async def discard(backend: BackendOf, by: Caller, request: DiscardDeadLetters) -> Response:
-    """Put letters aside, with a reason. Where `more` is true, ask again."""
-    return await backend.answer(dead_letters.discard, request.model_copy(update={"by": by}))
+async def discard(
+    backend: BackendOf, by: Caller, request: DiscardDeadLetters, key: Key = None
+) -> Response:
+    """Put letters aside, with a reason. Where `more` is true, ask again under another key."""
+    command = request.model_copy(update={"by": by, "key": key or request.key})
+    return await backend.answer(dead_letters.discard, command)
 
 
 @router.post("/restore", response_model=LettersChanged)
-async def restore(backend: BackendOf, by: Caller, request: RestoreDeadLetters) -> Response:
-    """Bring discarded (or `"state": "replayed"`) letters back. Where `more` is true, ask again."""
-    return await backend.answer(dead_letters.restore, request.model_copy(update={"by": by}))
+async def restore(
+    backend: BackendOf, by: Caller, request: RestoreDeadLetters, key: Key = None
+) -> Response:
+    """Bring discarded (or `"state": "replayed"`) letters back.
+
+    Where `more` is true, ask again under another key.
+    """
+    command = request.model_copy(update={"by": by, "key": key or request.key})
+    return await backend.answer(dead_letters.restore, command)
 
 
 @router.post("/replay", status_code=202, response_model=ReplayStarted | ReplayPlan)
