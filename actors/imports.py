@@ -172,7 +172,8 @@ def _open_import(tx: Transaction, command: ImportChunk) -> str:
     row = tx.row("imports.lock_open", id=command.import_id)
     if row is None:
         raise ImportNotFound(id=str(command.import_id))
-    if row["canceled"]:
+    # What was done before is answered as then, whatever has become of the import.
+    if row["canceled"] and _claim(tx, command) is None:
         raise ImportCanceled(id=str(command.import_id))
     if row["finished"] and _claim(tx, command) is None:
         raise ImportFinished(id=str(command.import_id))
