@@ -15,6 +15,7 @@ from deploy.postgres import EmbeddedPostgres
 from deploy.valkey import EmbeddedValkey
 from storage.postgres.migrations import migrate
 from storage.postgres.store import Store
+from tests.support.copies import of_database
 from tests.support.house import House, make_house
 from tests.support.proxy import Proxy
 
@@ -103,9 +104,3 @@ def store(database_url: str) -> Iterator[Store]:
     store.open()
     yield store
     store.close()
-
-
-def of_database(url: str, name: str) -> str:
-    """`url` with another database."""
-    head, _, query = url.partition("?")
-    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")

@@ -1,0 +1,426 @@
+"""Every operation that changes something: the ground it needs, a message, what may come between."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import dramatiq
+import orjson
+
+from actors import dead_letters, entries, imports, index, replay, tasks, tracking, upkeep
+from actors.actor import Operation
+from actors.index import queue_of
+from actors.tracking import Place
+from contracts.base import Contract, Nothing, new_id
+from contracts.dead_letters import (
+    DiscardDeadLetters,
+    EditDeadLetter,
+    LetterState,
+    ListDeadLetters,
+    MoveLetters,
+    ReplayDeadLetters,
+    RestoreDeadLetters,
+)
+from contracts.entries import (
+    ChangeEntryState,
+    CreateEntry,
+    EntryChanges,
+    EntryFields,
+    RelateEntries,
+    UpdateEntry,
+)
+from contracts.errors import TaskNotFound
+from contracts.imports import FinishImport, ImportChunk, ImportRow, StartImport
+from contracts.search import FollowIndex, RebuildIndex
+from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step
+from tests.support.house import NODE, House, Work, work
+
+Ground = Callable[[House], Contract]
+Other = Callable[[House, Any], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operation's: `others` are writes of the same entry, task or letter."""
+
+    operation: Operation[Any, Any]
+    ground: Ground
+    others: tuple[Other, ...]
+
+    def message(self, house: House) -> dramatiq.Message[Any]:
+        """Make the ground; the message that is delivered, as the queue would hold it."""
+        request = self.ground(house)
+        if self.operation.name == replay.move.name:
+            return _waiting(house, "upkeep")
+        queue = queue_of(NODE) if self.operation.queue == index.QUEUE else None
+        message = self.operation.message(request, queue=queue)
+        return dramatiq.Message.decode(message.encode())
+
+
+CASES: dict[str, Case] = {}
+
+
+def case(operation: Any, *others: Other) -> Callable[[Ground], Ground]:
+    """Register what makes `operation`'s ground and request."""
+
+    def register(ground: Ground) -> Ground:
+        CASES[operation.name] = Case(operation, ground, others)
+        return ground
+
+    return register
+
+
+# --- entries
+
+
+def stored(house: House, title: str) -> UUID:
+    """A new entry's id."""
+    found: UUID = house.call(
+        entries.create, CreateEntry(entry=EntryFields(title=title, category="Grounds"))
+    ).entry.id
+    return found
+
+
+def _update(house: House, request: Any) -> object:
+    changes = EntryChanges(solution="meanwhile")
+    return house.call(entries.update, UpdateEntry(id=request.id, changes=changes))
+
+
+def _archive(house: House, request: Any) -> object:
+    return house.call(entries.archive, ChangeEntryState(id=request.id))
+
+
+def _restore(house: House, request: Any) -> object:
+    return house.call(entries.restore, ChangeEntryState(id=request.id))
+
+
+def _delete(house: House, request: Any) -> object:
+    return house.call(entries.delete, ChangeEntryState(id=request.id))
+
+
+def _delete_same_text(house: House, request: Any) -> None:
+    title = getattr(request, "entry", None) and request.entry.title
+    for row in house.rows("select id from entries where title = %s or source = 's'", title):
+        house.call(entries.delete, ChangeEntryState(id=row["id"]))
+
+
+def _create_same_text(house: House, request: Any) -> object:
+    return house.call(entries.create, CreateEntry(entry=request.entry))
+
+
+def _unrelate(house: House, request: Any) -> object:
+    ends = {"id": request.id, "to_id": request.to_id}
+    return house.call(entries.relate, RelateEntries(strength=None, **ends))
+
+
+@case(entries.create, _create_same_text, _delete_same_text)
+def _(house: House) -> Contract:
+    return CreateEntry(entry=EntryFields(title="one more", category="New here", tags=("a",)))
+
+
+@case(entries.update, _update, _archive, _delete)
+def _(house: House) -> Contract:
+    changes = EntryChanges(title="changed", category="Newer")
+    return UpdateEntry(id=stored(house, "first"), changes=changes)
+
+
+@case(entries.archive, _restore, _update, _delete)
+def _(house: House) -> Contract:
+    return ChangeEntryState(id=stored(house, "first"))
+
+
+@case(entries.restore, _archive, _update)
+def _(house: House) -> Contract:
+    state = ChangeEntryState(id=stored(house, "first"))
+    house.call(entries.archive, state.renewed().model_copy(update={"instead_of": None}))
+    return state
+
+
+@case(entries.delete, _update, _archive)
+def _(house: House) -> Contract:
+    return ChangeEntryState(id=stored(house, "first"))
+
+
+@case(entries.relate, _unrelate, _delete)
+def _(house: House) -> Contract:
+    return RelateEntries(id=stored(house, "first"), to_id=stored(house, "second"), strength=0.5)
+
+
+# --- imports
+
+
+def _chunk(import_id: UUID, number: int = 0) -> ImportChunk:
+    rows = [{"title": f"row {n}", "external_id": f"{number}-{n}"} for n in range(3)]
+    rows += [{"title": "without an id"}, {"title": "-"}]
+    return ImportChunk(
+        import_id=import_id,
+        chunk=number,
+        digest=f"digest {number}",
+        rows=tuple(ImportRow(line=n, data=data) for n, data in enumerate(rows)),
+    )
+
+
+def _start_import(house: House, request: Any = None) -> UUID:
+    found: UUID = house.call(imports.start, StartImport(source="s")).id
+    return found
+
+
+def _finish_import(house: House, request: Any) -> object:
+    return house.call(imports.finish, FinishImport(import_id=request.import_id, chunks=1))
+
+
+def _cancel_import(house: House, request: Any) -> object:
+    return house.call(tasks.cancel, CancelTask(id=request.import_id))
+
+
+def _import_other_rows(house: House, request: Any) -> object:
+    row = ImportRow(line=1, data={"title": "another state", "external_id": "0-0"})
+    other = ImportChunk(import_id=_start_import(house), chunk=0, digest="other", rows=(row,))
+    return house.call(imports.chunk, other)
+
+
+@case(imports.start, _start_import)
+def _(house: House) -> Contract:
+    return StartImport(source="s", files=("a.csv",))
+
+
+@case(
+    imports.chunk,
+    _finish_import,
+    _cancel_import,
+    _import_other_rows,
+    _delete_same_text,
+)
+def _(house: House) -> Contract:
+    return _chunk(_start_import(house))
+
+
+@case(imports.finish, _cancel_import)
+def _(house: House) -> Contract:
+    import_id = _start_import(house)
+    house.call(imports.chunk, _chunk(import_id))
+    return FinishImport(import_id=import_id, chunks=1)
+
+
+# --- tasks
+
+
+def _steps() -> tuple[Step, ...]:
+    members = [
+        Member(actor=work.name, request=Work(text=text).model_dump(mode="json")) for text in "ab"
+    ]
+    return Step(name="both", members=tuple(members)), Step(name="then", members=(members[0],))
+
+
+def started(house: House) -> UUID:
+    """A new task's id; its messages are in the queue `tests`."""
+    found: UUID = house.call(tasks.start, StartTask(type="test", steps=_steps())).id
+    return found
+
+
+def _any_task(house: House, request: Any) -> UUID:
+    if getattr(request, "id", None) is not None:
+        return UUID(str(request.id))
+    for row in house.rows("select id from tasks order by id desc limit 1"):
+        return UUID(str(row["id"]))
+    raise TaskNotFound()
+
+
+def _cancel(house: House, request: Any) -> object:
+    return house.call(tasks.cancel, CancelTask(id=_any_task(house, request)))
+
+
+def _resume(house: House, request: Any) -> object:
+    return house.call(tasks.resume, ResumeTask(id=_any_task(house, request)))
+
+
+def _cancel_and_resume(house: House, request: Any) -> None:
+    _cancel(house, request)
+    _resume(house, request)
+
+
+def _members_arrive(house: House, request: Any) -> None:
+    task_id = _any_task(house, request)
+    with house.store.transaction() as tx:
+        for step, member in ((0, 0), (0, 1), (1, 0)):
+            tracking.arrived(tx, Place(task_id, step, member), b"null")
+
+
+def _sweep(house: House, request: Any) -> object:
+    return house.call(tasks.sweep, Nothing())
+
+
+def _write_of_key(house: House, request: Any) -> object:
+    entry = EntryFields(title="at last")
+    return house.call(entries.create, CreateEntry(key=request.key, entry=entry))
+
+
+@case(tasks.start, _cancel, _cancel_and_resume, _members_arrive)
+def _(house: House) -> Contract:
+    return StartTask(type="test", steps=_steps(), details={"why": "test"})
+
+
+@case(tasks.adopt, _write_of_key, _sweep)
+def _(house: House) -> Contract:
+    at = house.rows("select now() as now")[0]["now"]
+    return AdoptWrite(id=new_id(), operation="entries.create", key="k", by="", enqueued_at=at)
+
+
+@case(tasks.cancel, _resume, _members_arrive)
+def _(house: House) -> Contract:
+    return CancelTask(id=started(house), by="eve")
+
+
+@case(tasks.resume, _cancel, _members_arrive)
+def _(house: House) -> Contract:
+    task_id = started(house)
+    house.call(tasks.cancel, CancelTask(id=task_id))
+    return ResumeTask(id=task_id, by="eve")
+
+
+@case(tasks.sweep, _cancel, _members_arrive)
+def _(house: House) -> Contract:
+    started(house)
+    with house.store.transaction() as tx:
+        tx.connection.execute("update task_steps set started_at = now() - interval '2 minutes'")
+    house.broker.flush("tests")
+    house.broker.link.ask_one((b"DEL", *house.broker.link.ask_one((b"KEYS", b"*:once:*"))))
+    at = house.rows("select now() as now")[0]["now"]
+    write = AdoptWrite(id=new_id(), operation="entries.create", key="k", by="", enqueued_at=at)
+    house.call(tasks.adopt, write)
+    _write_of_key(house, write)
+    return Nothing()
+
+
+# --- dead letters
+
+
+def die(house: House, *texts: str, place: Place | None = None) -> None:
+    """Messages of `work` in the queue's `dead` stream."""
+    for text in texts:
+        message = work.message(Work(text=text))
+        if place is not None:
+            message.options["task"] = [str(place.task), place.step, place.member]
+        body = message.encode()
+        report = orjson.dumps({"attempts": [{"at": 1, "error": "x.Broken", "message": text}]})
+        house.broker.link.ask_one(
+            (b"XADD", house.broker.keys("tests").dead, b"*", b"body", body,
+             b"reason", b"failed", b"report", report)
+        )  # fmt: skip
+    house.broker.register_queues()
+
+
+def lie_dead(house: House, *texts: str) -> list[UUID]:
+    """Dead letters of `work`; all there are, the last to die first."""
+    die(house, *texts)
+    house.archive()
+    found = dead_letters.list_page(ListDeadLetters(limit=500), house.store).letters
+    return [letter.id for letter in found]
+
+
+def _another_dies(house: House, request: Any) -> None:
+    lie_dead(house, "later")
+
+
+def _discard(house: House, request: Any) -> object:
+    command = DiscardDeadLetters(everything=True, why="of another")
+    return house.call(dead_letters.discard, command)
+
+
+def _bring_back(house: House, request: Any) -> None:
+    for state in (LetterState.DISCARDED, LetterState.REPLAYED):
+        command = RestoreDeadLetters(everything=True, state=state)
+        house.call(dead_letters.restore, command)
+
+
+def _replay(house: House, request: Any) -> object:
+    return house.call(replay.start, ReplayDeadLetters(everything=True))
+
+
+def _edit(house: House, request: Any) -> object:
+    command = EditDeadLetter(id=request.id, request={"text": "meanwhile"})
+    return house.call(dead_letters.edit, command)
+
+
+@case(dead_letters.discard, _bring_back, _another_dies, _replay)
+def _(house: House) -> Contract:
+    lie_dead(house, "a", "b")
+    return DiscardDeadLetters(everything=True, why="nobody waits", by="eve")
+
+
+@case(dead_letters.restore, _discard, _replay)
+def _(house: House) -> Contract:
+    lie_dead(house, "a", "b")
+    _discard(house, None)
+    return RestoreDeadLetters(everything=True, by="eve")
+
+
+@case(dead_letters.edit, _edit, _discard, _replay)
+def _(house: House) -> Contract:
+    return EditDeadLetter(id=lie_dead(house, "a", "b")[0], request={"text": "mended"})
+
+
+@case(replay.start, _discard, _another_dies, _replay, _cancel, _cancel_and_resume)
+def _(house: House) -> Contract:
+    lie_dead(house, "a", "b")
+    return ReplayDeadLetters(everything=True, by="eve")
+
+
+@case(replay.move, _bring_back, _another_dies, _cancel)
+def _(house: House) -> Contract:
+    lie_dead(house, *(f"{n}" for n in range(20)))
+    found = house.call(replay.start, ReplayDeadLetters(everything=True))
+    return MoveLetters(task=found.task)
+
+
+# --- what keeps the house
+
+
+@case(upkeep.archive, _bring_back, _discard)
+def _(house: House) -> Contract:
+    task_id = started(house)
+    die(house, "a", "b")
+    die(house, "c", place=Place(task_id, 0, 0))
+    return Nothing()
+
+
+@case(upkeep.prune, _another_dies)
+def _(house: House) -> Contract:
+    lie_dead(house, "a", "b")
+    stored(house, "kept")
+    started(house)
+    with house.store.transaction() as tx:
+        for sql in (
+            "update dead_letters set failed_at = now() - interval '1 year' where message = 'a'",
+            "update effects set at = now() - interval '1 year'",
+            "update tasks set finished_at = now() - interval '1 year'",
+        ):
+            tx.connection.execute(sql.encode())
+    return Nothing()
+
+
+# --- a node's index
+
+
+@case(index.follow)
+def _(house: House) -> Contract:
+    house.call(entries.archive, ChangeEntryState(id=stored(house, "first")))
+    stored(house, "second")
+    return FollowIndex()
+
+
+@case(index.rebuild)
+def _(house: House) -> Contract:
+    stored(house, "first")
+    house.call(index.follow, FollowIndex())
+    stored(house, "second")
+    return RebuildIndex()
+
+
+def _waiting(house: House, queue: str) -> dramatiq.Message[Any]:
+    """The one message that waits in a queue, taken out of it."""
+    keys = house.broker.keys(queue)
+    ((entry, fields),) = house.broker.link.ask_one((b"XRANGE", keys.waiting, b"-", b"+"))
+    house.broker.link.ask_one((b"XDEL", keys.waiting, entry))
+    return dramatiq.Message.decode(fields[1])
