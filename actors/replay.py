@@ -99,11 +99,7 @@ def _move(command: MoveLetters, store: Store, broker: StreamsBroker) -> bool:
     only what it has sent itself.
     """
     with store.transaction() as tx:
-        tx.row("tasks.lock", id=command.task)
-        limits = {"limit": _batch(command), "bytes": BATCH_BYTES}
-        taken = tx.row("dead_letters.take", task_id=command.task, by=command.by, **limits)
-        assert taken is not None
-        rows = tx.rows("dead_letters.replaying", task_id=command.task)
+        more, rows = _take(command, tx)
     try:
         broker.enqueue_many([_again(command, broker, row) for row in rows])
     except QueueFull:
@@ -112,7 +108,16 @@ def _move(command: MoveLetters, store: Store, broker: StreamsBroker) -> bool:
         sent = [row["id"] for row in rows]
         count = tx.run("dead_letters.replayed", task_id=command.task, ids=sent)
         tx.run("tasks.add_done", id=command.task, count=count)
-    return bool(taken["batch"])
+    return more
+
+
+def _take(command: MoveLetters, tx: Transaction) -> tuple[bool, list[Row]]:
+    """The next letters, those half-way among them; whether there may be more after them."""
+    tx.row("tasks.lock", id=command.task)  # of two turns at once, none takes the end for the other
+    limits = {"limit": _batch(command), "bytes": BATCH_BYTES}
+    taken = tx.row("dead_letters.take", task_id=command.task, by=command.by, **limits)
+    assert taken is not None
+    return bool(taken["batch"]), tx.rows("dead_letters.replaying", task_id=command.task)
 
 
 def _again(command: MoveLetters, broker: StreamsBroker, row: Row) -> tracking.Due:
