@@ -10,14 +10,16 @@
 --   release   -                 where it came from, every field as it was; nothing is counted
 --   dead      reason, report    dead; argument is "reason report"
 -- Returns one word per message: "done", or "lost" where the delivery is no longer this consumer's.
--- After them stands "paused" where the queue is: what was taken with these is not to be begun.
+-- Where no new ones are taken, "paused" stands after them if the queue is: what was taken with
+-- these is not to be begun.
 -- The same token again (the first answer was lost on its way) returns the first words.
 local waiting, suspects, delayed, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local receipt, unique, rules, signal, counts = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local group, consumer, token, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local takes = ARGV[5] == '1'
 
-local ruled = redis.call('HMGET', rules, 'paused', 'limit')
+-- Where new ones are taken, next.lua, in the same write, tells of the rules and of free slots.
+local ruled = takes and {} or redis.call('HMGET', rules, 'paused', 'limit')
 local kept = redis.call('GET', receipt)
 if kept and string.sub(kept, 1, #token + 1) == token .. ' ' then
   local answer = {}
@@ -28,8 +30,6 @@ if kept and string.sub(kept, 1, #token + 1) == token .. ' ' then
   return answer
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local answer, settled, wake = {}, false, false
 local moved, ended = {}, {}
 
@@ -47,7 +47,8 @@ for i = 6, #ARGV, 5 do
     redis.call('XACK', stream, group, id)
     redis.call('XDEL', stream, id)
     if verdict == 'retry' then
-      local due = now + tonumber(argument)
+      local time = redis.call('TIME')
+      local due = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(argument)
       local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
       redis.call('ZADD', delayed, due, '0 ' .. body)
       wake = wake or not first[2] or due < tonumber(first[2])
@@ -69,9 +70,6 @@ if settled then
   redis.call('SET', receipt, token .. ' ' .. table.concat(answer, ' '), 'PX', lifetime)
   for verdict, count in pairs(ended) do redis.call('HINCRBY', counts, verdict, count) end
 end
--- Slots were freed; where new messages are taken at once, next.lua tells what is left of them.
-if settled and ruled[2] and not takes then
-  redis.call('XADD', signal, 'MAXLEN', 1, '*', 'freed', 1)
-end
+if settled and ruled[2] then redis.call('XADD', signal, 'MAXLEN', 1, '*', 'freed', 1) end
 if ruled[1] then answer[#answer + 1] = 'paused' end
 return answer

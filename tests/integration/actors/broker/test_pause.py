@@ -1,6 +1,7 @@
 """A paused queue: no message begins, none is lost, and all go on when it is resumed."""
 
 import queue
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -84,6 +85,32 @@ def test_blocked_readers_begin_nothing(
     queues.resume(broker, queue_name, by="me")
     assert Counter(take(seen, 100)) == Counter(names)
     assert silent(seen, 0)
+
+
+def test_rules_that_change_under_load_lose_nothing(
+    broker: StreamsBroker, send: Send, work: Work, seen: "queue.Queue[str]", queue_name: str
+) -> None:
+    """Paused, resumed and limited at random while messages flow: each runs exactly once."""
+    chance = random.Random(5)
+    work(threads=3, prefetch=4)
+    work(threads=2)
+    names = [f"{number}" for number in range(300)]
+    for name in names:
+        send(name)
+        match chance.randrange(12):
+            case 0:
+                queues.pause(broker, queue_name, by="me")
+            case 1 | 2:
+                queues.resume(broker, queue_name, by="me")
+            case 3:
+                queues.limit(broker, queue_name, chance.choice([1, 2, 3, None]), by="me")
+    queues.limit(broker, queue_name, 2, by="me")
+    queues.resume(broker, queue_name, by="me")
+    assert Counter(take(seen, 300)) == Counter(names)
+    assert silent(seen)
+    now = queues.state(broker, queue_name)
+    assert (now.counts.done, now.counts.retry, now.counts.dead) == (300, 0, 0)
+    assert (now.unfinished, now.delayed) == (0, 0)
 
 
 def test_what_was_taken_together_goes_back(
