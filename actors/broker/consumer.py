@@ -145,7 +145,11 @@ class Consumer:
 
     def _make_groups(self) -> None:
         streams = (self.keys.waiting, self.keys.suspects)
-        self.link.ask_one(scripts.call("groups", streams, GROUP))
+        # A script that the server does not know runs after all else in its write: a settle would
+        # come behind the take that is sent with it.
+        loads = [scripts.load(name) for name in ("settle", "next")]
+        *_, made = self.link.ask(*loads, scripts.call("groups", streams, GROUP))
+        answered(made)
 
     def _stranded(self) -> list[Delivery]:
         """What is pending under this consumer. Only called with empty hands."""

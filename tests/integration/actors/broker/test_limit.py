@@ -107,6 +107,24 @@ def test_slots_are_used(
     assert gauge.most in (3, 4)
 
 
+def test_a_settle_comes_before_the_take_behind_it(
+    redis: Redis,
+    broker: StreamsBroker,
+    send: Send,
+    consume: Callable[..., Consumer],
+    queue_name: str,
+) -> None:
+    """On a server that knows no script yet, the slot that a settle frees is there to be taken."""
+    queues.limit(broker, queue_name, 1, by="me")
+    send("one")
+    send("two")
+    redis.script_flush()
+    consumer = consume()
+    (one,) = consumer.take(1, 0)
+    one.outcome = Done()
+    assert [delivery.args[0] for delivery in consumer.settle([one], and_take=1)] == ["two"]
+
+
 @pytest.mark.parametrize("and_take", [0, 8], ids=["settles", "settles and takes"])
 def test_a_free_slot_wakes_whoever_waits(
     redis: Redis,
