@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 
 import orjson
-import psutil
 import pytest
 
 from tests.support.casebook import Casebook, running
@@ -31,25 +30,12 @@ def casebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Casebook]:
         yield casebook
 
 
-def child(casebook: Casebook, mark: str) -> psutil.Process | None:
-    """The supervisor's child with `mark` in its command line, if it lives."""
-    supervisor = orjson.loads((casebook.data / "lock").read_bytes())["pid"]
-    for process in psutil.Process(supervisor).children():
-        try:
-            if mark in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
-                return process
-        except psutil.NoSuchProcess:
-            continue
-    return None
-
-
 def kill(casebook: Casebook, mark: str) -> None:
     """SIGKILL the child and wait until the supervisor has started another."""
-    victim = child(casebook, mark)
-    assert victim is not None, mark
+    (victim,) = casebook.children(mark)
     victim.kill()
     deadline = time.monotonic() + PATIENCE
-    while (now := child(casebook, mark)) is None or now.pid == victim.pid:
+    while [one.pid for one in casebook.children(mark)] in ([], [victim.pid]):
         assert time.monotonic() < deadline, f"{mark} was not started again"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import orjson
+import psutil
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 180.0  # seconds that one command may take: longer than `up --detach` waits
@@ -64,6 +65,19 @@ class Casebook:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=60,
         )
+
+    def children(self, mark: str) -> list[psutil.Process]:
+        """The supervisor's living children with `mark` in their command line."""
+        supervisor = orjson.loads((self.data / "lock").read_bytes())["pid"]
+        return [one for one in psutil.Process(supervisor).children() if _is(one, mark)]
+
+
+def _is(process: psutil.Process, mark: str) -> bool:
+    try:
+        living = process.status() != psutil.STATUS_ZOMBIE
+        return living and mark in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def free_port() -> int:
