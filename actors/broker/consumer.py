@@ -81,6 +81,9 @@ class Consumer:
         answers = self.link.ask(*commands)
         words = answered(answers[len(replies)])
         self.paused = words[-1:] == [b"paused"]
+        # A script for every reply would cost Redis a third more of what a reply costs it.
+        if refused := _refused_replies(replies, answers):
+            self.link.ask(*refused)
         self._settling = None
         return self._next(answers[-1]) if takes else []
 
@@ -259,3 +262,12 @@ def _reply_commands(delivery: Delivery) -> list[Command]:
         return []
     place, frame = delivery.reply
     return [(b"RPUSH", place, frame), (b"PEXPIRE", place, REPLY_LIFETIME)]
+
+
+def _refused_replies(commands: Sequence[Command], answers: Sequence[Any]) -> list[Command]:
+    """What sends again, at maxmemory, the replies that Redis took none of."""
+    return [
+        scripts.call("reply", (str(command[1]),), command[2], REPLY_LIFETIME)
+        for command, answer in zip(commands, answers, strict=False)  # the settle's comes after
+        if command[0] == b"RPUSH" and isinstance(answer, ResponseError)
+    ]

@@ -106,7 +106,10 @@ class Link:
         return self._exchange([scripts.load(name), command])[1]
 
 
-SCRIPTS = ("enqueue", "settle", "next", "claim", "leave", "beat", "groups", "tick", "rule", "state")
+SCRIPTS = (
+    *("enqueue", "settle", "reply", "next", "claim", "leave", "beat", "groups", "tick"),
+    *("rule", "state"),
+)
 
 
 def answered(answer: Any) -> Any:
