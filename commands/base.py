@@ -17,13 +17,21 @@ from rich.markup import escape
 
 from contracts.base import field_errors
 from contracts.entries import Severity
-from contracts.errors import CasebookError, NoReply, Unavailable, ValidationFailed
+from contracts.errors import (
+    CasebookError,
+    NoReply,
+    Unavailable,
+    ValidationFailed,
+    WriteWaiting,
+)
 from settings import Settings, SettingsInvalid
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 T = TypeVar("T")
+
+KEPT = 4  # exit code: a script must neither go on as if it were done nor send it again
 
 SEVERITIES = click.Choice([severity.value for severity in Severity])
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
@@ -43,6 +51,20 @@ class Failure(click.ClickException):
         err.print(f"[red]error:[/red] {escape(self.message)} [dim]({self.code})[/dim]")
 
 
+class Kept(Failure):
+    """Not done yet, and nothing is to be sent again: the task tells how it ends."""
+
+    def __init__(self, error: WriteWaiting) -> None:
+        self.task = str(error.details["task"])
+        self.key = str(error.details["key"])
+        message = f"{error.message} Follow it: casebook tasks show {self.task} --follow"
+        super().__init__(message, error.code, KEPT)
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        text = f"[yellow]kept, not done yet:[/yellow] {escape(self.message)}"
+        err.print(f"{text} [dim]({self.code})[/dim]", soft_wrap=True)
+
+
 @contextlib.contextmanager
 def failures() -> Iterator[None]:
     """Our errors as messages and exit codes, never as tracebacks."""
@@ -53,6 +75,8 @@ def failures() -> Iterator[None]:
         raise Failure(_field_list(errors), ValidationFailed.code, 1) from None
     except ValidationFailed as error:
         raise Failure(_field_list(error.details.get("errors", [])), error.code, 1) from None
+    except WriteWaiting as error:
+        raise Kept(error) from None
     except NoReply as error:
         message = f"{error.message} Is a worker running? `casebook status` tells."
         raise Failure(message, error.code, 3) from None

@@ -80,8 +80,12 @@ def ask_operation(name: str, reply: type[M], request: BaseModel) -> M:
     async def conversation(client: Any, settings: Settings) -> M:
         from actors import dead_letters, replay
         from pipelines.ask import ask_for
+        from pipelines.tasks import ask_write
 
         operation = getattr(dead_letters, name, None) or getattr(replay, name)
+        if not operation.read and isinstance(request, Write):
+            body = await ask_write(client, operation, request, timeout=PATIENCE)
+            return reply.model_validate_json(body)
         return await ask_for(reply, client, operation, request, timeout=PATIENCE)
 
     return talk(conversation)

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import click
 import orjson
-from pydantic import BaseModel
 from rich.markup import escape
 from rich.table import Table
 
 from commands.base import (
     SEVERITIES,
     Failure,
+    Kept,
     as_json,
     failures,
     me,
@@ -24,6 +24,7 @@ from commands.base import (
     talk,
     wait_option,
 )
+from contracts.base import Write
 from contracts.entries import (
     ChangeEntryState,
     CreateEntry,
@@ -69,22 +70,27 @@ def given(**fields: Any) -> dict[str, Any]:
     return found
 
 
-def write(operation: str, command: BaseModel, json_: bool, done: str, wait: bool) -> None:
+def write(operation: str, command: Write, json_: bool, done: str, wait: bool) -> None:
     """Ask for a write of one entry and say what it came to."""
 
     async def conversation(client: Any, settings: Settings) -> bytes:
         from actors import entries
-        from pipelines.ask import ask
         from pipelines.searching import until_searchable
+        from pipelines.tasks import ask_write
 
         asked = getattr(entries, operation)
-        reply = await ask(client, asked, command, timeout=settings.write_timeout)
+        reply = await ask_write(client, asked, command, timeout=settings.write_timeout)
         if wait:
             position = orjson.loads(reply)["position"]
             await until_searchable(client, position, timeout=settings.write_timeout)
         return reply
 
-    reply = talk(conversation)
+    try:
+        reply = talk(conversation)
+    except Kept as kept:
+        if json_:
+            print_json({"task": kept.task, "status": "enqueued", "key": kept.key})
+        raise
     if json_:
         print_json(reply)
     elif operation == "delete":

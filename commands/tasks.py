@@ -8,13 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import click
-from pydantic import BaseModel
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from commands.base import as_json, err, me, out, print_json, talk
 from commands.when import shown, when
+from contracts.base import Write
 from contracts.tasks import (
     CancelTask,
     ListTasks,
@@ -106,13 +106,14 @@ def resume(task_id: UUID, json_: bool) -> None:
     _change("resume", ResumeTask(id=task_id, by=me()), json_)
 
 
-def _change(name: str, command: BaseModel, json_: bool) -> None:
+def _change(name: str, command: Write, json_: bool) -> None:
     async def conversation(client: Any, settings: Settings) -> Task:
         from actors import tasks as operations
-        from pipelines.ask import ask_for
+        from pipelines.tasks import ask_write
 
         operation = getattr(operations, name)
-        return await ask_for(Task, client, operation, command, timeout=settings.write_timeout)
+        reply = await ask_write(client, operation, command, timeout=settings.write_timeout)
+        return Task.model_validate_json(reply)
 
     task = talk(conversation)
     if json_:

@@ -11,7 +11,7 @@ from actors import index, tasks
 from actors.actor import Operation
 from actors.broker.client import Client
 from contracts.base import Write
-from contracts.errors import CasebookError, NoReply, TaskNotFound, Unavailable
+from contracts.errors import CasebookError, NoReply, TaskNotFound, Unavailable, WriteWaiting
 from contracts.search import RebuildIndex, VerifyIndex
 from contracts.tasks import (
     AdoptWrite,
@@ -23,7 +23,7 @@ from contracts.tasks import (
     TaskStarted,
     TaskStatus,
 )
-from pipelines.ask import ask_for
+from pipelines.ask import ask, ask_for
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,25 @@ async def follow_write(
         await client.send(tasks.adopt.message(adoption))
     except CasebookError as error:
         log.warning("the write %s can't be followed: %s", task, error.message)
+
+
+async def ask_write(
+    client: Client, operation: Operation[Any, Any], command: Write, *, timeout: float
+) -> bytes:
+    """The JSON of a write's reply, within `timeout` seconds.
+
+    Raises: WriteWaiting, whose details have `task` and `key`, when it is kept and will be done
+    later (sooner than `timeout` where PostgreSQL is away); what the operation answers with, and
+    what `Client.call` raises.
+    """
+    try:
+        return await ask(client, operation, command, timeout=timeout, early=True)
+    except NoReply as error:
+        task = str(error.details["task"])
+        await follow_write(client, operation, command, task)
+        known = isinstance(error, WriteWaiting)
+        message = None if known else f"{error.message} The write is kept in its queue."
+        raise WriteWaiting(message, task=task, key=command.key) from error
 
 
 async def get_task(client: Client, task: UUID, *, timeout: float) -> Task:

@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from actors.actor import Operation
 from actors.broker.client import Client
 from contracts.base import Write
-from contracts.errors import NoReply
+from contracts.errors import WriteWaiting
 from pipelines.ask import ask
-from pipelines.tasks import follow_write
+from pipelines.tasks import ask_write
 
 
 @dataclass
@@ -31,16 +31,16 @@ class Backend:
 
         A write that waits in its queue (PostgreSQL is away) is answered 202 with a task to follow.
         """
-        timeout = self.read_timeout if operation.read else self.write_timeout
-        early = isinstance(request, Write)
+        if not isinstance(request, Write):
+            timeout = self.read_timeout if operation.read else self.write_timeout
+            return json_response(
+                await ask(self.client, operation, request, timeout=timeout), status
+            )
+        timeout = self.write_timeout
         try:
-            body = await ask(self.client, operation, request, timeout=timeout, early=early)
-        except NoReply as error:
-            if not isinstance(request, Write):
-                raise
-            task = str(error.details["task"])
-            await follow_write(self.client, operation, request, task)
-            return accepted(operation, request, task)
+            body = await ask_write(self.client, operation, request, timeout=timeout)
+        except WriteWaiting as waiting:
+            return accepted(operation, request, waiting.details["task"])
         return json_response(body, status)
 
 

@@ -11,6 +11,7 @@ from contracts.base import Nothing
 from contracts.errors import CasebookError
 from pipelines.ask import ask
 from shim.backend import BackendOf, json_response
+from shim.problems import RETRY_AFTER
 
 router = APIRouter(tags=["health"])
 
@@ -33,7 +34,10 @@ async def readyz(backend: BackendOf) -> Response:
     }
     ready = all(check["ok"] for check in checks.values())
     body = {"status": "ready" if ready else "not ready", "checks": checks}
-    return json_response(orjson.dumps(body), 200 if ready else 503)
+    response = json_response(orjson.dumps(body), 200 if ready else 503)
+    if not ready:
+        response.headers["Retry-After"] = RETRY_AFTER
+    return response
 
 
 async def _check(backend: BackendOf, operation: Operation[Any, Any]) -> dict[str, object]:

@@ -4,9 +4,9 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,15 @@ class Casebook:
 
     data: Path
     port: int
+    #: CASEBOOK_* variables of every command.
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         """How a command finds it."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CASEBOOK_")}
-        return {**kept, "CASEBOOK_DATA": str(self.data), "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+        ours = {"CASEBOOK_DATA": str(self.data), "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+        return {**kept, **ours, **self.settings}
 
     def run(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Ran:
         """Run `casebook ARGUMENTS` as a person would."""
@@ -89,9 +92,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(data: Path, *arguments: str) -> Iterator[Casebook]:
-    """A Casebook on this folder, stopped at the end."""
-    casebook = Casebook(data, free_port())
+def running(data: Path, *arguments: str, **settings: str) -> Iterator[Casebook]:
+    """A Casebook on this folder, with these CASEBOOK_* variables, stopped at the end."""
+    casebook = Casebook(data, free_port(), settings)
     try:
         done = casebook.run("up", "--detach", "--port", str(casebook.port), *arguments)
         assert done.code == 0, done.err
