@@ -31,12 +31,10 @@ class Backend:
 
         A write that waits in its queue (PostgreSQL is away) is answered 202 with a task to follow.
         """
+        timeout = self.read_timeout if operation.read else self.write_timeout
         if not isinstance(request, Write):
-            timeout = self.read_timeout if operation.read else self.write_timeout
-            return json_response(
-                await ask(self.client, operation, request, timeout=timeout), status
-            )
-        timeout = self.write_timeout
+            body = await ask(self.client, operation, request, timeout=timeout)
+            return json_response(body, status)
         try:
             body = await ask_write(self.client, operation, request, timeout=timeout)
         except WriteWaiting as waiting:

@@ -1,5 +1,6 @@
 """At maxmemory: producers are told, and everything that leads out of the queue still works."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -108,6 +109,27 @@ def test_settling_works(
         "waiting",
     }
     assert place != "waiting" or depth["waiting"] == 1
+
+
+def test_who_waits_is_answered(
+    broker: StreamsBroker, work: Callable[..., Worker], fill: Callable[[], None], queue_name: str
+) -> None:
+    """What was asked before the server was full is answered."""
+    ran = declare(broker, queue_name)
+    message = echo.message({"text": "one"}, queue=queue_name)
+
+    async def scenario() -> bytes:
+        async with Client(broker) as client:
+            asked = asyncio.create_task(client.call(message, timeout=SOON, deadline=True))
+            async with asyncio.timeout(SOON):
+                while not broker.depth(queue_name)["waiting"]:  # noqa: ASYNC110  # it tells nobody
+                    await asyncio.sleep(0.01)
+            fill()
+            work()
+            return await asked
+
+    assert run(scenario()) == b'{"text":"one"}'
+    assert ran.texts == ["one"]
 
 
 def test_due_messages_are_promoted(
