@@ -127,7 +127,7 @@ def translated() -> Iterator[None]:
         errors.QueryCanceled,
     ) as error:
         raise DatabaseBusy(reason=_reason(error)) from error
-    except errors.UndefinedTable as error:
+    except (errors.UndefinedTable, errors.UndefinedColumn) as error:
         raise SchemaMissing(reason=_reason(error)) from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
         raise DatabaseUnavailable(reason=_reason(error)) from error
