@@ -13,6 +13,8 @@ from actors.broker.broker import StreamsBroker
 from contracts.base import EncodedReply, field_errors, new_id
 from contracts.errors import ValidationFailed
 
+NAMED = 5  # fields that the message of a request that fits no contract names
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -70,9 +72,11 @@ class Operation(Generic[P, R]):
         try:
             return self.request.model_validate(body)
         except ValidationError as error:
-            raise ValidationFailed(
-                errors=field_errors(error.errors(include_url=False, include_context=False))
-            ) from None
+            errors = field_errors(error.errors(include_url=False, include_context=False))
+            # In a dead letter the message is all that a list shows.
+            named = "; ".join(f"{one['field']}: {one['message']}" for one in errors[:NAMED])
+            message = f"The request does not fit its contract: {named}"
+            raise ValidationFailed(message, errors=errors) from None
 
     def _bound(self, broker: StreamsBroker) -> Callable[[dict[str, Any]], bytes]:
         def run(body: dict[str, Any]) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import getpass
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 T = TypeVar("T")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 KEPT = 4  # exit code: a script must neither go on as if it were done nor send it again
 
@@ -48,7 +50,9 @@ class Failure(click.ClickException):
         self.exit_code = exit_code  # type: ignore[misc]  # click reads the instance
 
     def show(self, file: IO[Any] | None = None) -> None:
-        err.print(f"[red]error:[/red] {escape(self.message)} [dim]({self.code})[/dim]")
+        err.print(
+            f"[red]error:[/red] {escape(self.message)} [dim]({self.code})[/dim]", soft_wrap=True
+        )
 
 
 class Kept(Failure):
@@ -91,7 +95,8 @@ def failures() -> Iterator[None]:
 
 
 def _field_list(errors: list[dict[str, str]]) -> str:
-    return "; ".join(f"{e['field']}: {e['message']}" for e in errors) or "not valid"
+    named = (f"{e['field']}: {e['message']}" if e["field"] else e["message"] for e in errors)
+    return "; ".join(named) or "not valid"
 
 
 def load(**overrides: Any) -> Settings:
@@ -144,6 +149,11 @@ def print_json(value: BaseModel | bytes | dict[str, Any]) -> None:
         value = orjson.dumps(value, default=str)
     sys.stdout.buffer.write(value + b"\n")
     sys.stdout.buffer.flush()
+
+
+def plain(text: str) -> str:
+    """Text of a stranger's for a terminal: no markup, no control characters but line ends."""
+    return escape(CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text))
 
 
 def me() -> str:

@@ -1,5 +1,6 @@
 """Many entries at once: import and export."""
 
+import asyncio
 import contextlib
 import csv
 import os
@@ -17,7 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from commands.base import Failure, as_json, err, me, out, print_json, talk
 from contracts.entries import ListEntries
-from contracts.imports import ImportCounts, ImportReport, OnLong
+from contracts.imports import GetImport, ImportCounts, ImportReport, OnLong
 from settings import Settings
 
 
@@ -61,10 +62,11 @@ def import_(
         if str(file) != "-" and not (file.is_file() and os.access(file, os.R_OK)):
             raise Failure(f"{file} is not a readable file.", "SOURCE_UNREADABLE", 2)
     plan = Plan(source, kind, mapping, OnLong(on_long), me(), resume)
+    begun: list[UUID] = []
 
     async def conversation(client: Any, settings: Settings) -> ImportReport:
         with _progress(quiet or json_, files) as (opened, advance):
-            report = await import_streams(client, opened, plan, advance)
+            report = await import_streams(client, opened, plan, advance, begun.append)
             if wait and report.position:
                 await until_searchable(client, report.position, timeout=PATIENCE)
         return report
@@ -74,12 +76,38 @@ def import_(
         report = talk(conversation)
     except Failure as failure:
         # 1 is kept for rejected rows
+        _say_kept(begun)
         raise Failure(failure.message, failure.code, max(failure.exit_code, 2)) from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _say_kept(begun)
+        sys.exit(130)
     if json_:
         print_json(report)
     else:
         _print_report(report, time.monotonic() - started)
     sys.exit(1 if report.counts.rejected else 0)
+
+
+def _say_kept(begun: list[UUID]) -> None:
+    """After an import that did not end: what is kept, and how to go on."""
+    if not begun:
+        return
+    from actors import imports
+    from pipelines.ask import ask_for
+
+    (import_id,) = begun
+
+    async def conversation(client: Any, settings: Settings) -> ImportReport:
+        request = GetImport(id=import_id, limit=0)
+        timeout = settings.read_timeout
+        return await ask_for(ImportReport, client, imports.report, request, timeout=timeout)
+
+    try:
+        rows = f"{talk(conversation).counts.received:,} rows were read and are kept."
+    except Failure:
+        rows = "What was stored is kept."
+    err.print(f"\n{rows} To go on from the same files:")
+    err.print(f"  casebook import --resume {import_id} FILES", soft_wrap=True)
 
 
 @contextlib.contextmanager

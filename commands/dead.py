@@ -1,6 +1,7 @@
 """Dead letters: dead list, count, groups, show, edit, discard, restore, replay."""
 
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,12 +10,11 @@ from uuid import UUID
 import click
 import orjson
 from pydantic import BaseModel
-from rich.markup import escape
-from rich.table import Table
 
 from commands.base import Failure, as_json, failures, me, out, print_json, talk
-from commands.tasks import WHOLE_ID, show_task, watch
-from commands.when import shown, when
+from commands.letters import letters, show_groups, show_letter, show_page
+from commands.tasks import show_task, watch
+from commands.when import when
 from contracts.base import Write, new_id
 from contracts.dead_letters import (
     DeadLetterPage,
@@ -39,25 +39,34 @@ F = TypeVar("F", bound=Callable[..., Any])
 M = TypeVar("M", bound=BaseModel)
 
 STATES = click.Choice([state.value for state in LetterState])
+#: Why a replay leaves a letter where it is.
+REFUSED = {
+    "unreadable": "the message can't be read",
+    "unknown_actor": "this release has no such operation",
+    "too_large": "larger than a message may be",
+    "task_canceled": "its task was canceled: casebook tasks resume sends it",
+}
 PATIENCE = 120.0  # seconds: freezing a million letters takes a while
 
 
 def filters(command: F) -> F:
     """The options that narrow letters down."""
-    for option in (
-        click.option("--actor", help="As in entries.create."),
-        click.option("--queue"),
-        click.option("--reason", help="failed, refused, invalid, poison, undecodable, ..."),
-        click.option("--error", help="Exception class."),
-        click.option("--text", help="In the error, the actor's name or the message's body."),
-        click.option(
-            "--since",
-            type=when,
-            metavar="WHEN",
-            help="Died since then: 2h, 3d, or an ISO 8601 time.",
-        ),
-        click.option("--until", type=when, metavar="WHEN", help="Died before then."),
-        click.option("--task", type=click.UUID, help="Members of this task."),
+    for option in reversed(
+        (
+            click.option("--actor", metavar="NAME", help="As in entries.create."),
+            click.option("--queue", metavar="NAME"),
+            click.option("--reason", metavar="NAME", help="failed, refused, invalid, poison, ..."),
+            click.option("--error", metavar="NAME", help="Exception class."),
+            click.option("--text", help="In the error, the operation's name or the message."),
+            click.option(
+                "--since",
+                type=when,
+                metavar="WHEN",
+                help="Died since then: 2h, 3d, or ISO 8601.",
+            ),
+            click.option("--until", type=when, metavar="WHEN", help="Died before then."),
+            click.option("--task", type=click.UUID, metavar="ID", help="Members of this task."),
+        )
     ):
         command = option(command)
     return command
@@ -105,21 +114,7 @@ def list_(json_: bool, **options: Any) -> None:
     if json_:
         print_json(page)
         return
-    table = Table(WHOLE_ID, "died", "actor", "reason", "error", "tries", "replays", "", box=None)
-    for one in page.letters:
-        table.add_row(
-            str(one.id),
-            shown(one.failed_at),
-            escape(one.actor),
-            one.reason,
-            escape(one.error),
-            str(one.deliveries),
-            str(one.replays or ""),
-            escape(one.message.split("\n")[0][:60]),
-        )
-    out.print(table)
-    if page.next_cursor:
-        out.print(f"[dim]more: --cursor {page.next_cursor}[/dim]", soft_wrap=True)
+    show_page(page)
 
 
 @dead.command()
@@ -147,16 +142,7 @@ def groups(json_: bool, **options: Any) -> None:
     if json_:
         print_json(found)
         return
-    for group in found.groups:
-        out.print(
-            f"[bold]{group.count:,}[/bold] x {escape(group.error or group.reason)} in "
-            f"{escape(group.actor or 'no actor')} since {shown(group.first_failed_at)}, "
-            f"last {shown(group.failed_at)}"
-        )
-        out.print(f"    [dim]{escape(group.message.split(chr(10))[0][:100])}[/dim]")
-        out.print(f"    [dim]casebook dead show {group.example}[/dim]")
-    if not found.groups:
-        out.print("no dead letters.")
+    show_groups(found)
 
 
 @dead.command()
@@ -175,40 +161,6 @@ def _get(letter_id: UUID) -> DeadLetterWhole:
     return ask_operation("get", DeadLetterWhole, GetDeadLetter(id=letter_id))
 
 
-def show_letter(letter: DeadLetterWhole) -> None:
-    """One letter for a person."""
-    out.print(
-        f"[bold]{escape(letter.actor or 'unreadable')}[/bold] {letter.id} "
-        f"[red]{letter.state}[/red]: {letter.reason}"
-    )
-    out.print(
-        f"[dim]queue {escape(letter.queue)}, message {escape(letter.message_id)}, "
-        f"{letter.deliveries} deliveries, first failed {shown(letter.first_failed_at)}, "
-        f"died {shown(letter.failed_at)}, {letter.size:,} bytes[/dim]",
-        soft_wrap=True,
-    )
-    if letter.replays:
-        out.print(f"[yellow]replayed {letter.replays} times before[/yellow]")
-    if letter.discarded_why:
-        out.print(f"discarded: {escape(letter.discarded_why)} ({escape(letter.changed_by or '')})")
-    for attempt in letter.attempts:
-        took = f"{attempt.ms:,.0f} ms" if attempt.ms is not None else ""
-        out.print(
-            f"  {shown(attempt.at)} {took} {escape(attempt.error)}: {escape(attempt.message)} "
-            f"[dim]{escape(attempt.worker)}[/dim]",
-            soft_wrap=True,
-        )
-    if letter.attempts and letter.attempts[-1].traceback:
-        out.print(escape(letter.attempts[-1].traceback), style="dim")
-    for name, value in letter.report.items():
-        out.print(f"  {escape(name)}: {escape(str(value))}", style="dim", soft_wrap=True)
-    if letter.body is not None:
-        text = orjson.dumps(letter.body["args"], option=orjson.OPT_INDENT_2).decode()
-        out.print("\n[bold]Request[/bold]\n" + escape(text))
-    else:
-        out.print("\n[bold]Bytes[/bold]\n" + escape(letter.raw or ""))
-
-
 @dead.command()
 @click.argument("letter_id", type=click.UUID)
 @click.option("--request", help="JSON, @FILE, or - for stdin; without it, your editor.")
@@ -217,16 +169,32 @@ def edit(letter_id: UUID, request: str | None, json_: bool) -> None:
     """Mend a letter's request; it is checked against its actor's contract."""
     text = _given(request) if request is not None else _in_editor(_get(letter_id))
     try:
-        body = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise Failure(f"Nothing was changed: no JSON: {error}", "JSON_UNREADABLE", 1) from None
-    with failures():
-        command = EditDeadLetter(id=letter_id, request=body, by=me())
-    letter = ask_operation("edit", DeadLetterWhole, command)
+        letter = _edit(letter_id, text)
+    except Failure as failure:
+        kept = "" if request is not None else _kept(text, letter_id)
+        message = f"Nothing was changed: {failure.message}{kept}"
+        raise Failure(message, failure.code, failure.exit_code) from None
     if json_:
         print_json(letter)
     else:
-        out.print(f"changed; send it with `casebook dead replay {letter.id}`.")
+        out.print(f"Changed, not sent yet: casebook dead replay {letter.id}", soft_wrap=True)
+
+
+def _edit(letter_id: UUID, text: str) -> DeadLetterWhole:
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Failure(f"no JSON: {error}", "JSON_UNREADABLE", 1) from None
+    with failures():
+        command = EditDeadLetter(id=letter_id, request=body, by=me())
+    return ask_operation("edit", DeadLetterWhole, command)
+
+
+def _kept(text: str, letter_id: UUID) -> str:
+    """Where what was typed in the editor is now, and how to go on with it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+        file.write(text)
+    return f"\nYour text is kept: casebook dead edit {letter_id} --request @{file.name}"
 
 
 def _given(text: str) -> str:
@@ -285,14 +253,14 @@ def _change(name: str, command: Write, done: str, json_: bool) -> None:
     if json_:
         print_json(LettersChanged(count=total))
     else:
-        out.print(f"{total:,} {done}.")
+        out.print(f"{letters(total)} {done}." if total else f"Nothing was {done}: none fits.")
 
 
 def _confirm(request: LetterFilter, what: str, yes: bool) -> None:
     if not yes and not request.ids:
         wanted = {name: getattr(request, name) for name in LetterFilter.model_fields}
         found = ask_operation("count", LetterCount, LetterFilter(**wanted))
-        click.confirm(f"{what} {found.count:,} letters?", abort=True, err=True)
+        click.confirm(f"{what} {letters(found.count)}?", abort=True, err=True)
 
 
 @dead.command()
@@ -314,10 +282,10 @@ def replay(json_: bool, dry_run: bool, yes: bool, wait: bool, **options: Any) ->
         print_json(plan) if json_ else _show_plan(plan, "would be sent")
         sys.exit(0 if dry_run else 1)
     if not yes and not command.ids:
-        click.confirm(f"Send {plan.count:,} letters again?", abort=True, err=True)
+        click.confirm(f"Send {letters(plan.count)} again?", abort=True, err=True)
     started = ask_operation("start", ReplayStarted, command)
     if not json_:
-        _show_plan(started, f"are sent, task {started.task}")
+        _show_plan(started, f"to send again, task {started.task}")
     if not wait:
         print_json(started) if json_ else None
         return
@@ -327,6 +295,7 @@ def replay(json_: bool, dry_run: bool, yes: bool, wait: bool, **options: Any) ->
 
 
 def _show_plan(plan: ReplayPlan, what: str) -> None:
-    out.print(f"{plan.count:,} letters {what}.", soft_wrap=True)
+    out.print(f"{letters(plan.count)} {what}." if plan.count else "Nothing to send: none fits.")
     for why, number in plan.refused.items():
-        out.print(f"[yellow]{number:,} stay: {why.replace('_', ' ')}[/yellow]")
+        stay = "stays" if number == 1 else "stay"
+        out.print(f"[yellow]{letters(number)} {stay} dead: {REFUSED.get(why, why)}[/yellow]")

@@ -8,11 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import click
-from rich.markup import escape
+import orjson
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
 
-from commands.base import as_json, err, me, out, print_json, talk
+from commands.base import as_json, err, me, out, plain, print_json, talk
 from commands.when import shown, when
 from contracts.base import Write
 from contracts.tasks import (
@@ -26,18 +25,16 @@ from contracts.tasks import (
 from settings import Settings
 
 STATUSES = click.Choice([status.value for status in TaskStatus])
-#: Never cut: it is there to be copied.
-WHOLE_ID = Column("id", no_wrap=True, min_width=36)
 COLOURS = {"succeeded": "green", "failed": "red", "canceled": "yellow"}
 
 
 @click.group(invoke_without_command=True)
-@click.option("--status", type=STATUSES)
+@click.option("--status", type=STATUSES, help="Only those.")
 @click.option("--type", "type_", help="import, reindex, replay, write, ...")
 @click.option(
-    "--since", type=when, metavar="WHEN", help="Enqueued since then: 2h, 3d, or an ISO 8601 time."
+    "--since", type=when, metavar="WHEN", help="Enqueued since then: 2h, 3d, or ISO 8601."
 )
-@click.option("--until", type=when, metavar="WHEN")
+@click.option("--until", type=when, metavar="WHEN", help="Enqueued before then.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500))
 @click.option("--cursor", type=click.UUID, help="Where the page before ended.")
 @as_json
@@ -60,20 +57,13 @@ def _list(json_: bool, **options: Any) -> None:
     if json_:
         print_json(page)
         return
-    table = Table(WHOLE_ID, "type", "status", "done", "by", "enqueued", "took", box=None)
     for task in page.tasks:
-        table.add_row(
-            str(task.id),
-            task.type,
-            coloured(task.status),
-            counted(task),
-            escape(task.by),
-            shown(task.enqueued_at),
-            took(task),
-        )
-    out.print(table)
+        out.print(f"[bold]{task.id}[/bold]  {task.type} {coloured(task.status)}", soft_wrap=True)
+        out.print(f"    [dim]{counted(task)} done, {times(task)}[/dim]", soft_wrap=True)
     if page.next_cursor:
-        out.print(f"[dim]more: --cursor {page.next_cursor}[/dim]")
+        out.print(f"[dim]more: --cursor {page.next_cursor}[/dim]", soft_wrap=True)
+    if not page.tasks:
+        out.print("no such tasks.")
 
 
 @tasks.command()
@@ -143,8 +133,9 @@ def watch(task: UUID, *, quiet: bool = False) -> Task:
     try:
         return talk(conversation)
     except (KeyboardInterrupt, asyncio.CancelledError):
-        err.print(f"\nit goes on: `casebook tasks show --follow {task}` watches it again,")
-        err.print(f"`casebook tasks cancel {task}` stops it.")
+        err.print("\nIt goes on without you. To watch it again, or to stop it:")
+        err.print(f"  casebook tasks show --follow {task}", soft_wrap=True)
+        err.print(f"  casebook tasks cancel {task}", soft_wrap=True)
         sys.exit(130)
 
 
@@ -178,24 +169,51 @@ class Watching:
 
 def show_task(task: Task) -> None:
     """One task for a person."""
-    out.print(f"[bold]{task.type}[/bold] {task.id} {coloured(task.status)} {counted(task)}")
-    by = f" by {escape(task.by)}" if task.by else ""
-    out.print(f"[dim]enqueued {shown(task.enqueued_at)}{by} {took(task)}[/dim]")
+    out.print(f"[bold]{task.type}[/bold] {coloured(task.status)}, {counted(task)} done")
+    out.print(f"[dim]{task.id}, {times(task)}[/dim]", soft_wrap=True)
     for step in task.steps:
         failed = f", [red]{step.failed} failed[/red]" if step.failed else ""
         out.print(
-            f"  {escape(step.name)}: {coloured(step.status)}, "
+            f"  {plain(step.name)}: {coloured(step.status)}, "
             f"{step.succeeded:,} of {step.members:,} done{failed}"
         )
     if task.error is not None:
-        out.print(f"[red]{escape(task.error.code)}[/red]: {escape(task.error.message)}")
-        if task.error.dead_letter:
-            out.print(f"[dim]casebook dead show {task.error.dead_letter}[/dim]")
+        out.print(f"[red]{plain(task.error.code)}[/red]: {plain(task.error.message)}")
     if task.result is not None:
-        out.print(f"result: {escape(str(task.result))}")
+        out.print(f"result: {plain(told(task.result))}", soft_wrap=True)
     if task.position is not None:
         word = "searchable" if task.searchable else "not searchable yet"
         out.print(f"[dim]{word} at {task.position}[/dim]")
+    for line in _next(task):
+        out.print(line, soft_wrap=True)
+
+
+def told(result: Any) -> str:
+    """A result in words: what is empty in it is left out."""
+    if not isinstance(result, dict):
+        return orjson.dumps(result).decode()
+    parts = (
+        f"{name.replace('_', ' ')} {orjson.dumps(value).decode()}"
+        for name, value in result.items()
+        if value not in (None, [], {}, "")
+    )
+    return ", ".join(parts)
+
+
+def _next(task: Task) -> list[str]:
+    """What can be done about it."""
+    found = []
+    if task.error is not None and task.error.dead_letter:
+        found.append(f"casebook dead show {task.error.dead_letter}")
+    if task.type == "write":
+        return found  # one message: it can't be stopped, and its letter is what is replayed
+    if task.type == "import" and task.status == "canceled":
+        return [f"what was stored is kept; casebook import --resume {task.id} FILES goes on"]
+    if task.status in ("failed", "canceled"):
+        found.append(f"casebook tasks resume {task.id}")
+    if task.status in ("enqueued", "processing"):
+        found.append(f"casebook tasks cancel {task.id}")
+    return found
 
 
 def counted(task: Task) -> str:
@@ -203,12 +221,14 @@ def counted(task: Task) -> str:
     return f"{task.done:,} of {task.total:,}" if task.total is not None else f"{task.done:,}"
 
 
-def took(task: Task) -> str:
-    """How long it ran, where it has ended."""
+def times(task: Task) -> str:
+    """When it was asked for, by whom, and how long it ran, where it has ended."""
+    by = f" by {plain(task.by)}" if task.by else ""
+    said = f"enqueued {shown(task.enqueued_at)}{by}"
     if task.finished_at is None:
-        return ""
+        return said
     seconds = (task.finished_at - (task.started_at or task.enqueued_at)).total_seconds()
-    return f"{seconds:,.1f} s"
+    return f"{said}, took {seconds:,.1f} s"
 
 
 def coloured(status: str) -> str:

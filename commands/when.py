@@ -23,5 +23,18 @@ def when(value: str) -> datetime:
 
 
 def shown(at: datetime | None) -> str:
-    """A time as people here read it."""
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}" if at else ""
+    """A time as people here read it: of today without the date."""
+    if at is None:
+        return ""
+    local = at.astimezone()
+    return f"{local:%H:%M:%S}" if _is_today(local) else f"{local:%Y-%m-%d %H:%M:%S}"
+
+
+def since(at: datetime) -> str:
+    """A time to the minute, of another day its date."""
+    local = at.astimezone()
+    return f"{local:%H:%M}" if _is_today(local) else f"{local:%Y-%m-%d}"
+
+
+def _is_today(local: datetime) -> bool:
+    return local.date() == datetime.now().astimezone().date()

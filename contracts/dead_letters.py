@@ -75,7 +75,7 @@ class Selection(LetterFilter):
     @model_validator(mode="after")
     def _some(self) -> "Selection":
         if not self.conditions and not self.everything:
-            raise ValueError("name letters, give a condition, or say everything")
+            raise ValueError("name letters by their ids, give a condition, or say everything")
         if self.state not in self.states:
             raise ValueError(f"acts on letters that are {' or '.join(self.states)}")
         return self

@@ -60,18 +60,24 @@ R = TypeVar("R")
 
 
 async def import_streams(
-    client: Client, streams: Iterable[Opened], plan: Plan, progress: Progress
+    client: Client,
+    streams: Iterable[Opened],
+    plan: Plan,
+    progress: Progress,
+    begun: Callable[[UUID], None] = lambda import_id: None,
 ) -> ImportReport:
     """Import every named stream as one import; its report when all of it is stored.
 
+    `begun` hears its id before anything of it is stored: who is stopped can go on with it.
     Streams are read in a thread, a chunk at a time, so memory does not grow with their size.
     Raises: UnsupportedFormat, MappingInvalid; ChunkChanged when `plan.resume` names an import of
-    another file; Unavailable when something stays away for longer than PATIENCE.
+    another file; ImportCanceled; Unavailable when something stays away for longer than PATIENCE.
     """
     streams = iter(streams)
     first = next(streams, None)
     names = (first[0],) if first else ()
     import_id = await _resume(client, plan) or await _start(client, plan, names)
+    begun(import_id)
     opened = itertools.chain([first] if first else [], streams)
     chunks = cut(_found(opened, plan.kind), plan.mapping)
     sent = await _send_all(client, import_id, chunks, plan, progress)

@@ -38,6 +38,10 @@ def shared_postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
     server = EmbeddedPostgres(server_folder)
     server.start()
     with psycopg.connect(server.url, autocommit=True) as session:
+        # What a crash of the machine could lose is not under test here, and syncing hundreds of
+        # databases takes minutes. The tests that kill servers run their own.
+        session.execute("alter system set fsync = off")
+        session.execute("select pg_reload_conf()")
         session.execute("create database template_casebook")
     migrate(of_database(server.url, "template_casebook"))
     yield server
