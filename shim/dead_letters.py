@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from pydantic import AfterValidator
 
 from actors import dead_letters, replay
 from contracts.base import new_id
@@ -22,6 +23,7 @@ from contracts.dead_letters import (
     ReplayPlan,
     ReplayStarted,
     RestoreDeadLetters,
+    refuse_unsendable,
 )
 from shim.backend import BackendOf
 from shim.keys import caller
@@ -103,7 +105,7 @@ async def edit(
     backend: BackendOf,
     by: Caller,
     letter_id: UUID,
-    request: Annotated[dict[str, Any], Body()],
+    request: Annotated[dict[str, Any], Body(), AfterValidator(refuse_unsendable)],
     key: Key = None,
 ) -> Response:
     """Put another request into the letter, checked against its actor's contract."""
