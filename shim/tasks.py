@@ -4,9 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Response
+from pydantic import Field
 
 from actors import tasks
-from contracts.base import new_id
+from contracts.base import Text, new_id
 from contracts.tasks import CancelTask, ListTasks, ResumeTask, Task, TaskPage, TaskStarted
 from pipelines.tasks import get_task, reindex
 from shim.backend import BackendOf, json_response
@@ -16,6 +17,7 @@ router = APIRouter(tags=["tasks"])
 
 Caller = Annotated[str, Depends(caller)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+Node = Annotated[Text, Field(min_length=1, max_length=100)]
 
 
 @router.get("/v1/tasks", response_model=TaskPage)
@@ -51,7 +53,7 @@ async def resume(backend: BackendOf, by: Caller, task_id: UUID, key: Key = None)
 async def rebuild_index(
     backend: BackendOf,
     by: Caller,
-    node: Annotated[list[str], Query(description="which nodes; by default this one")] = [],  # noqa: B006  # FastAPI copies it
+    node: Annotated[list[Node], Query(max_length=100, description="by default this one")] = [],  # noqa: B006  # FastAPI copies it
     key: Key = None,
 ) -> Response:
     """Build the index anew beside the old one, then compare it with PostgreSQL."""

@@ -16,9 +16,9 @@ insert into dead_letters (
     deliveries, operation_id, first_failed_at, failed_at, replays, state
 )
 select
-    gen_random_uuid(), n::text, 'q' || n % 7, 'a' || n % 11, 'body', true, 4, 'r' || n % 5,
-    'e' || n % 13, 'message', '[]', '{}', 1, n::text, now(), now() - make_interval(secs => n), 0,
-    case when n % 10 = 0 then 'discarded' else 'dead' end
+    gen_random_uuid(), n::text, 'q' || n %% 7, 'a' || n %% 11, 'body', true, 4, 'r' || n %% 5,
+    'e' || n %% 13, 'message', '[]', '{}', 1, n::text, now(), now() - make_interval(secs => n), 0,
+    case when n %% 10 = 0 then 'discarded' else 'dead' end
 from generate_series(1, %s) as n
 """
 
