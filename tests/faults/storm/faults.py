@@ -147,18 +147,27 @@ def _server(house: House, name: str) -> int:
 
 def _kill_backend(field: Field, entry: Entry) -> None:
     """PostgreSQL ends every session when one of its processes is killed, and recovers."""
-    draw = field.chance.random()
-    with psycopg.connect(field.house.postgres.url, connect_timeout=10) as session:
-        found = session.execute(
-            "select pid, application_name from pg_stat_activity "
-            "where backend_type = 'client backend' and pid <> pg_backend_pid() order by pid"
-        ).fetchall()
+    draw, deadline = field.chance.random(), time.monotonic() + PATIENCE
+    while (found := _backends(field.house)) is None:  # it still recovers from the last one
+        assert time.monotonic() < deadline, "PostgreSQL has not recovered"
+        time.sleep(0.05)
     if not found:
         entry.target = "no backend was there"
         return
     pid, name = found[int(draw * len(found))]
     psutil.Process(pid).kill()
     entry.kills, entry.target = 1, f"backend {pid} of {name or 'the listener'}"
+
+
+def _backends(house: House) -> list[tuple[int, str]] | None:
+    try:
+        with psycopg.connect(house.postgres.url, connect_timeout=10) as session:
+            return session.execute(
+                "select pid, application_name from pg_stat_activity "
+                "where backend_type = 'client backend' and pid <> pg_backend_pid() order by pid"
+            ).fetchall()
+    except psycopg.OperationalError:
+        return None
 
 
 def _pause_worker(field: Field, entry: Entry) -> None:
