@@ -27,7 +27,8 @@ _ABOUT_THE_FOLDER = {
 class DataFolder:
     """The paths inside DATA; nothing is created before it is asked for.
 
-    lock, logs/NAME.log, run/ (sockets, or a link to them), postgres/, postgres.secret, valkey/
+    lock, logs/NAME.log, pids/NAME.pid, run/ (sockets, or a link to them), postgres/,
+    postgres.secret, valkey/
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,6 +41,10 @@ class DataFolder:
     def log(self, name: str) -> Path:
         """Where the output of the child called `name` goes."""
         return self.path / "logs" / f"{name}.log"
+
+    def pid_file(self, name: str) -> Path:
+        """Which process the child called `name` is, for who comes after its supervisor."""
+        return self.path / "pids" / f"{name}.pid"
 
     def create(self) -> None:
         """Make the folder, readable by its owner only, unless it is there."""

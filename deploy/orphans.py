@@ -1,4 +1,4 @@
-"""Servers that outlived their supervisor: found by what they run and where, never by pid alone."""
+"""What outlived its supervisor: found by what it runs and where, never by pid alone."""
 
 import os
 import select
@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -88,6 +88,29 @@ def end_postgres(cluster: Path, sockets: Path) -> None:
     if pid is None or alive(pid):
         for stale in (pid_file, *sockets.glob(".s.PGSQL.*.lock")):
             stale.unlink(missing_ok=True)
+
+
+def end_child(pid_file: Path, argv: Sequence[str]) -> None:
+    """End a process of ours that a killed supervisor left: an index has one writer.
+
+    On Linux it was told to end when the supervisor died, and may still finish what it does.
+    """
+    pid = read_pid(pid_file)
+    if pid is not None and pid != os.getpid() and _runs(pid, argv):
+        end(pid, signal.SIGTERM, STOP_LIMIT)
+
+
+def _runs(pid: int, argv: Sequence[str]) -> bool:
+    """Whether a process runs this command, be it still behind its launcher."""
+    if sys.platform != "linux":
+        command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        return shown.strip().endswith(" ".join(argv[1:]))
+    try:
+        shown_parts = (PROC / f"{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    except OSError:
+        return False
+    return shown_parts[1 - len(argv) :] == [os.fsencode(part) for part in argv[1:]]
 
 
 def _gone(pid: int, timeout: float) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from deploy import orphans
 from deploy.errors import DeployError
 from deploy.folder import DataFolder
 from deploy.process import how_it_ended, kill_group, spawn
@@ -70,18 +71,22 @@ class ChildRunner:
         self._child = child
         self._folder = DataFolder(data)
         self._log = self._folder.log(child.name)
+        self._pid_file = self._folder.pid_file(child.name)
 
     def begin(self) -> None:
         """Start it. Raises: DataFolderUnwritable, for its log."""
         if self.process is not None and self.process.poll() is None:
             return
         with self._folder.writing():
+            orphans.end_child(self._pid_file, self._child.argv)
             self.process = spawn(
                 self._child.argv,
                 env=self._child.env,
                 log=self._log,
                 death_signal=self._child.death_signal,
             )
+            self._pid_file.parent.mkdir(mode=0o700, exist_ok=True)
+            self._pid_file.write_text(f"{self.process.pid}\n")
 
     def ready(self) -> bool:
         """Whether it serves. Raises: DeployError when it ended."""
