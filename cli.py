@@ -6,7 +6,7 @@ Redis can't be reached.
 
 import click
 
-from commands import bulk, dead, entries, processes, queues, search, status, tasks, up
+from commands import bulk, change, dead, entries, processes, queues, search, status, tasks, up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,8 @@ main.add_command(entries.list_)
 main.add_command(search.search)
 main.add_command(bulk.import_)
 main.add_command(bulk.export)
+main.add_command(change.change)
+main.add_command(change.imports)
 
 # what is running
 main.add_command(status.status)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors import (
+    bulk,
     dead_letters,
     entries,
     imports,
@@ -23,6 +24,7 @@ from actors.middleware import policies
 SHARED: tuple[Operation[Any, Any], ...] = (
     search.query,
     entries.get,
+    entries.get_many,
     entries.versions,
     entries.list_page,
     imports.report,
@@ -55,6 +57,12 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     replay.plan,
     replay.start,
     replay.move,
+    bulk.count,
+    bulk.start,
+    bulk.count_undo,
+    bulk.undo,
+    bulk.change,
+    bulk.skips,
     upkeep.archive,
     upkeep.prune,
 )

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from actors.actor import actor
 from contracts.base import field_errors, new_id
+from contracts.bulk import EntriesFound, GetEntries
 from contracts.entries import (
     ChangeEntryState,
     CreateEntry,
@@ -44,27 +45,27 @@ def update(command: UpdateEntry, store: Store) -> EntryStored:
 
     Raises: EntryNotFound, VersionConflict, DuplicateEntry (hand-made entries only).
     """
-    return once(store, "entries.update", command, EntryStored, partial(_update, command))
+    return once(store, "entries.update", command, EntryStored, partial(apply_update, command))
 
 
 @actor(queue="entries")
 def archive(command: ChangeEntryState, store: Store) -> EntryStored:
     """Take an entry out of searches and lists. Raises: EntryNotFound, VersionConflict."""
-    effect = partial(_set_archived, command, True)
+    effect = partial(apply_archived, command, True)
     return once(store, "entries.archive", command, EntryStored, effect)
 
 
 @actor(queue="entries")
 def restore(command: ChangeEntryState, store: Store) -> EntryStored:
     """Bring an archived entry back. Raises: EntryNotFound, VersionConflict."""
-    effect = partial(_set_archived, command, False)
+    effect = partial(apply_archived, command, False)
     return once(store, "entries.restore", command, EntryStored, effect)
 
 
 @actor(queue="entries")
 def delete(command: ChangeEntryState, store: Store) -> EntryDeleted:
     """Remove an entry for good. Raises: EntryNotFound, VersionConflict."""
-    return once(store, "entries.delete", command, EntryDeleted, partial(_delete, command))
+    return once(store, "entries.delete", command, EntryDeleted, partial(apply_delete, command))
 
 
 @actor(queue="entries")
@@ -78,6 +79,19 @@ def get(request: GetEntry, store: Store) -> Entry:
     """One entry with its relations. Raises: EntryNotFound."""
     with store.transaction() as tx:
         return _entry(tx, request.id)
+
+
+@actor(queue="reads", read=True)
+def get_many(request: GetEntries, store: Store) -> EntriesFound:
+    """Many entries with their relations, in the order asked for, by one statement."""
+    with store.transaction() as tx:
+        rows = tx.rows("entries.get_many", ids=list(request.ids))
+    found = {row["id"]: _from_row(row) for row in rows}
+    wanted = dict.fromkeys(request.ids)
+    return EntriesFound(
+        entries=tuple(found[one] for one in wanted if one in found),
+        missing=tuple(one for one in wanted if one not in found),
+    )
 
 
 @actor(queue="reads", read=True)
@@ -116,7 +130,8 @@ def _create(command: CreateEntry, tx: Transaction) -> EntryStored:
     return _stored(tx, entry_id)
 
 
-def _update(command: UpdateEntry, tx: Transaction) -> EntryStored:
+def apply_update(command: UpdateEntry, tx: Transaction) -> EntryStored:
+    """As `update`, in a transaction of the caller's."""
     row = _locked(tx, command.id, command.expected_version)
     now = {name: row[name] for name in EntryFields.model_fields}
     try:
@@ -133,7 +148,8 @@ def _update(command: UpdateEntry, tx: Transaction) -> EntryStored:
     return _stored(tx, command.id)
 
 
-def _set_archived(command: ChangeEntryState, archived: bool, tx: Transaction) -> EntryStored:
+def apply_archived(command: ChangeEntryState, archived: bool, tx: Transaction) -> EntryStored:
+    """As `archive` or `restore`, in a transaction of the caller's."""
     row = _locked(tx, command.id, command.expected_version)
     if row["archived"] == archived:
         return EntryStored(entry=_entry(tx, command.id), position=_head(tx, command.id))
@@ -142,7 +158,8 @@ def _set_archived(command: ChangeEntryState, archived: bool, tx: Transaction) ->
     return _stored(tx, command.id)
 
 
-def _delete(command: ChangeEntryState, tx: Transaction) -> EntryDeleted:
+def apply_delete(command: ChangeEntryState, tx: Transaction) -> EntryDeleted:
+    """As `delete`, in a transaction of the caller's."""
     _locked(tx, command.id, command.expected_version)
     tx.run("entries.delete", id=command.id)
     return EntryDeleted(id=command.id, position=_fed(tx, command.id, "delete"))

@@ -84,7 +84,7 @@ def import_(
     if json_:
         print_json(report)
     else:
-        _print_report(report, time.monotonic() - started)
+        print_report(report, time.monotonic() - started)
     sys.exit(1 if report.counts.rejected else 0)
 
 
@@ -137,14 +137,15 @@ def _progress(
         yield opened(), advance
 
 
-def _print_report(report: ImportReport, seconds: float) -> None:
+def print_report(report: ImportReport, seconds: float | None = None) -> None:
+    """An import's counts and first rejects for a person; `seconds` is how long it took here."""
     counts = report.counts
     out.print(
         f"{counts.received:,} received = {counts.created:,} created + {counts.updated:,} updated"
         f" + {counts.unchanged:,} unchanged + {counts.rejected:,} rejected"
     )
-    rate = counts.received / seconds if seconds else 0.0
-    out.print(f"[dim]import {report.id}, {seconds:.1f} s, {rate:,.0f} rows/s[/dim]")
+    took = f", {seconds:.1f} s, {counts.received / seconds:,.0f} rows/s" if seconds else ""
+    out.print(f"[dim]import {report.id} {report.status}{took}[/dim]", soft_wrap=True)
     for reject in report.rejects:
         where = f"{reject.file}:{reject.line}"
         what = f"{reject.field}: {reject.message}" if reject.field else reject.message

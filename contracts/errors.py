@@ -146,6 +146,12 @@ class ImportCanceled(CasebookError):
     code, status = "IMPORT_CANCELED", 409
 
 
+class UndoTooLate(CasebookError):
+    """An import can be taken back within 24 hours of its end, and once."""
+
+    code, status = "UNDO_TOO_LATE", 409
+
+
 class EffectDone(CasebookError):
     """The message took effect after all: there is nothing to edit or to do again."""
 

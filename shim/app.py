@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from actors.broker.client import Client
 from actors.catalogue import producer_broker
 from settings import Settings
-from shim import dead_letters, entries, health, imports, problems, queues, search, tasks
+from shim import bulk, dead_letters, entries, health, imports, problems, queues, search, tasks
 from shim.backend import Backend
 
 
@@ -35,7 +35,7 @@ def make_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for room in (entries, search, imports, tasks, dead_letters, queues, health):
+    for room in (bulk, entries, search, imports, tasks, dead_letters, queues, health):
         app.include_router(room.router)
     return app
 

@@ -32,6 +32,21 @@ select
 from entries as e
 where e.id = %(id)s;
 
+-- name: get_many
+select
+    e.*,
+    e.archived_at is not null as archived,
+    coalesce((
+        select jsonb_agg(
+            jsonb_build_object('to_id', r.to_id, 'kind', r.kind, 'strength', r.strength)
+            order by r.strength desc, r.to_id
+        )
+        from relations as r
+        where r.from_id = e.id
+    ), '[]') as relations
+from entries as e
+where e.id = any(%(ids)s);
+
 -- name: get_for_update
 select *, archived_at is not null as archived
 from entries

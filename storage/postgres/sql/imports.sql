@@ -5,7 +5,7 @@ values (%(id)s, %(source)s, %(files)s, %(by)s);
 -- name: lock_open
 select
     i.source, i.finished_at is not null as finished,
-    coalesce(t.status = 'canceled', false) as canceled
+    coalesce(t.status = 'canceled', false) or i.undone_by is not null as canceled
 from imports as i
 left join tasks as t on t.id = i.id
 where i.id = %(id)s
@@ -89,12 +89,12 @@ stored as (
             text_digest = excluded.text_digest, version = entries.version + 1,
             updated_at = now(), updated_by = excluded.updated_by
         where entries.digest <> excluded.digest
-    returning id, xmax = 0 as created
+    returning id, version, xmax = 0 as created
 ),
 
 fed as (
-    insert into changes (entry_id, op)
-    select id, 'put' from stored
+    insert into changes (entry_id, op, version)
+    select id, 'put', version from stored
     returning txid, seq
 )
 
@@ -129,8 +129,8 @@ stored as (
 ),
 
 fed as (
-    insert into changes (entry_id, op)
-    select id, 'put' from stored
+    insert into changes (entry_id, op, version)
+    select id, 'put', 1 from stored
     returning txid, seq
 )
 

@@ -8,11 +8,12 @@ from uuid import UUID
 import dramatiq
 import orjson
 
-from actors import dead_letters, entries, imports, index, replay, tasks, tracking, upkeep
+from actors import bulk, dead_letters, entries, imports, index, replay, tasks, tracking, upkeep
 from actors.actor import Operation
 from actors.index import queue_of
 from actors.tracking import Place
 from contracts.base import Contract, Nothing, new_id
+from contracts.bulk import ChangeEntries, ChangeSelected, UndoImport
 from contracts.dead_letters import (
     DiscardDeadLetters,
     EditDeadLetter,
@@ -28,6 +29,7 @@ from contracts.entries import (
     EntryChanges,
     EntryFields,
     RelateEntries,
+    Severity,
     UpdateEntry,
 )
 from contracts.errors import TaskNotFound
@@ -424,3 +426,46 @@ def _waiting(house: House, queue: str) -> dramatiq.Message[Any]:
     ((entry, fields),) = house.broker.link.ask_one((b"XRANGE", keys.waiting, b"-", b"+"))
     house.broker.link.ask_one((b"XDEL", keys.waiting, entry))
     return dramatiq.Message.decode(fields[1])
+
+
+# --- many entries
+
+
+def _changed_since(house: House, request: Any) -> None:
+    for row in house.rows("select id from entries order by title limit 1"):
+        house.call(
+            entries.update,
+            UpdateEntry(id=row["id"], changes=EntryChanges(solution="changed since")),
+        )
+
+
+def _selected(house: House) -> UUID:
+    for title in ("first", "second", "third"):
+        stored(house, title)
+    command = ChangeEntries(
+        everything=True, action="update", changes=EntryChanges(severity=Severity.HIGH)
+    )
+    task: UUID = house.call(bulk.start, command).task
+    return task
+
+
+@case(bulk.start, _changed_since)
+def _(house: House) -> Contract:
+    stored(house, "first")
+    stored(house, "second")
+    return ChangeEntries(everything=True, action="archive")
+
+
+@case(bulk.change, _changed_since, _cancel)
+def _(house: House) -> Contract:
+    task = _selected(house)
+    return ChangeSelected(
+        task=task, action="update", changes=EntryChanges(severity=Severity.HIGH), by="eve"
+    )
+
+
+@case(bulk.undo, _changed_since)
+def _(house: House) -> Contract:
+    import_id = _start_import(house)
+    house.call(imports.chunk, _chunk(import_id))
+    return UndoImport(import_id=import_id)

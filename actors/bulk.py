@@ -1,0 +1,246 @@
+"""Many entries changed as one task: a fixed selection, worked off in turns, each done once."""
+
+import time
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from actors import entries, tracking
+from actors.actor import actor
+from actors.broker.broker import StreamsBroker
+from actors.dead_letters import audit
+from actors.tracking import Tracked
+from contracts.base import new_id
+from contracts.bulk import (
+    ChangeEntries,
+    ChangeSelected,
+    ChangeStarted,
+    EntriesChanged,
+    EntrySelection,
+    GetSkips,
+    SelectionCount,
+    Skip,
+    SkipPage,
+    UndoImport,
+)
+from contracts.entries import ChangeEntryState, EntryChanges, UpdateEntry
+from contracts.errors import (
+    CasebookError,
+    EntryNotFound,
+    ImportNotFound,
+    NotFinished,
+    UndoTooLate,
+    VersionConflict,
+)
+from contracts.tasks import Member, Step
+from storage.postgres.effects import once
+from storage.postgres.store import Row, Store, Transaction
+
+BATCH = 100  # entries a transaction: a long one would hold the change feed back
+TURN = 1.0  # seconds that a task works before others on its queue have their turn
+UNDO_HOURS = 24
+
+CONDITIONS = ("ids", "external_ids", "category", "tag", "severity", "source", "archived")
+
+
+def where(request: EntrySelection) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The conditions of a selection, by the names of their SQL, and their parameters."""
+    given = {name: getattr(request, name) for name in CONDITIONS}
+    wanted = {name: value for name, value in given.items() if value not in (None, ())}
+    parameters = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in wanted.items()
+    }
+    return tuple(wanted), parameters
+
+
+@actor(queue="operators", read=True)
+def count(request: ChangeEntries, store: Store) -> SelectionCount:
+    """How many entries `start` would change; nothing is changed."""
+    names, parameters = where(request)
+    with store.transaction() as tx:
+        row = tx.row("bulk.count", names, **parameters)
+    assert row is not None
+    return SelectionCount(count=row["count"])
+
+
+@actor(queue="operators")
+def start(command: ChangeEntries, store: Store, broker: StreamsBroker) -> ChangeStarted:
+    """Fix the selection and begin to change it."""
+    names, parameters = where(command)
+
+    def effect(tx: Transaction) -> ChangeStarted:
+        task_id = new_id()
+        asked = command.model_dump(mode="json", exclude={"key", "by"}, exclude_defaults=True)
+        tracking.open_task(tx, task_id, command.action, command.by, details=asked)
+        found = tx.run("bulk.select", names, task_id=task_id, **parameters)
+        audit(tx, command.by, f"entries.{command.action}", str(task_id), asked | {"count": found})
+        return _begin(tx, task_id, command.action, command.by, found, command.changes)
+
+    started = once(store, "bulk.start", command, ChangeStarted, effect)
+    _send(store, broker, started.task)
+    return started
+
+
+@actor(queue="operators", read=True)
+def count_undo(request: UndoImport, store: Store) -> SelectionCount:
+    """How many entries `undo` would look at. Raises: ImportNotFound, UndoTooLate."""
+    with store.transaction() as tx:
+        _refuse_undo(tx, request.import_id)
+        row = tx.row("bulk.count_import", id=request.import_id)
+    assert row is not None
+    return SelectionCount(count=row["count"])
+
+
+@actor(queue="operators")
+def undo(command: UndoImport, store: Store, broker: StreamsBroker) -> ChangeStarted:
+    """Begin to take an import back; one that runs takes no further chunks.
+
+    Raises: ImportNotFound, UndoTooLate.
+    """
+
+    def effect(tx: Transaction) -> ChangeStarted:
+        _refuse_undo(tx, command.import_id)
+        tx.row("tasks.cancel", id=command.import_id)
+        task_id = new_id()
+        details = {"import": str(command.import_id)}
+        tracking.open_task(tx, task_id, "undo", command.by, details=details)
+        tx.run("bulk.undone", id=command.import_id, task_id=task_id)
+        found = tx.run("bulk.select_import", id=command.import_id, task_id=task_id)
+        audit(tx, command.by, "imports.undo", str(command.import_id), {"count": found})
+        return _begin(tx, task_id, "undo", command.by, found, None)
+
+    started = once(store, "bulk.undo", command, ChangeStarted, effect)
+    _send(store, broker, started.task)
+    return started
+
+
+@actor(queue="upkeep")
+def change(command: ChangeSelected, store: Store, tracked: Tracked) -> EntriesChanged:
+    """Change the next of the selection for one turn, then ask for another until all are changed.
+
+    What was changed leaves the selection in the same transaction: it is changed once. An entry
+    that can't be changed is passed over, and named. Raises: NotFinished, TaskCanceled.
+    """
+    until = time.monotonic() + TURN
+    while True:
+        tracked.check()
+        with store.transaction() as tx:
+            tx.row("tasks.lock", id=command.task)
+            result, more = _batch(command, tx)
+        if not more:
+            return result
+        if time.monotonic() > until:
+            raise NotFinished()
+
+
+@actor(queue="operators", read=True)
+def skips(request: GetSkips, store: Store) -> SkipPage:
+    """What a task passed over, a page at a time."""
+    limits = {"cursor": request.cursor, "limit": request.limit + 1}
+    with store.transaction() as tx:
+        rows = tx.rows("bulk.skips", task_id=request.task, **limits)
+    found = tuple(Skip(**row) for row in rows[: request.limit])
+    more = len(rows) > request.limit
+    return SkipPage(skips=found, next_cursor=found[-1].entry_id if more else None)
+
+
+def _begin(
+    tx: Transaction,
+    task_id: UUID,
+    action: Literal["update", "archive", "restore", "delete", "undo"],
+    by: str,
+    found: int,
+    changes: EntryChanges | None,
+) -> ChangeStarted:
+    tx.run("tasks.progress", id=task_id, done=0, total=found)
+    request = ChangeSelected(task=task_id, action=action, changes=changes, by=by)
+    member = Member(actor=change.name, request=request.model_dump(mode="json"))
+    tracking.add_steps(tx, task_id, [Step(name=action, members=(member,))])
+    tracking.advance(tx, task_id)
+    return ChangeStarted(task=task_id, count=found)
+
+
+def _send(store: Store, broker: StreamsBroker, task_id: UUID) -> None:
+    with store.transaction() as tx:
+        due = tracking.due(tx, broker, task_id)
+    tracking.send(broker, due)
+
+
+def _refuse_undo(tx: Transaction, import_id: UUID) -> None:
+    row = tx.row("bulk.import_to_undo", id=import_id, hours=UNDO_HOURS)
+    if row is None:
+        raise ImportNotFound(id=str(import_id))
+    if row["undone_by"] is not None:
+        raise UndoTooLate(f"Task {row['undone_by']} takes it back already.")
+    if row["too_old"]:
+        raise UndoTooLate()
+
+
+def _batch(command: ChangeSelected, tx: Transaction) -> tuple[EntriesChanged, bool]:
+    """Change one batch; what the task has come to, and whether there may be more."""
+    before = tx.row("bulk.result", task_id=command.task)
+    assert before is not None
+    done = EntriesChanged(**(before["result"] or {"changed": 0, "unchanged": 0, "skipped": 0}))
+    rows = tx.rows("bulk.take", task_id=command.task, limit=BATCH)
+    counts, position = {"changed": 0, "unchanged": 0, "skipped": 0}, done.position
+    for row in sorted(rows, key=lambda one: one["place"]):
+        try:
+            at = _change(command, tx, row)
+        except CasebookError as error:
+            if error.retryable:
+                raise
+            skip = {"code": error.code, "message": error.message}
+            tx.run("bulk.skip", task_id=command.task, entry_id=row["entry_id"], **skip)
+            counts["skipped"] += 1
+        else:
+            counts["changed" if at else "unchanged"] += 1
+            position = at or position
+    sums = {name: getattr(done, name) + counts[name] for name in counts}
+    result = EntriesChanged(**sums, position=position)
+    encoded = Jsonb(result.model_dump(mode="json"))
+    tx.run("bulk.set_result", task_id=command.task, result=encoded, count=len(rows))
+    return result, bool(rows)
+
+
+def _change(command: ChangeSelected, tx: Transaction, row: Row) -> str | None:
+    """Change one entry; its position in the feed, or None where nothing had to be changed.
+
+    Raises: EntryNotFound, VersionConflict, DuplicateEntry, ValidationFailed.
+    """
+    entry_id = row["entry_id"]
+    now = tx.row("entries.get_for_update", id=entry_id)
+    if now is None:
+        raise EntryNotFound(id=str(entry_id))
+    action, changes = command.action, command.changes
+    if action == "undo":
+        action, changes = _undoing(tx, row, now)
+    if action == "update":
+        assert changes is not None
+        updated = entries.apply_update(UpdateEntry(id=entry_id, changes=changes, by=command.by), tx)
+        return updated.position if updated.entry.version != now["version"] else None
+    state = ChangeEntryState(id=entry_id, by=command.by)
+    if action == "delete":
+        return entries.apply_delete(state, tx).position
+    stored = entries.apply_archived(state, action == "archive", tx)
+    return stored.position if stored.entry.version != now["version"] else None
+
+
+def _undoing(
+    tx: Transaction, row: Row, now: Row
+) -> tuple[Literal["update", "archive"], EntryChanges | None]:
+    """What takes back an import's changes of one entry.
+
+    Raises: VersionConflict where someone has changed it since.
+    """
+    if now["version"] != row["last"]:
+        raise VersionConflict(
+            f"It was changed since: version {now['version']} by {now['updated_by'] or 'someone'}.",
+            current_version=now["version"],
+        )
+    if row["first"] == 1:
+        return "archive", None
+    before = tx.row("bulk.version", id=row["entry_id"], version=row["first"] - 1)
+    if before is None:
+        raise VersionConflict("The state before is not kept.")
+    return "update", EntryChanges(**before)

@@ -1,0 +1,209 @@
+"""Many entries changed at once: change, imports show, imports undo."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import click
+import orjson
+from pydantic import BaseModel
+
+from commands.base import SEVERITIES, Failure, as_json, failures, me, out, plain, print_json, talk
+from commands.tasks import show_task, watch
+from contracts.bulk import (
+    IDS_MAX,
+    ChangeEntries,
+    ChangeStarted,
+    GetSkips,
+    SelectionCount,
+    SkipPage,
+    UndoImport,
+)
+from contracts.entries import EntryChanges
+from contracts.imports import GetImport, ImportReport
+from settings import Settings
+
+M = TypeVar("M", bound=BaseModel)
+
+PATIENCE = 120.0  # seconds: fixing a selection of many entries takes a while
+SHOWN = 20  # skipped entries
+
+
+@click.command()
+@click.argument("action", type=click.Choice(["update", "archive", "restore", "delete"]))
+@click.argument("ids", nargs=-1, type=click.UUID)
+@click.option("--file", type=click.Path(path_type=Path), help="Ids, one a line, or as NDJSON.")
+@click.option("--category")
+@click.option("--tag")
+@click.option("--severity", type=SEVERITIES)
+@click.option("--source")
+@click.option(
+    "--archived/--live", default=None, help="Only these; by default what fits the action."
+)
+@click.option("--everything", is_flag=True, help="All entries.")
+@click.option("--set", "pairs", multiple=True, metavar="FIELD=VALUE", help="What an update sets.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--wait/--no-wait", default=True, help="Watch it until it has ended.")
+@as_json
+def change(
+    action: Any,
+    ids: tuple[UUID, ...],
+    file: Path | None,
+    pairs: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    wait: bool,
+    json_: bool,
+    archived: bool | None,
+    **conditions: Any,
+) -> None:
+    """Change, archive, restore or delete all entries that fit, as a task.
+
+    The entries are chosen when it begins. `casebook tasks cancel ID` stops it.
+    """
+    archived = action == "restore" if archived is None else archived
+    with failures():
+        changes = EntryChanges(**_fields(pairs)) if pairs else None
+    for chosen in _chosen(ids, file):
+        with failures():
+            command = ChangeEntries(
+                **{**conditions, **chosen},
+                action=action,
+                changes=changes,
+                archived=archived,
+                by=me(),
+            )
+        _run("count", "start", command, action, dry_run=dry_run, yes=yes, wait=wait, json_=json_)
+
+
+@click.group()
+def imports() -> None:
+    """Imports: how one went, and taking one back."""
+
+
+@imports.command(name="show")
+@click.argument("import_id", type=click.UUID)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(0, 500))
+@click.option("--offset", default=0, type=click.IntRange(0))
+@as_json
+def show_import(import_id: UUID, limit: int, offset: int, json_: bool) -> None:
+    """Show an import's counts and its rejected rows."""
+    from commands.bulk import print_report
+
+    request = GetImport(id=import_id, limit=limit, offset=offset)
+    report = _ask("imports", "report", ImportReport, request)
+    print_json(report) if json_ else print_report(report)
+
+
+@imports.command()
+@click.argument("import_id", type=click.UUID)
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--wait/--no-wait", default=True, help="Watch it until it has ended.")
+@as_json
+def undo(import_id: UUID, dry_run: bool, yes: bool, wait: bool, json_: bool) -> None:
+    """Take an import back, within 24 hours.
+
+    What it created is archived, what it changed is as it was before. Entries that were changed
+    since are left alone, and named.
+    """
+    command = UndoImport(import_id=import_id, by=me())
+    _run("count_undo", "undo", command, "undo", dry_run=dry_run, yes=yes, wait=wait, json_=json_)
+
+
+def _run(
+    counting: str,
+    starting: str,
+    command: BaseModel,
+    what: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+    wait: bool,
+    json_: bool,
+) -> None:
+    found = _ask("bulk", counting, SelectionCount, command)
+    if dry_run or not found.count:
+        print_json(found) if json_ else out.print(f"{found.count:,} entries.")
+        return
+    if not yes:
+        click.confirm(f"{what.capitalize()} {found.count:,} entries?", abort=True, err=True)
+    started = _ask("bulk", starting, ChangeStarted, command)
+    if not wait:
+        print_json(started) if json_ else out.print(f"task {started.task}")
+        return
+    task = watch(started.task, quiet=json_)
+    if json_:
+        print_json(task)
+    else:
+        show_task(task)
+        _show_skips(started.task)
+    if task.status != "succeeded":
+        sys.exit(1)
+
+
+def _show_skips(task: UUID) -> None:
+    page = _ask("bulk", "skips", SkipPage, GetSkips(task=task, limit=SHOWN))
+    for skip in page.skips:
+        out.print(f"[yellow]skipped[/yellow] {skip.entry_id} {plain(skip.message)}")
+    if page.next_cursor:
+        out.print(f"[dim]and more: GET /v1/tasks/{task}/skips[/dim]")
+
+
+def _ask(room: str, name: str, reply: type[M], request: BaseModel) -> M:
+    async def conversation(client: Any, settings: Settings) -> M:
+        from actors import bulk, imports
+        from pipelines.ask import ask_for
+
+        operation = getattr({"bulk": bulk, "imports": imports}[room], name)
+        return await ask_for(reply, client, operation, request, timeout=PATIENCE)
+
+    return talk(conversation)
+
+
+def _fields(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """`field=value` pairs; tags are separated by commas, custom is JSON."""
+    fields: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise Failure(f"--set is written field=value, not {pair!r}.", "CHANGE_INVALID", 2)
+        if name == "tags":
+            fields[name] = [tag.strip() for tag in value.split(",") if tag.strip()]
+        elif name == "custom":
+            fields[name] = _json(value)
+        else:
+            fields[name] = value
+    return fields
+
+
+def _json(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Failure(f"{text[:100]!r} is no JSON: {error}", "CHANGE_INVALID", 2) from None
+
+
+def _chosen(ids: tuple[UUID, ...], file: Path | None) -> Iterator[dict[str, Any]]:
+    """The ids of the command line and of the file, as many at a time as a selection takes."""
+    if file is None:
+        yield {"ids": ids}
+        return
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{file}: {error}", "SOURCE_UNREADABLE", 2) from None
+    found = [*map(str, ids), *(_id_in(line, n) for n, line in enumerate(lines, 1) if line)]
+    for first in range(0, len(found), IDS_MAX):
+        yield {"ids": tuple(found[first : first + IDS_MAX])}
+
+
+def _id_in(line: str, number: int) -> str:
+    text = str(_json(line).get("id", "")) if line.startswith("{") else line
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise Failure(f"line {number}: {line[:60]!r} has no id.", "ID_INVALID", 2) from None

@@ -1,0 +1,284 @@
+"""Many entries at once on real servers: read, changed, removed, and an import taken back."""
+
+import logging
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from actors import bulk, entries, imports, tasks
+from contracts.base import new_id
+from contracts.bulk import (
+    ChangeEntries,
+    ChangeSelected,
+    EntriesChanged,
+    GetEntries,
+    GetSkips,
+    UndoImport,
+)
+from contracts.entries import (
+    ChangeEntryState,
+    CreateEntry,
+    Entry,
+    EntryChanges,
+    EntryFields,
+    GetEntry,
+    ListEntries,
+    Severity,
+    UpdateEntry,
+)
+from contracts.errors import ImportCanceled, ImportNotFound, UndoTooLate
+from contracts.imports import FinishImport, ImportChunk, ImportRow, StartImport
+from contracts.tasks import CancelTask, GetTask, ResumeTask
+from storage.postgres.store import Store
+from tests.support.house import House
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """What is refused here is meant to be."""
+    caplog.set_level(logging.CRITICAL)
+
+
+def stored(house: House, title: str, **fields: Any) -> UUID:
+    """A new entry's id."""
+    command = CreateEntry(entry=EntryFields(title=title, **fields))
+    return entries.create(command, house.store).entry.id
+
+
+def read(house: House, entry: UUID) -> Entry:
+    """The entry as it is."""
+    return entries.get(GetEntry(id=entry), house.store)
+
+
+def run(house: House, command: ChangeEntries | UndoImport) -> tuple[UUID, EntriesChanged]:
+    """Start a change and work it off; the task, and what it came to."""
+    operation = bulk.undo if isinstance(command, UndoImport) else bulk.start
+    started = house.call(operation, command)
+    with house.running("upkeep"):
+        house.until("select 1 from tasks where id = %s and status = 'succeeded'", started.task)
+    result = house.call(tasks.get, GetTask(id=started.task)).result
+    return started.task, EntriesChanged(**result)
+
+
+def load(house: House, *rows: dict[str, Any], finished: bool = True, number: int = 0) -> UUID:
+    """Import rows as one chunk; the import's id."""
+    import_id = imports.start(StartImport(source="wiki"), house.store).id
+    found = tuple(ImportRow(line=n, data=row) for n, row in enumerate(rows, 1))
+    chunk = ImportChunk(import_id=import_id, chunk=number, digest="d", rows=found)
+    imports.chunk(chunk, house.store)
+    if finished:
+        imports.finish(FinishImport(import_id=import_id, chunks=1), house.store)
+    return import_id
+
+
+def by_title(house: House) -> dict[str, Entry]:
+    """Every entry, archived ones too."""
+    page = entries.list_page(ListEntries(limit=500, archived=None), house.store)
+    return {entry.title: entry for entry in page.entries}
+
+
+def test_many_entries_are_read_at_once(
+    house: House, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order asked for, each once, by one statement however many there are."""
+    ids = [stored(house, f"entry {n}") for n in range(5)]
+    statements: list[str] = []
+    original = type(store).transaction
+
+    def counted(self: Store) -> Any:
+        from contextlib import contextmanager
+
+        @contextmanager
+        def counting() -> Any:
+            with original(self) as tx:
+                rows = tx.rows
+
+                def noted(name: str, *rest: Any, **more: Any) -> Any:
+                    statements.append(name)
+                    return rows(name, *rest, **more)
+
+                tx.rows = noted  # type: ignore[method-assign]  # looks on
+                yield tx
+
+        return counting()
+
+    monkeypatch.setattr(type(store), "transaction", counted)
+    nobody = new_id()
+    wanted = (ids[3], ids[0], nobody, ids[3])
+    found = house.call(entries.get_many, GetEntries(ids=wanted))
+    assert [entry.id for entry in found.entries] == [ids[3], ids[0]]
+    assert found.missing == (nobody,)
+    assert statements == ["entries.get_many"]
+
+
+def test_a_selection_is_changed_and_nothing_else(house: House) -> None:
+    """Every entry that fits gets a version; the count was known before."""
+    ours = [stored(house, f"ours {n}", category="DB2") for n in range(3)]
+    other = stored(house, "other", category="VSAM")
+    command = ChangeEntries(
+        category="db2", action="update", changes=EntryChanges(severity=Severity.HIGH), by="eve"
+    )
+    assert house.call(bulk.count, command).count == 3
+    assert {read(house, one).version for one in ours} == {1}
+    task, result = run(house, command)
+    assert (result.changed, result.unchanged, result.skipped) == (3, 0, 0)
+    for one in ours:
+        entry = read(house, one)
+        assert (entry.severity, entry.version, entry.updated_by) == ("high", 2, "eve")
+    assert read(house, other).version == 1
+    found = house.call(tasks.get, GetTask(id=task))
+    assert (found.type, found.done, found.total) == ("update", 3, 3)
+    assert found.position == result.position
+    _, again = run(house, command.renewed().model_copy(update={"instead_of": None}))
+    assert (again.changed, again.unchanged) == (0, 3)
+
+
+def test_entries_are_archived_restored_and_deleted(house: House) -> None:
+    """By id, by tag and by source; archived ones are chosen only where asked for."""
+    one, two = stored(house, "one", tags=("old",)), stored(house, "two")
+    run(house, ChangeEntries(tag="old", action="archive"))
+    assert (read(house, one).archived, read(house, two).archived) == (True, False)
+    _, none = run(house, ChangeEntries(tag="old", action="delete"))
+    assert none.changed == 0
+    run(house, ChangeEntries(tag="old", action="restore", archived=True))
+    assert not read(house, one).archived
+    run(house, ChangeEntries(ids=(one,), action="delete"))
+    assert list(by_title(house)) == ["two"]
+    load(house, {"title": "from the wiki", "external_id": "1"})
+    run(house, ChangeEntries(source="wiki", external_ids=("1",), action="delete"))
+    assert list(by_title(house)) == ["two"]
+
+
+def test_what_can_t_be_changed_is_passed_over_and_named(house: House) -> None:
+    """A duplicate and an entry that has gone leave the others changed."""
+    kept, gone = stored(house, "kept"), stored(house, "gone")
+    twin = stored(house, "twin")
+    command = ChangeEntries(
+        ids=(kept, gone, twin), action="update", changes=EntryChanges(title="the same")
+    )
+    started = house.call(bulk.start, command)
+    entries.delete(ChangeEntryState(id=gone), house.store)
+    with house.running("upkeep"):
+        house.until("select 1 from tasks where id = %s and status = 'succeeded'", started.task)
+    result = EntriesChanged(**house.call(tasks.get, GetTask(id=started.task)).result)
+    assert (result.changed, result.skipped) == (1, 2)
+    page = house.call(bulk.skips, GetSkips(task=started.task))
+    assert {(skip.entry_id, skip.code) for skip in page.skips} == {
+        (gone, "ENTRY_NOT_FOUND"),
+        (max(kept, twin), "DUPLICATE_ENTRY"),
+    }
+    first = house.call(bulk.skips, GetSkips(task=started.task, limit=1))
+    rest = house.call(bulk.skips, GetSkips(task=started.task, cursor=first.next_cursor))
+    assert (*first.skips, *rest.skips) == page.skips
+
+
+def test_a_change_is_stopped_and_taken_up_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batch by batch; what was changed before the stop stays changed, once."""
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    ids = [stored(house, f"entry {n}") for n in range(5)]
+    changes = EntryChanges(solution="mended")
+    started = house.call(
+        bulk.start, ChangeEntries(everything=True, action="update", changes=changes)
+    )
+    command = ChangeSelected(task=started.task, action="update", changes=changes)
+    with house.store.transaction() as tx:
+        bulk._batch(command, tx)
+    house.call(tasks.cancel, CancelTask(id=started.task))
+    assert sum(read(house, one).version == 2 for one in ids) == 2
+    house.call(tasks.resume, ResumeTask(id=started.task))
+    with house.running("upkeep"):
+        house.until("select 1 from tasks where id = %s and status = 'succeeded'", started.task)
+    assert {read(house, one).version for one in ids} == {2}
+    assert house.call(tasks.get, GetTask(id=started.task)).done == 5
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"action": "delete"},
+        {"action": "update", "everything": True},
+        {"action": "update", "everything": True, "changes": {}},
+        {"action": "archive", "everything": True, "changes": {"title": "no change"}},
+        {"action": "delete", "external_ids": ["1"]},
+        {"action": "purge", "everything": True},
+    ],
+)
+def test_a_selection_or_change_that_can_only_be_a_slip_is_refused(fields: dict[str, Any]) -> None:
+    """Nothing named, nothing changed, ids of no source."""
+    with pytest.raises(ValueError):
+        ChangeEntries(**fields)
+
+
+def test_an_import_is_taken_back(house: House) -> None:
+    """What it created is archived, what it changed is as before, what was changed since stays."""
+    load(
+        house,
+        {"title": "changed by it", "external_id": "1", "solution": "before"},
+        {"title": "changed since", "external_id": "2", "solution": "before"},
+        {"title": "as it was", "external_id": "3"},
+    )
+    import_id = load(
+        house,
+        {"title": "changed by it", "external_id": "1", "solution": "after"},
+        {"title": "changed since", "external_id": "2", "solution": "after"},
+        {"title": "as it was", "external_id": "3"},
+        {"title": "created by it", "external_id": "4"},
+        {"title": "without an id"},
+    )
+    since = by_title(house)["changed since"]
+    entries.update(UpdateEntry(id=since.id, changes=EntryChanges(solution="by hand")), house.store)
+    command = UndoImport(import_id=import_id, by="eve")
+    assert house.call(bulk.count_undo, command).count == 4
+    task, result = run(house, command)
+    assert (result.changed, result.skipped) == (3, 1)
+    now = by_title(house)
+    assert now["changed by it"].solution == "before"
+    assert now["changed by it"].version == 3
+    assert now["changed since"].solution == "by hand"
+    assert not now["as it was"].archived
+    assert now["created by it"].archived
+    assert now["without an id"].archived
+    (skip,) = house.call(bulk.skips, GetSkips(task=task)).skips
+    assert (skip.entry_id, skip.code) == (since.id, "VERSION_CONFLICT")
+    with pytest.raises(UndoTooLate):
+        house.call(bulk.undo, UndoImport(import_id=import_id))
+
+
+def test_an_entry_that_one_import_changed_twice_is_as_before_it(house: House) -> None:
+    """Two chunks of one import may hold the same row; both go."""
+    load(house, {"title": "the entry", "external_id": "1", "solution": "before"})
+    import_id = imports.start(StartImport(source="wiki"), house.store).id
+    for number, solution in enumerate(("once", "twice")):
+        row = ImportRow(
+            line=1, data={"title": "the entry", "external_id": "1", "solution": solution}
+        )
+        chunk = ImportChunk(import_id=import_id, chunk=number, digest=solution, rows=(row,))
+        imports.chunk(chunk, house.store)
+    assert by_title(house)["the entry"].version == 3
+    run(house, UndoImport(import_id=import_id))
+    assert by_title(house)["the entry"].solution == "before"
+
+
+def test_an_open_import_that_is_taken_back_takes_no_more_chunks(house: House) -> None:
+    """Its client is told."""
+    import_id = load(house, {"title": "first", "external_id": "1"}, finished=False)
+    run(house, UndoImport(import_id=import_id))
+    row = ImportRow(line=1, data={"title": "second", "external_id": "2"})
+    with pytest.raises(ImportCanceled):
+        imports.chunk(
+            ImportChunk(import_id=import_id, chunk=1, digest="e", rows=(row,)), house.store
+        )
+
+
+def test_an_import_of_yesterday_stays(house: House) -> None:
+    """After 24 hours it is history; one that never was is not found."""
+    import_id = load(house, {"title": "first", "external_id": "1"})
+    with house.store.transaction() as tx:
+        tx.connection.execute("update imports set finished_at = finished_at - interval '25 hours'")
+    with pytest.raises(UndoTooLate):
+        house.call(bulk.undo, UndoImport(import_id=import_id))
+    with pytest.raises(ImportNotFound):
+        house.call(bulk.count_undo, UndoImport(import_id=new_id()))
