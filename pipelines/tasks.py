@@ -10,7 +10,7 @@ from uuid import UUID
 from actors import index, tasks
 from actors.actor import Operation
 from actors.broker.client import Client
-from contracts.base import Write
+from contracts.base import Write, new_id
 from contracts.errors import CasebookError, NoReply, TaskNotFound, Unavailable, WriteWaiting
 from contracts.search import RebuildIndex, VerifyIndex
 from contracts.tasks import (
@@ -116,7 +116,10 @@ async def reindex(
     client: Client, nodes: tuple[str, ...], *, by: str, key: str | None = None, timeout: float
 ) -> UUID:
     """Start building the indexes of these nodes anew, then comparing each with PostgreSQL."""
-    rebuild = Member(actor=index.rebuild.name, request=RebuildIndex(by=by).model_dump(mode="json"))
+    # One key for all: members with new ones would make the same request another one.
+    key = key or str(new_id())
+    request = RebuildIndex(key=key, by=by).model_dump(mode="json")
+    rebuild = Member(actor=index.rebuild.name, request=request)
     verify = Member(actor=index.verify.name, request=VerifyIndex().model_dump(mode="json"))
     steps = tuple(
         Step(
@@ -128,7 +131,6 @@ async def reindex(
         for name, member in (("rebuild", rebuild), ("verify", verify))
     )
     details = {"nodes": list(nodes)}
-    keyed = {"key": key} if key else {}
-    command = StartTask(type="reindex", steps=steps, details=details, by=by, **keyed)
+    command = StartTask(type="reindex", steps=steps, details=details, by=by, key=key)
     started = await ask_for(TaskStarted, client, tasks.start, command, timeout=timeout)
     return started.id
