@@ -11,7 +11,7 @@ import click
 import orjson
 from pydantic import BaseModel
 
-from commands.base import Failure, as_json, failures, me, out, print_json, talk
+from commands.base import Failure, Kept, as_json, failures, me, out, print_json, talk
 from commands.letters import letters, show_groups, show_letter, show_page
 from commands.tasks import show_task, watch
 from commands.when import when
@@ -170,6 +170,8 @@ def edit(letter_id: UUID, request: str | None, json_: bool) -> None:
     text = _given(request) if request is not None else _in_editor(_get(letter_id))
     try:
         letter = _edit(letter_id, text)
+    except Kept:
+        raise  # changed as soon as it can be
     except Failure as failure:
         kept = "" if request is not None else _kept(text, letter_id)
         message = f"Nothing was changed: {failure.message}{kept}"
