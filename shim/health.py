@@ -1,5 +1,6 @@
 """/healthz and /readyz."""
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from shim.problems import RETRY_AFTER
 
 router = APIRouter(tags=["health"])
 
-PATIENCE = 2.0  # seconds
+PATIENCE = 3.0  # seconds: longer than a worker needs to find that the database is away
 
 
 @router.get("/healthz")
@@ -27,11 +28,11 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz")
 async def readyz(backend: BackendOf) -> Response:
     """Ready: each dependency with its state, 503 unless all of them are well."""
-    checks: dict[str, dict[str, object]] = {
-        "redis": {"ok": backend.client.connected},
-        "database": await _check(backend, system.database),
-        "index": await _check(backend, index.status),
-    }
+    database, indexed = await asyncio.gather(
+        _check(backend, system.database), _check(backend, index.status)
+    )
+    redis: dict[str, object] = {"ok": backend.client.connected}
+    checks = {"redis": redis, "database": database, "index": indexed}
     ready = all(check["ok"] for check in checks.values())
     body = {"status": "ready" if ready else "not ready", "checks": checks}
     response = json_response(orjson.dumps(body), 200 if ready else 503)

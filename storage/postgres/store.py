@@ -15,6 +15,7 @@ from contracts.position import Position
 from storage.postgres.statements import statement
 
 CONNECT_TIMEOUT = 2.0  # seconds to wait for a connection before the database counts as away
+AWAY_TIMEOUT = 0.2  # seconds to wait for one when it has been away a moment ago
 STATEMENT_TIMEOUT = 25_000  # ms: below an actor's time limit, which can't interrupt a socket
 
 Row = dict[str, Any]
@@ -58,7 +59,6 @@ class Store:
             min_size=1,
             max_size=most,
             open=False,
-            timeout=CONNECT_TIMEOUT,
             num_workers=1,
             # The pool's own attempts come ever later, up to as long after an outage as it lasted;
             # without them every caller that finds no connection is an attempt.
@@ -71,6 +71,7 @@ class Store:
                 "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout=10000",
             },
         )
+        self._patience = CONNECT_TIMEOUT
         self._epochs: WeakKeyDictionary[psycopg.Connection[DictRow], str] = WeakKeyDictionary()
 
     def open(self) -> None:
@@ -87,7 +88,7 @@ class Store:
 
         Raises: DatabaseUnavailable, DatabaseBusy, SchemaMissing; what the body raises.
         """
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._connection() as connection:
             yield Transaction(connection, self._epoch(connection))
 
     def _check(self, connection: psycopg.Connection[DictRow]) -> None:
@@ -100,6 +101,21 @@ class Store:
             self._pool.check_connection(connection)
         except psycopg.Error:
             self._pool.check()
+            raise
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[DictRow]]:
+        """A connection of the pool. Once the server is known to be away, nobody waits for it long.
+
+        Otherwise every read of the outage would hold its thread for CONNECT_TIMEOUT, and those
+        behind it would be answered too late.
+        """
+        try:
+            with self._pool.connection(timeout=self._patience) as connection:
+                self._patience = CONNECT_TIMEOUT
+                yield connection
+        except PoolTimeout:
+            self._patience = AWAY_TIMEOUT
             raise
 
     def _epoch(self, connection: psycopg.Connection[DictRow]) -> str:
