@@ -62,8 +62,9 @@ class Heartbeat(threading.Thread):
 class Janitor(threading.Thread):
     """Claims what dead consumers of `queues` held, once a `lifetime` (ms).
 
-    After its own (re)connect it waits two lifetimes: a server that was away looks, for a while,
-    like everyone's death. `worker` is the name under which it decides.
+    After its own (re)connect, and after a lifetime in which it could not write, it waits two
+    lifetimes: a server that was away, paused or refused writes looks, for a while, like
+    everyone's death. `worker` is the name under which it decides.
     """
 
     def __init__(
@@ -77,20 +78,28 @@ class Janitor(threading.Thread):
         self._ending = threading.Event()
 
     def run(self) -> None:
-        quiet_until, generation = 0.0, 0
-        while not self._ending.wait(self._lifetime / 2000):
+        lifetime, generation = self._lifetime / 1000, 0
+        quiet_until = wrote_at = 0.0
+        while not self._ending.wait(lifetime / 2):
             try:
-                self._link.ask((b"PING",))
-                if generation != self._link.generation:
+                self._write()
+                now = time.monotonic()
+                if generation != self._link.generation or now - wrote_at > lifetime:
                     generation = self._link.generation
-                    quiet_until = time.monotonic() + 2 * self._lifetime / 1000
-                if time.monotonic() >= quiet_until:
+                    quiet_until = now + 2 * lifetime
+                wrote_at = now
+                if now >= quiet_until:
                     self.claim()
             except QueueUnavailable as error:
                 log.warning("janitor waits for Redis: %s", error.details.get("reason", error))
             except ResponseError:  # a server that was demoted, say
                 log.exception("the janitor was refused; trying again")
                 self._link.close()
+
+    def _write(self) -> None:
+        """What heartbeats do, under a name that is no consumer's. Raises QueueUnavailable."""
+        beat = scripts.call("beat", (self._queues[0].alive + self._worker,), self._lifetime)
+        self._link.ask_one(beat)
 
     def claim(self) -> None:
         """Take over once, now. Raises QueueUnavailable."""
