@@ -13,15 +13,17 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from actors.broker.keys import GROUP, QueueKeys
+from actors.worker import POOL
 from storage.index.published import read
 from tests.faults.storm.house import KINDS, House
 from tests.faults.storm.journal import Round
 from tests.faults.storm.writers import REFUSED
 
-#: Connections and files that may come and go: pools grow to four and shrink after minutes,
+#: Connections and files that may come and go: pools grow and shrink after minutes,
 #: a nudging thread connects when it first has something to say. Each of these passes through the
 #: harness as two files.
-SLACK = {"redis": 6, "postgres": 12, "files of the harness": 40}
+PROCESSES = sum(count for _, count in KINDS.values())
+SLACK = {"redis": 6, "postgres": PROCESSES * POOL, "files of the harness": 2 * PROCESSES * POOL}
 FILES = 12
 CLAIMED = re.compile(rb"queue (\S+): (\d+) messages of dead workers will be tried again, (\d+) are")
 LETTERS = "select message_id, queue, reason, report, body from dead_letters"
