@@ -149,8 +149,10 @@ class Storm:
         for fault in drawn:
             entry = Entry(fault.kind, time.monotonic())
             round_.faults.append(entry)
-            fault.strike(self._field, entry)
-            entry.over = time.monotonic()
+            try:
+                fault.strike(self._field, entry)
+            finally:
+                entry.over = time.monotonic()
             time.sleep(self._field.chance.uniform(*PAUSES))
         time.sleep(LAST)
 
