@@ -130,6 +130,7 @@ def sweep(request: Nothing, store: Store, broker: StreamsBroker) -> Nothing:
     """
     with store.transaction() as tx:
         tx.run("tasks.end_writes")
+        tx.run("dead_letters.give_back")
         idle = [row["id"] for row in tx.rows("tasks.idle")]
     for task_id in idle:
         _send(store, broker, task_id)

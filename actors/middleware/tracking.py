@@ -62,7 +62,7 @@ def _is_to_run(broker: Broker, place: Place, send: int | None) -> bool:
     assert isinstance(broker, StreamsBroker)
     store: Store = broker.resources[Store]
     with store.transaction() as tx:
-        tx.run("tasks.begin", id=place.task)
+        tx.run("tasks.hear", id=place.task)
         task = tx.row("tasks.status", id=place.task)
         member = tx.row("tasks.member", **place.parameters)
         if task is None or member is None or task["status"] == "canceled":

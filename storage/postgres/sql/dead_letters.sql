@@ -203,6 +203,16 @@ update dead_letters
 set state = 'replayed', changed_at = now()
 where id = any(%(ids)s) and replay_task = %(task_id)s and state = 'replaying';
 
+-- name: give_back
+-- Letters that a replay had in hand when it was canceled and killed. If they were sent after all,
+-- sending them again takes no effect twice.
+update dead_letters as d
+set state = 'dead', replay_task = null
+from tasks as t
+where
+    d.state = 'replaying' and t.id = d.replay_task
+    and t.status in ('canceled', 'failed') and d.changed_at < now() - interval '60 seconds';
+
 -- name: moved
 select done, total
 from tasks

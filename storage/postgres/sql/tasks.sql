@@ -33,10 +33,18 @@ select status, sends
 from task_members
 where task_id = %(id)s and step = %(step)s and member = %(member)s;
 
--- name: begin
+-- name: hear
+-- Not at every message of a fan-out: they would wait for each other at this row.
 update tasks
-set status = 'processing', started_at = coalesce(started_at, now())
-where id = %(id)s and status = 'enqueued';
+set
+    status = case when status = 'enqueued' then 'processing' else status end,
+    started_at = coalesce(started_at, now()), heard_at = now()
+where
+    id = %(id)s
+    and (
+        status = 'enqueued'
+        or heard_at is null or heard_at < now() - interval '10 seconds'
+    );
 
 -- name: member_done
 -- Once: a member that arrives again is no longer waiting for its end.
@@ -120,7 +128,10 @@ select distinct t.id
 from tasks as t
 inner join task_steps as s on s.task_id = t.id and s.status = 'processing'
 inner join task_members as m on m.task_id = s.task_id and m.step = s.step and m.status = 'sent'
-where t.status in ('enqueued', 'processing') and s.started_at < now() - interval '60 seconds'
+where
+    t.status in ('enqueued', 'processing')
+    and s.started_at < now() - interval '60 seconds'
+    and coalesce(t.heard_at, s.started_at) < now() - interval '60 seconds'
 limit 100;
 
 -- name: end_writes
@@ -172,7 +183,7 @@ where task_id = %(id)s and step = %(step)s and member = %(member)s;
 
 -- name: progress
 update tasks
-set done = %(done)s, total = coalesce(%(total)s, total)
+set done = %(done)s, total = coalesce(%(total)s, total), heard_at = now()
 where id = %(id)s;
 
 -- name: add_done

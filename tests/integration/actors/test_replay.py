@@ -8,6 +8,7 @@ import pytest
 
 from actors import dead_letters, replay, tasks
 from actors.tracking import Tracked
+from contracts.base import Nothing
 from contracts.dead_letters import (
     DiscardDeadLetters,
     LetterFilter,
@@ -236,3 +237,18 @@ def test_tracked_is_nothing_outside_a_task(house: House) -> None:
     tracked: Tracked = house.broker.resources[Tracked]
     tracked.report(1, 2)
     tracked.check()
+
+
+def test_letters_in_hand_of_a_canceled_replay_are_dead_again(house: House) -> None:
+    """Canceled and killed between a letter's row and its queue, nobody else would take them."""
+    died(house, "a", "b")
+    started = start(house)
+    with house.store.transaction() as tx:
+        replay._take(MoveLetters(task=started.task), tx)
+    house.call(tasks.cancel, CancelTask(id=started.task))
+    house.call(tasks.sweep, Nothing())
+    assert dead(house) == 0  # whoever has them may still be at work
+    with house.store.transaction() as tx:
+        tx.connection.execute("update dead_letters set changed_at = now() - interval '2 minutes'")
+    house.call(tasks.sweep, Nothing())
+    assert dead(house) == 2

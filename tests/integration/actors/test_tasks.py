@@ -299,3 +299,15 @@ def test_a_write_that_waited_tells_how_it_ended(house: House) -> None:
 def state_time(house: House) -> object:
     """PostgreSQL's clock."""
     return house.rows("select now() as now")[0]["now"]
+
+
+def test_a_task_that_was_heard_of_is_not_sent_again(house: House) -> None:
+    """Its messages are at work, however long ago its step began."""
+    task = start(house, step("one", "a"))
+    house.broker.flush("tests")
+    with house.store.transaction() as tx:
+        tx.connection.execute("update task_steps set started_at = now() - interval '1 day';")
+        tx.connection.execute("update tasks set heard_at = now() - interval '30 seconds'")
+        assert tx.rows("tasks.idle") == []
+        tx.connection.execute("update tasks set heard_at = now() - interval '90 seconds'")
+        assert [row["id"] for row in tx.rows("tasks.idle")] == [task]
