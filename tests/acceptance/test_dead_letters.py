@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.casebook import Casebook
-from tests.support.letters import die, send_bytes, until
+from tests.support.dying import die, send_bytes, until
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 

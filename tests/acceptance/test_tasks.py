@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from tests.support.casebook import Casebook
-from tests.support.letters import until
+from tests.support.dying import until
 from tests.support.waiting import SOON
 
 NOBODY = "01900000-0000-7000-8000-000000000000"

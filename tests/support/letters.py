@@ -1,47 +1,40 @@
-"""Messages that die for real, on a whole Casebook, and the waiting for what becomes of them."""
+"""Reading a queue's dead letters, waiting for them on the stream itself."""
 
-import threading
-from collections.abc import Callable
-from typing import Any
-from uuid import uuid4
+from typing import Any, NamedTuple
 
 import orjson
+from redis import Redis
 
-from actors import entries
-from actors.broker.broker import StreamsBroker
-from actors.catalogue import producer_broker
-from tests.support.casebook import Casebook
+from actors.broker.keys import QueueKeys
 from tests.support.waiting import SOON
 
 
-def broker_of(casebook: Casebook) -> StreamsBroker:
-    """A producer's broker on its Redis."""
-    endpoints = orjson.loads((casebook.data / "endpoints.json").read_bytes())
-    return producer_broker(endpoints["redis_url"], "elsewhere")
+class Letter(NamedTuple):
+    """One dead letter."""
+
+    body: bytes
+    reason: str
+    report: dict[str, Any]
+
+    @property
+    def args(self) -> list[Any]:
+        """The arguments of the message that it was."""
+        args: list[Any] = orjson.loads(self.body)["args"]
+        return args
 
 
-def die(casebook: Casebook, entry: dict[str, Any], *, count: int = 1) -> list[str]:
-    """Ask for entries without waiting for an answer; the messages' ids."""
-    broker = broker_of(casebook)
-    messages = [entries.create.message({"entry": entry, "key": str(uuid4())}) for _ in range(count)]
-    return [broker.enqueue(message).message_id for message in messages]
-
-
-def send_bytes(casebook: Casebook, body: bytes) -> None:
-    """Put bytes that are no message into the queue of entries."""
-    broker = broker_of(casebook)
-    place = broker.keys("entries").waiting
-    broker.link.ask_one((b"XADD", place, b"*", b"body", body, b"crashes", b"0"))
-
-
-def until(found: Callable[[], Any]) -> Any:
-    """What `found` gives as soon as it is true. Fails when it never is.
-
-    It asks another process, which can't signal: every 100 ms.
-    """
-    pause = threading.Event()
-    for _ in range(int(3 * SOON / 0.1)):
-        if value := found():
-            return value
-        pause.wait(0.1)
-    raise AssertionError("never")
+def letters(redis: Redis, keys: QueueKeys, count: int) -> list[Letter]:
+    """The first `count` dead letters (all of them for 0). Fails when they don't come."""
+    found: list[Letter] = []
+    last: bytes = b"0"
+    while count == 0 or len(found) < count:
+        block = None if count == 0 else int(SOON * 1000)
+        answer: Any = redis.xread({keys.dead: last}, block=block)
+        if not answer:
+            break
+        for entry, fields in answer[0][1]:
+            last = entry
+            report = orjson.loads(fields[b"report"])
+            found.append(Letter(fields[b"body"], fields[b"reason"].decode(), report))
+    assert count == 0 or len(found) == count, found
+    return found
