@@ -46,7 +46,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
     """A plain client of the shared Valkey."""
-    with Redis.from_url(redis_url) as client:
+    with Redis.from_url(redis_url, socket_timeout=None) as client:
         yield client
 
 

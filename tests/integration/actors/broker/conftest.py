@@ -21,7 +21,7 @@ LIFETIME = 60_000  # ms: no heartbeat ends by itself
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
     """A plain client of the shared Valkey."""
-    with Redis.from_url(redis_url) as client:
+    with Redis.from_url(redis_url, socket_timeout=None) as client:
         yield client
 
 
