@@ -1,6 +1,7 @@
 """Long operations: tasks, tasks show, tasks cancel, tasks resume."""
 
 import asyncio
+import contextlib
 import functools
 import sys
 from collections.abc import Callable
@@ -9,9 +10,10 @@ from uuid import UUID
 
 import click
 import orjson
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from commands.base import as_json, err, me, out, plain, print_json, talk
+from commands.base import as_json, err, failures, me, out, plain, print_json, talk
 from commands.when import shown, when
 from contracts.base import Write
 from contracts.tasks import (
@@ -25,6 +27,7 @@ from contracts.tasks import (
 from settings import Settings
 
 STATUSES = click.Choice([status.value for status in TaskStatus])
+LOOK = 1.0  # seconds between two looks at a list that is followed
 COLOURS = {"succeeded": "green", "failed": "red", "canceled": "yellow"}
 
 
@@ -37,23 +40,57 @@ COLOURS = {"succeeded": "green", "failed": "red", "canceled": "yellow"}
 @click.option("--until", type=when, metavar="WHEN", help="Enqueued before then.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500))
 @click.option("--cursor", type=click.UUID, help="Where the page before ended.")
+@click.option("--follow", is_flag=True, help="Watch them until Ctrl-C.")
 @as_json
-def tasks(json_: bool, type_: str | None, **options: Any) -> None:
+def tasks(json_: bool, follow: bool, type_: str | None, **options: Any) -> None:
     """Long operations: imports, reindexing, replays; the newest first."""
-    if click.get_current_context().invoked_subcommand is None:
-        _list(json_, type=type_, **options)
+    if click.get_current_context().invoked_subcommand is not None:
+        return
+    with failures():
+        request = ListTasks(type=type_, **options)
+    if follow:
+        _follow(request, json_)
+    else:
+        _list(request, json_)
 
 
-def _list(json_: bool, **options: Any) -> None:
-    async def conversation(client: Any, settings: Settings) -> TaskPage:
-        from actors import tasks as operations
-        from pipelines.ask import ask_for
+async def _page(client: Any, settings: Settings, *, request: ListTasks) -> TaskPage:
+    from actors import tasks as operations
+    from pipelines.ask import ask_for
 
-        timeout = settings.read_timeout
-        request = ListTasks(**options)
-        return await ask_for(TaskPage, client, operations.list_page, request, timeout=timeout)
+    timeout = settings.read_timeout
+    return await ask_for(TaskPage, client, operations.list_page, request, timeout=timeout)
 
-    page = talk(conversation)
+
+def _follow(request: ListTasks, json_: bool) -> None:
+    """The list as it changes: in place on a terminal, else a line for each change of status."""
+    known: dict[UUID, str] = {}
+
+    async def conversation(client: Any, settings: Settings) -> None:
+        with Live(console=out, auto_refresh=False) as live:
+            while True:
+                page = await _page(client, settings, request=request)
+                if out.is_terminal and not json_:
+                    live.update(
+                        "\n".join(map(line_of, page.tasks)) or "no such tasks.", refresh=True
+                    )
+                for task in reversed(page.tasks):
+                    if known.get(task.id) != task.status and (json_ or not out.is_terminal):
+                        print_json(task) if json_ else out.print(line_of(task), soft_wrap=True)
+                    known[task.id] = task.status
+                await asyncio.sleep(LOOK)
+
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+        talk(conversation)
+
+
+def line_of(task: Task) -> str:
+    """One task on one line."""
+    return f"[bold]{task.id}[/bold]  {task.type} {coloured(task.status)} {counted(task)}"
+
+
+def _list(request: ListTasks, json_: bool) -> None:
+    page = talk(functools.partial(_page, request=request))
     if json_:
         print_json(page)
         return

@@ -214,3 +214,24 @@ def test_http_refuses_what_makes_no_sense(http: httpx.Client) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "TASK_NOT_FOUND")
     for node in ("%00", "", "x" * 101):
         assert http.post(f"/v1/index/rebuild?node={node}").status_code == 422
+
+
+def test_the_list_is_followed(casebook: Casebook) -> None:
+    """A task that begins and ends while someone watches is shown as it changes."""
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "cli", "tasks", "--follow", "--json", "--type", "reindex"],
+        stdout=subprocess.PIPE,
+        env=casebook.environment,
+    )
+    assert watching.stdout is not None
+    done = casebook.run("reindex", "--no-wait", "--json")
+    task = done.json["task"]
+    try:
+        while (seen := orjson.loads(watching.stdout.readline()))["id"] != task or seen[
+            "status"
+        ] != "succeeded":
+            pass
+    finally:
+        watching.send_signal(signal.SIGINT)
+        watching.stdout.close()
+        assert watching.wait(SOON) == 0
