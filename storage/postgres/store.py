@@ -15,7 +15,7 @@ from contracts.position import Position
 from storage.postgres.statements import statement
 
 CONNECT_TIMEOUT = 2.0  # seconds to wait for a connection before the database counts as away
-AWAY_TIMEOUT = 0.2  # seconds to wait for one when it has been away a moment ago
+AWAY_TIMEOUT = 0.5  # seconds to wait for one when it has been away a moment ago
 STATEMENT_TIMEOUT = 25_000  # ms: below an actor's time limit, which can't interrupt a socket
 
 Row = dict[str, Any]
