@@ -1,10 +1,12 @@
 """What dies, hangs or is cut off loses no message, and doubles none that it need not."""
 
 import asyncio
+import contextlib
 import logging
 import queue
 import random
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -331,6 +333,54 @@ def test_nothing_acknowledged_is_lost_with_the_server(tmp_path: Path, queue_name
     finally:
         server.stop()
     assert len(accepted) >= 20
+
+
+def test_no_live_work_is_claimed_after_an_outage(
+    tmp_path: Path, redis_url: str, journal: Journal, redis: Redis, queue_name: str
+) -> None:
+    """Valkey is away for longer than a heartbeat lasts: what ran all the while is run once.
+
+    A worker that died meanwhile is found out: its message runs elsewhere, and shows that claims
+    had begun again while the other still ran.
+    """
+    server = EmbeddedValkey(tmp_path)
+    server.start()
+    broker = StreamsBroker(server.url)
+    broker.declare_queue(queue_name)
+
+    def workers() -> contextlib.AbstractContextManager[list[subprocess.Popen[bytes]]]:
+        return worker_processes(server.url, queue_name, 1, prefetch=1, journal=redis_url)
+
+    try:
+        with contextlib.ExitStack() as stack:
+            pids = []
+            for name in ("slow", "slow-too"):
+                (process,) = stack.enter_context(workers())
+                broker.enqueue(_message(queue_name, name))
+                journal.until(lambda lines: (name, process.pid) in lines)  # noqa: B023  # called here
+                pids.append(process.pid)
+            broker.link.close()
+            (third,) = stack.enter_context(workers())
+            journal.until(lambda lines: ("ready", third.pid) in lines)
+            assert server.process is not None
+            server.process.kill()
+            server.stop()
+            process.kill()
+            process.wait()
+            # How long the outage lasts is what this is about: nothing is waited for.
+            time.sleep(2 * HEARTBEAT / 1000)
+            server.start()
+            journal.until(lambda lines: ("slow-too", third.pid) in lines)
+            redis.rpush(f"gate:{queue_name}", "go")
+            with Redis.from_url(server.url) as own:
+                (letter,) = letters(own, broker.keys(queue_name), 1)
+        assert redis.get(f"runs:{queue_name}:slow") == b"1"
+        assert (letter.args, letter.reason) == (["slow"], "failed")
+        assert (letter.report["deliveries"], len(letter.report["attempts"])) == (1, 1)
+        assert broker.depth(queue_name) | {"waiting": 0} == EMPTY | {"dead": 1}
+    finally:
+        broker.link.close()
+        server.stop()
 
 
 def test_a_client_recovers_with_the_server(tmp_path: Path, queue_name: str) -> None:

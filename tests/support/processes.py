@@ -39,11 +39,14 @@ class Journal:
 
 @contextlib.contextmanager
 def worker_processes(
-    url: str, queue: str, count: int, *, prefetch: int
+    url: str, queue: str, count: int, *, prefetch: int, journal: str | None = None
 ) -> Iterator[list["subprocess.Popen[bytes]"]]:
-    """Runs `count` worker processes, starting up on their own time; kills what is left."""
+    """Runs `count` worker processes, starting up on their own time; kills what is left.
+
+    Their journal may be on another server than their queue.
+    """
     program = [sys.executable, "-m", "tests.faults.programs.worker"]
-    arguments = [url, queue, str(HEARTBEAT), str(prefetch)]
+    arguments = [url, queue, str(HEARTBEAT), str(prefetch), journal or url]
     started = [
         subprocess.Popen(
             [*program, *arguments],
