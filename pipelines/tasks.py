@@ -115,7 +115,10 @@ async def follow(
 async def reindex(
     client: Client, nodes: tuple[str, ...], *, by: str, key: str | None = None, timeout: float
 ) -> UUID:
-    """Start building the indexes of these nodes anew, then comparing each with PostgreSQL."""
+    """Start building the indexes of these nodes anew, then comparing each with PostgreSQL.
+
+    Raises as `ask_write`.
+    """
     # One key for all: members with new ones would make the same request another one.
     key = key or str(new_id())
     request = RebuildIndex(key=key, by=by).model_dump(mode="json")
@@ -132,5 +135,5 @@ async def reindex(
     )
     details = {"nodes": list(nodes)}
     command = StartTask(type="reindex", steps=steps, details=details, by=by, key=key)
-    started = await ask_for(TaskStarted, client, tasks.start, command, timeout=timeout)
-    return started.id
+    started = await ask_write(client, tasks.start, command, timeout=timeout)
+    return TaskStarted.model_validate_json(started).id

@@ -38,7 +38,7 @@ class Backend:
         try:
             body = await ask_write(self.client, operation, request, timeout=timeout)
         except WriteWaiting as waiting:
-            return accepted(operation, request, waiting.details["task"])
+            return accepted(operation, waiting)
         return json_response(body, status)
 
 
@@ -47,13 +47,14 @@ def json_response(body: bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
 
 
-def accepted(operation: Operation[Any, Any], command: Write, task: str) -> Response:
+def accepted(operation: Operation[Any, Any], waiting: WriteWaiting) -> Response:
     """202: kept, and done as soon as it can be."""
+    task = waiting.details["task"]
     body = {
         "task": task,
         "status": "enqueued",
         "operation": operation.name,
-        "key": command.key,
+        "key": waiting.details["key"],
         "detail": f"Kept in the queue and done as soon as the database answers: follow "
         f"/v1/tasks/{task}. The same request with this key as Idempotency-Key gets its result.",
     }

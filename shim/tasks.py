@@ -8,9 +8,10 @@ from pydantic import Field
 
 from actors import tasks
 from contracts.base import Text, new_id
+from contracts.errors import WriteWaiting
 from contracts.tasks import CancelTask, ListTasks, ResumeTask, Task, TaskPage, TaskStarted
 from pipelines.tasks import get_task, reindex
-from shim.backend import BackendOf, json_response
+from shim.backend import BackendOf, accepted, json_response
 from shim.keys import caller
 
 router = APIRouter(tags=["tasks"])
@@ -59,5 +60,8 @@ async def rebuild_index(
     """Build the index anew beside the old one, then compare it with PostgreSQL."""
     nodes = tuple(node) or (backend.node,)
     timeout = backend.write_timeout
-    task = await reindex(backend.client, nodes, by=by, key=key, timeout=timeout)
+    try:
+        task = await reindex(backend.client, nodes, by=by, key=key, timeout=timeout)
+    except WriteWaiting as waiting:
+        return accepted(tasks.start, waiting)
     return json_response(TaskStarted(id=task).model_dump_json().encode(), 202)
