@@ -158,6 +158,9 @@ def test_without_postgresql_searches_go_on(ground: Ground, http: httpx.Client) -
         checks = ready.json()["checks"]
         assert checks["redis"] == {"ok": True}
         assert checks["database"]["code"] == "DATABASE_UNAVAILABLE"
+        rebuild = http.post("/v1/index/rebuild")
+        assert (rebuild.status_code, rebuild.json()["operation"]) == (202, "tasks.start")
+    assert ended(http, rebuild.json()["task"])["status"] == "succeeded"
     until(lambda: http.get("/readyz"), lambda reply: reply.status_code == 200)
 
 
