@@ -6,7 +6,19 @@ Redis can't be reached.
 
 import click
 
-from commands import bulk, change, dead, entries, processes, queues, search, status, tasks, up
+from commands import (
+    bulk,
+    change,
+    dead,
+    entries,
+    mappings,
+    processes,
+    queues,
+    search,
+    status,
+    tasks,
+    up,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,6 +38,7 @@ main.add_command(bulk.import_)
 main.add_command(bulk.export)
 main.add_command(change.change)
 main.add_command(change.imports)
+main.add_command(mappings.mappings)
 
 # what is running
 main.add_command(status.status)

@@ -106,7 +106,12 @@ def finish(command: FinishImport, store: Store) -> ImportReport:
                 f"Only {done['chunks']} of {command.chunks} chunks have been stored.",
                 stored=done["chunks"],
             )
-        tx.run("imports.finish", id=command.import_id, chunks=command.chunks)
+        tx.run(
+            "imports.finish",
+            id=command.import_id,
+            chunks=command.chunks,
+            notes=list(command.notes),
+        )
         tx.run("tasks.succeed", id=command.import_id)
         return _report(tx, GetImport(id=command.import_id))
 
@@ -297,6 +302,7 @@ def _report(tx: Transaction, request: GetImport) -> ImportReport:
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         position=_position(tx, row),
+        notes=tuple(row["notes"]),
         rejects=tuple(Reject(**reject) for reject in rejects),
     )
 

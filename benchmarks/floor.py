@@ -22,7 +22,7 @@ from contracts.base import new_id
 from contracts.imports import ImportedEntry
 from contracts.position import Position
 from deploy.postgres import EmbeddedPostgres
-from pipelines.mapping import apply_mapping, parse_mapping
+from pipelines.mapping import parse_shape, shaper
 from storage.index.writer import IndexDocument, IndexWriter
 from storage.postgres.digests import digest, text_digest
 from storage.postgres.migrations import migrate
@@ -32,10 +32,10 @@ COMMIT = 5_000  # documents: as the follower commits at most
 
 def rows(file: Path) -> list[ImportedEntry]:
     """The corpus as entries."""
-    mapping, found = parse_mapping(MAPPING), []
+    shaped, found = shaper(parse_shape(MAPPING)), []
     with gzip.open(file) as lines:
         for line in lines:
-            data = apply_mapping(mapping, orjson.loads(line))
+            data = shaped(orjson.loads(line))
             truncate(data)
             found.append(ImportedEntry.model_validate(data))
     return found

@@ -16,56 +16,71 @@ import orjson
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from commands.base import Failure, as_json, err, me, out, print_json, talk
+from commands.base import Failure, as_json, err, failures, me, out, print_json, talk
+from commands.mappings import shape_options
 from contracts.entries import ListEntries
 from contracts.imports import GetImport, ImportCounts, ImportReport, OnLong
 from settings import Settings
 
+FORMATS = ("auto", "ndjson", "json", "bulk", "hits", "csv", "markdown")
+
 
 @click.command(name="import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("files", nargs=-1, required=True)
 @click.option("--source", default="", help="Whose external ids these are.")
-@click.option("--map", "pairs", multiple=True, metavar="FIELD=PATH", help="May be given often.")
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["auto", "ndjson", "json", "csv", "markdown"]),
-    default="auto",
-)
+@shape_options
+@click.option("--mapping", "saved", metavar="NAME", help="A saved mapping; options go before it.")
+@click.option("--save-mapping", "save_as", metavar="NAME", help="Keep the mapping used here.")
+@click.option("--format", "kind", type=click.Choice(FORMATS), default="auto")
+@click.option("--delimiter", help="Between the cells of a CSV; \\t is a tab.")
+@click.option("--encoding", help="Of text without a byte order mark, such as windows-1252.")
 @click.option("--on-long", type=click.Choice([o.value for o in OnLong]), default="reject")
 @click.option("--resume", type=click.UUID, help="Go on with this import, from the same files.")
 @click.option("--wait/--no-wait", default=True, help="Return once searches find it.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @as_json
 def import_(
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     source: str,
     pairs: tuple[str, ...],
+    defaults: tuple[str, ...],
+    splits: tuple[str, ...],
+    saved: str | None,
+    save_as: str | None,
     kind: Any,
+    delimiter: str | None,
+    encoding: str | None,
     on_long: str,
     resume: UUID | None,
     wait: bool,
     quiet: bool,
     json_: bool,
 ) -> None:
-    """Import NDJSON, JSON arrays, CSV or Markdown, plain or gzipped; - is stdin."""
-    from contracts.errors import MappingInvalid
+    """Import NDJSON, JSON, CSV, Markdown and exports of search servers.
+
+    FILES are files, folders or quoted patterns, plain or packed with gzip, bz2, xz or zstd; - is
+    stdin.
+    """
+    from pipelines.formats.paths import files_of
+    from pipelines.formats.rows import make_reading
     from pipelines.importing import PATIENCE, Plan, import_streams
-    from pipelines.mapping import parse_mapping
+    from pipelines.mapping import load_shape, parse_shape, save_shape
     from pipelines.searching import until_searchable
 
-    try:
-        mapping = parse_mapping(pairs)
-    except MappingInvalid as error:
-        raise Failure(error.message, error.code, 2) from None
-    for file in files:
-        if str(file) != "-" and not (file.is_file() and os.access(file, os.R_OK)):
-            raise Failure(f"{file} is not a readable file.", "SOURCE_UNREADABLE", 2)
-    plan = Plan(source, kind, mapping, OnLong(on_long), me(), resume)
+    with unable():
+        shape = parse_shape(pairs, defaults, splits)
+        reading = make_reading(kind, delimiter=delimiter, encoding=encoding)
+        paths = files_of(files)
     begun: list[UUID] = []
 
     async def conversation(client: Any, settings: Settings) -> ImportReport:
-        with _progress(quiet or json_, files) as (opened, advance):
+        used = shape
+        if saved is not None:
+            used = shape.over(await load_shape(client, saved, timeout=settings.read_timeout))
+        if save_as is not None:
+            await save_shape(client, save_as, used, by=me(), timeout=settings.write_timeout)
+        plan = Plan(source, reading, used, OnLong(on_long), me(), resume)
+        with _progress(quiet or json_, paths) as (opened, advance):
             report = await import_streams(client, opened, plan, advance, begun.append)
             if wait and report.position:
                 await until_searchable(client, report.position, timeout=PATIENCE)
@@ -73,11 +88,11 @@ def import_(
 
     started = time.monotonic()
     try:
-        report = talk(conversation)
-    except Failure as failure:
-        # 1 is kept for rejected rows
+        with unable():
+            report = talk(conversation)
+    except Failure:
         _say_kept(begun)
-        raise Failure(failure.message, failure.code, max(failure.exit_code, 2)) from None
+        raise
     except (KeyboardInterrupt, asyncio.CancelledError):
         _say_kept(begun)
         sys.exit(130)
@@ -111,11 +126,21 @@ def _say_kept(begun: list[UUID]) -> None:
 
 
 @contextlib.contextmanager
+def unable() -> Iterator[None]:
+    """Errors as exit codes from 2: 1 is kept for rejected rows."""
+    try:
+        with failures():
+            yield
+    except Failure as failure:
+        raise Failure(failure.message, failure.code, max(failure.exit_code, 2)) from None
+
+
+@contextlib.contextmanager
 def _progress(
-    quiet: bool, files: tuple[Path, ...]
+    quiet: bool, files: list[str]
 ) -> Iterator[tuple[Iterator[tuple[str, IO[bytes]]], Callable[[ImportCounts], None]]]:
     """The files, opened one after another, under a progress bar of their bytes."""
-    size = sum(file.stat().st_size for file in files if str(file) != "-")
+    size = sum(Path(file).stat().st_size for file in files if file != "-")
     text = TextColumn("{task.description}")
     columns = (text, BarColumn(), DownloadColumn(), TransferSpeedColumn())
     bar = Progress(*columns, console=err, disable=quiet or not err.is_terminal)
@@ -123,11 +148,11 @@ def _progress(
 
     def opened() -> Iterator[tuple[str, IO[bytes]]]:
         for file in files:
-            if str(file) == "-":
+            if file == "-":
                 yield "-", sys.stdin.buffer
                 continue
-            with file.open("rb") as stream:
-                yield str(file), bar.wrap_file(stream, max(size, 1), task_id=task)
+            with Path(file).open("rb") as stream:
+                yield file, bar.wrap_file(stream, max(size, 1), task_id=task)
 
     def advance(counts: ImportCounts) -> None:
         done = counts.created + counts.updated + counts.unchanged
@@ -146,6 +171,8 @@ def print_report(report: ImportReport, seconds: float | None = None) -> None:
     )
     took = f", {seconds:.1f} s, {counts.received / seconds:,.0f} rows/s" if seconds else ""
     out.print(f"[dim]import {report.id} {report.status}{took}[/dim]", soft_wrap=True)
+    for note in report.notes:
+        out.print(f"[yellow]note[/yellow] {escape(note)}")
     for reject in report.rejects:
         where = f"{reject.file}:{reject.line}"
         what = f"{reject.field}: {reject.message}" if reject.field else reject.message

@@ -189,8 +189,6 @@ def edit(
 
 def in_editor(entry: Entry) -> dict[str, Any]:
     """The entry as Markdown in $EDITOR, and what came back."""
-    import yaml
-
     from pipelines.formats.markdown import parse, render
 
     text = click.edit(render(entry), extension=".md")
@@ -198,7 +196,7 @@ def in_editor(entry: Entry) -> dict[str, Any]:
         raise Failure("Nothing was changed: the editor was left without saving.", "UNCHANGED", 1)
     try:
         fields = parse(text, "entry.md")
-    except (ValueError, yaml.YAMLError) as error:
+    except ValueError as error:
         raise Failure(f"Nothing was changed: {error}", "MARKDOWN_UNREADABLE", 1) from None
     return {name: value for name, value in fields.items() if name in EntryFields.model_fields}
 

@@ -54,15 +54,21 @@ class MessageTooLarge(CasebookError):
 
 
 class UnsupportedFormat(CasebookError):
-    """The data is in no format that the importer reads (NDJSON, JSON array, CSV, Markdown)."""
+    """The data is in no format that the importer reads (NDJSON, JSON, CSV, Markdown)."""
 
     code, status = "UNSUPPORTED_FORMAT", 415
 
 
 class MappingInvalid(CasebookError):
-    """The mapping names an entry field that does not exist."""
+    """The mapping names an entry field that does not exist, or gives one what it can't hold."""
 
     code, status = "MAPPING_INVALID", 422
+
+
+class EncodingUnknown(CasebookError):
+    """There is no encoding of this name."""
+
+    code, status = "ENCODING_UNKNOWN", 422
 
 
 class SourceUnreadable(CasebookError):
@@ -90,6 +96,12 @@ class ImportNotFound(NotFound):
     """No import has this id."""
 
     code = "IMPORT_NOT_FOUND"
+
+
+class MappingNotFound(NotFound):
+    """No mapping is saved under this name."""
+
+    code = "MAPPING_NOT_FOUND"
 
 
 class DeadLetterNotFound(NotFound):

@@ -5,14 +5,16 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
 
+import orjson
 from pydantic import BeforeValidator, Field
 
 from contracts.base import Contract, Text, Write, new_id
-from contracts.entries import EntryFields, ExternalId, Severity, Source, Tags
+from contracts.entries import Custom, EntryFields, ExternalId, Severity, Source, Tags
 
 CHUNK_ROWS = 500
 CHUNK_BYTES = 256 * 1024  # of JSON in UTF-8; one larger row may travel alone
 ROW_BYTES = 900 * 1024  # of JSON in UTF-8: with its envelope it still fits one message
+NOTES_MAX = 100  # kept of an import
 REJECT_ROW_BYTES = 2048  # what is kept of a rejected row
 
 
@@ -50,12 +52,23 @@ def _lower(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _json_text(value: Any) -> Any:
+    """CSV has the JSON of the custom fields as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"is no JSON: {error}") from None
+
+
 class ImportedEntry(EntryFields):
     """An entry as sources write it; `external_id` is its name there."""
 
     external_id: Annotated[ExternalId | None, BeforeValidator(_id_text)] = None
     tags: Annotated[Tags, BeforeValidator(_split_tags)] = ()
     severity: Annotated[Severity, BeforeValidator(_lower)] = Severity.MEDIUM
+    custom: Annotated[Custom, BeforeValidator(_json_text)] = Field(default_factory=dict)
 
 
 class ImportRow(Contract):
@@ -129,6 +142,8 @@ class FinishImport(Contract):
 
     import_id: UUID
     chunks: Annotated[int, Field(ge=0)]
+    #: What was assumed of the sources: an encoding that nothing declared.
+    notes: Annotated[tuple[Text, ...], Field(max_length=NOTES_MAX)] = ()
 
 
 class GetImport(Contract):
@@ -151,4 +166,5 @@ class ImportReport(Contract):
     started_at: datetime
     finished_at: datetime | None = None
     position: str | None = None
+    notes: tuple[str, ...] = ()
     rejects: tuple[Reject, ...] = ()

@@ -1,15 +1,16 @@
 """Rows cut into chunks: each one message, small enough, with a digest of its content."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from contracts.imports import CHUNK_BYTES, CHUNK_ROWS, ROW_BYTES, Reject
+from contracts.mappings import Shape
 from pipelines.formats.source import Found, SourceRow
-from pipelines.mapping import apply_mapping
+from pipelines.mapping import NotText, Row, shaper
 
 
 @dataclass(slots=True)
@@ -26,14 +27,15 @@ class Chunk:
         return len(self.rows) + len(self.rejects)
 
 
-def cut(found: Iterable[Found], mapping: Mapping[str, str]) -> Iterator[Chunk]:
+def cut(found: Iterable[Found], shape: Shape) -> Iterator[Chunk]:
     """Chunks of at most CHUNK_ROWS rows and CHUNK_BYTES bytes; one larger row travels alone.
 
-    The same source and mapping give the same chunks: that is what makes an import resumable.
+    The same source and shape give the same chunks: that is what makes an import resumable.
     """
     chunk, seen = Chunk(0), hashlib.blake2b(digest_size=16)
+    shaped = shaper(shape)
     for one in found:
-        encoded = _encode(one, mapping)
+        encoded = _encode(one, shaped)
         size = len(encoded) if isinstance(encoded, bytes) else len(encoded.row) + 500
         if len(chunk) and (len(chunk) >= CHUNK_ROWS or chunk.size + size > CHUNK_BYTES):
             chunk.digest = seen.hexdigest()
@@ -51,10 +53,13 @@ def cut(found: Iterable[Found], mapping: Mapping[str, str]) -> Iterator[Chunk]:
         yield chunk
 
 
-def _encode(one: Found, mapping: Mapping[str, str]) -> bytes | Reject:
+def _encode(one: Found, shaped: Callable[[Row], Row]) -> bytes | Reject:
     if isinstance(one, Reject):
         return one
-    data = apply_mapping(mapping, one.data)
+    try:
+        data = shaped(one.data)
+    except NotText as error:
+        return _reject(one, "MAPPED_NOT_TEXT", str(error), error.field)
     try:
         row = orjson.dumps({"file": one.file, "line": one.line, "data": data}, default=str)
     except (orjson.JSONEncodeError, RecursionError) as error:
@@ -64,9 +69,11 @@ def _encode(one: Found, mapping: Mapping[str, str]) -> bytes | Reject:
     return row
 
 
-def _reject(row: SourceRow, code: str, message: str) -> Reject:
+def _reject(row: SourceRow, code: str, message: str, field: str = "") -> Reject:
     beginning: dict[str, Any] = {
         name: value[:100] for name, value in row.data.items() if isinstance(value, str)
     }
     text = repr(beginning).encode(errors="replace").decode()[:1000]
-    return Reject(file=row.file, line=row.line, code=code, message=message, row=text)
+    return Reject(
+        file=row.file, line=row.line, field=field, code=code, message=message[:1000], row=text
+    )

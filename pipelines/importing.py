@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import io
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, TypeVar
 from uuid import UUID
@@ -20,6 +20,7 @@ from contracts.errors import (
     UnsupportedFormat,
 )
 from contracts.imports import (
+    NOTES_MAX,
     ChunkDone,
     FinishImport,
     ImportCounts,
@@ -29,11 +30,12 @@ from contracts.imports import (
     Reject,
     StartImport,
 )
+from contracts.mappings import Shape
 from contracts.tasks import ResumeTask, Task
 from pipelines.ask import ask_for
 from pipelines.chunks import Chunk, cut
 from pipelines.formats import rows
-from pipelines.formats.rows import Format
+from pipelines.formats.rows import Reading
 from pipelines.formats.source import Found
 
 WINDOW = 6  # chunks in flight: enough to keep two importer threads busy, few to hold in memory
@@ -47,8 +49,8 @@ class Plan:
     """What to import, and how."""
 
     source: str = ""
-    kind: Format = "auto"
-    mapping: Mapping[str, str] = field(default_factory=dict)
+    reading: Reading = field(default_factory=Reading)
+    shape: Shape = field(default_factory=Shape)
     on_long: OnLong = OnLong.REJECT
     by: str = ""
     resume: UUID | None = None
@@ -70,7 +72,7 @@ async def import_streams(
 
     `begun` hears its id before anything of it is stored: who is stopped can go on with it.
     Streams are read in a thread, a chunk at a time, so memory does not grow with their size.
-    Raises: UnsupportedFormat, MappingInvalid; ChunkChanged when `plan.resume` names an import of
+    Raises: UnsupportedFormat, EncodingUnknown; ChunkChanged when `plan.resume` names an import of
     another file; ImportCanceled; Unavailable when something stays away for longer than PATIENCE.
     """
     streams = iter(streams)
@@ -79,20 +81,21 @@ async def import_streams(
     import_id = await _resume(client, plan) or await _start(client, plan, names)
     begun(import_id)
     opened = itertools.chain([first] if first else [], streams)
-    chunks = cut(_found(opened, plan.kind), plan.mapping)
+    notes: list[str] = []
+    chunks = cut(_found(opened, plan.reading, notes), plan.shape)
     sent = await _send_all(client, import_id, chunks, plan, progress)
-    finish = FinishImport(import_id=import_id, chunks=sent)
+    finish = FinishImport(import_id=import_id, chunks=sent, notes=tuple(notes[:NOTES_MAX]))
     return await _insist(
         lambda: ask_for(ImportReport, client, imports.finish, finish, timeout=REPLY)
     )
 
 
-def _found(opened: Iterable[Opened], kind: Format) -> Iterator[Found]:
+def _found(opened: Iterable[Opened], reading: Reading, notes: list[str]) -> Iterator[Found]:
     """What every stream holds. One that is nothing we read ends the import only if it is the first:
     after that rows are stored, and the report should say so."""
     for place, (name, stream) in enumerate(opened):
         try:
-            yield from rows.read(stream, name, kind)
+            yield from rows.read(stream, name, reading, notes)
         except UnsupportedFormat as error:
             if place == 0:
                 raise

@@ -1,66 +1,176 @@
-"""`--map entry_field=source.path`: a source's fields as an entry's."""
+"""Shaping rows: `--map field=path`, `--default field=value`, `--split field=separator`."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
+from actors import mappings
+from actors.broker.client import Client
+from contracts.base import field_errors
 from contracts.errors import MappingInvalid
-from contracts.imports import ImportedEntry
+from contracts.mappings import FIELDS, LISTS, GetMapping, SavedMapping, SaveMapping, Shape
+from pipelines.ask import ask_for
 
-FIELDS = tuple(ImportedEntry.model_fields)
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+TEXTS = frozenset(FIELDS) - {"custom", *LISTS}
+#: Names that others give to what we call external_id; the first that a row has is taken.
+ID_NAMES = ("_id", "id")
+EXACT = 2**63  # JSON integers beyond are read as floats, so that two ids may become one
+
+Row = dict[str, Any]
 
 
-def parse_mapping(pairs: Iterable[str]) -> dict[str, str]:
-    """`field=path` pairs as a mapping.
+class NotText(Exception):
+    """A path selects what is no text, where text is due. `field` is the entry's."""
 
-    A path is dotted (`metadata.category`), or a template of paths (`{code}: {meaning}`).
-    Raises: MappingInvalid for a field that entries don't have.
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def parse_shape(
+    mapping: Iterable[str] = (), defaults: Iterable[str] = (), splits: Iterable[str] = ()
+) -> Shape:
+    """`field=value` pairs as a shape; `\\t` in a separator is a tab.
+
+    Raises: MappingInvalid for a field that entries don't have, or a value that it can't hold.
     """
-    mapping = {}
+    parts = {
+        "mapping": _pairs(mapping, "field=path"),
+        "defaults": _pairs(defaults, "field=value"),
+        "splits": {
+            field: separator.replace("\\t", "\t")
+            for field, separator in _pairs(splits, "field=separator").items()
+        },
+    }
+    try:
+        return Shape.model_validate(parts)
+    except ValidationError as error:
+        first = field_errors(error.errors(include_url=False, include_context=False))[0]
+        field = first["field"].removesuffix(".[key]").rpartition(".")[2]
+        raise MappingInvalid(f"{field}: {first['message']}.", field=field) from None
+
+
+def _pairs(pairs: Iterable[str], form: str) -> dict[str, str]:
+    found = {}
     for pair in pairs:
-        field, equals, path = pair.partition("=")
-        if not equals or not path:
-            raise MappingInvalid(f"A mapping is written field=path, not {pair!r}.")
-        if field not in FIELDS:
-            raise MappingInvalid(
-                f"Entries have no field {field!r}; they have {', '.join(FIELDS)}.", field=field
-            )
-        mapping[field] = path
-    return mapping
+        field, equals, value = pair.partition("=")
+        if not equals or not value:
+            raise MappingInvalid(f"It is written {form}, not {pair[:100]!r}.")
+        found[field] = value
+    return found
 
 
-def apply_mapping(mapping: Mapping[str, str], data: dict[str, Any]) -> dict[str, Any]:
-    """A source row as an entry's fields.
+async def load_shape(client: Client, name: str, *, timeout: float) -> Shape:
+    """The shape that is saved under `name`. Raises: MappingNotFound, and as `ask_for`."""
+    request = GetMapping(name=name)
+    saved = await ask_for(SavedMapping, client, mappings.get, request, timeout=timeout)
+    return saved.shape
+
+
+async def save_shape(client: Client, name: str, shape: Shape, *, by: str, timeout: float) -> None:
+    """Keep the shape under `name`. Raises as `ask_for`."""
+    command = SaveMapping(name=name, shape=shape, by=by)
+    await ask_for(SavedMapping, client, mappings.save, command, timeout=timeout)
+
+
+def shaper(shape: Shape) -> Callable[[Row], Row]:
+    """A function from a source's row to an entry's fields. It raises NotText.
 
     Without a mapping the row is taken as it is. With one, fields that are not mapped are taken
-    from where they have their own name; what else the source has is left out.
+    from where they have their own name; what else the source has is left out. Where nothing says
+    what the external id is, it is the row's `_id` or `id`.
     """
-    if not mapping:
-        return data
-    entry = {}
-    for field in FIELDS:
-        value = _value(mapping[field], data) if field in mapping else data.get(field)
-        if value is not None:
-            entry[field] = value
+    selectors = {field: _selector(field, path) for field, path in shape.mapping.items()}
+
+    def shaped(data: Row) -> Row:
+        if selectors:
+            entry: Row = {}
+            for field in FIELDS:
+                select = selectors.get(field)
+                entry[field] = data.get(field) if select is None else select(data)
+            if "external_id" not in selectors:
+                entry["external_id"] = _external_id(data)
+            entry = {field: value for field, value in entry.items() if value is not None}
+        elif data.get("external_id") is None and (name := _id_name(data)) is not None:
+            entry = {"external_id": data[name], **data}
+            entry["external_id"] = entry.pop(name)
+        else:
+            entry = data
+        return _completed(shape, entry)
+
+    return shaped
+
+
+def _completed(shape: Shape, entry: Row) -> Row:
+    missing = {
+        field: value for field, value in shape.defaults.items() if entry.get(field) in (None, "")
+    }
+    entry = entry | missing if missing else entry
+    for field, separator in shape.splits.items():
+        text = entry.get(field)
+        if isinstance(text, str):
+            parts = [part.strip() for part in text.split(separator)]
+            entry = entry | {field: [part for part in parts if part]}
     return entry
 
 
-def _value(path: str, data: dict[str, Any]) -> Any:
+def _external_id(data: Row) -> Any:
+    own = data.get("external_id")
+    name = _id_name(data) if own is None else None
+    return own if name is None else data[name]
+
+
+def _id_name(data: Row) -> str | None:
+    return next((name for name in ID_NAMES if data.get(name) is not None), None)
+
+
+def _selector(field: str, path: str) -> Callable[[Row], Any]:
     if PLACEHOLDER.search(path):
-        return PLACEHOLDER.sub(lambda found: _text(_dotted(found[1], data)), path).strip() or None
-    return _dotted(path, data)
+        return lambda data: (
+            PLACEHOLDER.sub(
+                lambda found: _text(field, found[1], _dotted(found[1], data)) or "", path
+            ).strip()
+            or None
+        )
+    if field in TEXTS:
+        return lambda data: _text(field, path, _dotted(path, data))
+    if field in LISTS:
+        return lambda data: _texts(field, path, _dotted(path, data))
+    return lambda data: _dotted(path, data)
 
 
 def _dotted(path: str, data: Any) -> Any:
-    if isinstance(data, dict) and path in data:
+    """What is at a path of names and, in lists, of places from 0; None where nothing is."""
+    if path in data:
         return data[path]  # a name that itself has a dot
     for name in path.split("."):
-        if not isinstance(data, dict):
+        if isinstance(data, dict):
+            data = data.get(name)
+        elif isinstance(data, list) and name.isdecimal():
+            data = data[int(name)] if int(name) < len(data) else None
+        else:
             return None
-        data = data.get(name)
     return data
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+def _text(field: str, path: str, value: Any) -> str | None:
+    """The value as text: numbers and booleans as JSON writes them."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        kind = "a list" if isinstance(value, list) else "an object"
+        raise NotText(field, f"{path} is {kind}; text is due")
+    if isinstance(value, float) and abs(value) >= EXACT:
+        raise NotText(field, f"{path} is a number that is not exact; write it as text")
+    return str(value)
+
+
+def _texts(field: str, path: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_text(field, f"{path}.{place}", one) for place, one in enumerate(value)]
+    return _text(field, path, value)

@@ -9,7 +9,18 @@ from fastapi import FastAPI
 from actors.broker.client import Client
 from actors.catalogue import producer_broker
 from settings import Settings
-from shim import bulk, dead_letters, entries, health, imports, problems, queues, search, tasks
+from shim import (
+    bulk,
+    dead_letters,
+    entries,
+    health,
+    imports,
+    mappings,
+    problems,
+    queues,
+    search,
+    tasks,
+)
 from shim.backend import Backend
 
 
@@ -35,7 +46,8 @@ def make_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for room in (bulk, entries, search, imports, tasks, dead_letters, queues, health):
+    rooms = (bulk, entries, search, imports, mappings, tasks, dead_letters, queues, health)
+    for room in rooms:
         app.include_router(room.router)
     return app
 

@@ -1,6 +1,7 @@
 """/v1/imports: a streamed body becomes one import."""
 
 import asyncio
+from email.message import Message
 from typing import Annotated
 from uuid import UUID
 
@@ -10,16 +11,18 @@ from starlette.requests import ClientDisconnect
 from actors import imports
 from contracts.entries import Source
 from contracts.imports import GetImport, ImportCounts, ImportReport, OnLong
-from pipelines.formats.rows import Format
+from contracts.mappings import MappingName
+from pipelines.formats.rows import Format, make_reading
 from pipelines.importing import Plan, import_streams
-from pipelines.mapping import parse_mapping
+from pipelines.mapping import load_shape, parse_shape
 from shim.backend import BackendOf, json_response
 from shim.body import FedStream
 from shim.keys import caller
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
-KINDS: dict[str, Format] = {
+#: What a content type says of a body whose content does not tell.
+HINTS: dict[str, Format] = {
     "application/x-ndjson": "ndjson",
     "application/jsonl": "ndjson",
     "application/json": "json",
@@ -35,13 +38,33 @@ async def create(
     backend: BackendOf,
     by: Annotated[str, Depends(caller)],
     source: Annotated[Source, Query(description="whose external ids these are")] = "",
-    mapping: Annotated[list[str], Query(alias="map", description="field=path")] = [],  # noqa: B006  # FastAPI copies it
+    pairs: Annotated[list[str], Query(alias="map", description="field=path")] = [],  # noqa: B006  # FastAPI copies it
+    default: Annotated[list[str], Query(description="field=value")] = [],  # noqa: B006
+    split: Annotated[list[str], Query(description="tags=separator")] = [],  # noqa: B006
+    mapping: Annotated[MappingName | None, Query(description="a saved one")] = None,
+    kind: Annotated[Format, Query(alias="format")] = "auto",
+    delimiter: Annotated[str | None, Query(description="between the cells of a CSV")] = None,
+    encoding: Annotated[str | None, Query(description="of text without a mark")] = None,
     on_long: OnLong = OnLong.REJECT,
     name: str = "body",
 ) -> Response:
-    """Import the body: NDJSON, a JSON array or CSV, plain or gzipped, of any length."""
-    kind = KINDS.get(request.headers.get("content-type", "").partition(";")[0].strip(), "auto")
-    plan = Plan(source=source, kind=kind, mapping=parse_mapping(mapping), on_long=on_long, by=by)
+    """Import the body, of any length: NDJSON, JSON, CSV or a search server's export.
+
+    It may be packed with gzip, bz2, xz or zstd.
+    """
+    shape = parse_shape(pairs, default, split)
+    if mapping is not None:
+        saved = await load_shape(backend.client, mapping, timeout=backend.read_timeout)
+        shape = shape.over(saved)
+    content_type = Message()
+    content_type["content-type"] = request.headers.get("content-type", "")
+    reading = make_reading(
+        kind,
+        hint=HINTS.get(content_type.get_content_type(), "auto"),
+        delimiter=delimiter,
+        encoding=encoding or content_type.get_content_charset(),
+    )
+    plan = Plan(source=source, reading=reading, shape=shape, on_long=on_long, by=by)
     stream = FedStream()
     feeding = asyncio.create_task(_feed(request, stream))
     try:

@@ -1,50 +1,73 @@
-"""NDJSON and JSON arrays."""
+"""JSON: NDJSON, arrays, and what search servers answer or export."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import ijson
 import orjson
 
 from pipelines.formats.source import Found, Source, SourceRow, too_long
-
-BOM = b"\xef\xbb\xbf"
+from pipelines.formats.values import Misplaced, TooLong, Values
 
 
 def lines(source: Source) -> Iterator[Found]:
     """NDJSON: one object a line; blank lines are passed over."""
     for number, line in source.lines():
-        text = line.removeprefix(BOM) if number == 1 else line
-        if not text.strip():
+        if not line.strip():
             continue
-        if too_long(text):
-            yield source.reject(number, "ROW_TOO_LARGE", "the line is too long for a row", text)
-            continue
-        try:
-            data = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            yield source.reject(number, "JSON_UNREADABLE", str(error), text)
-            continue
-        yield _row(source, number, data)
+        value = parsed(source, number, line, cut=too_long(line))
+        yield value if not isinstance(value, dict) else row_of(source, number, value)
 
 
 def array(source: Source) -> Iterator[Found]:
-    """A JSON array of objects, streamed; a row's line is its place in the array, from 1.
+    """Rows in an array, or one after the other; a row's line is its place, from 1.
 
-    Where the JSON breaks the rest can't be read: that is one reject.
+    Where the text is no JSON any further the rest can't be read: that is one reject.
     """
+    return _values(source, Values.rows)
+
+
+def answers(source: Source) -> Iterator[Found]:
+    """The rows in answers of Elasticsearch, Meilisearch or Typesense; lines as in `array`."""
+    return _values(source, Values.answers)
+
+
+def parsed(source: Source, number: int, text: bytes, *, cut: bool = False) -> Any:
+    """The object in `text`, or the Reject that says why there is none."""
+    if cut:
+        return source.reject(number, "ROW_TOO_LARGE", "is too long for a row", text)
+    try:
+        data = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        try:
+            text.decode()
+        except UnicodeDecodeError as wrong:
+            return source.reject(number, "ENCODING_UNREADABLE", f"is not UTF-8: {wrong}", text)
+        return source.reject(number, "JSON_UNREADABLE", str(error), text)
+    if isinstance(data, dict):
+        return data
+    message = f"a row is an object, not {type(data).__name__}"
+    return source.reject(number, "NOT_AN_OBJECT", message, text)
+
+
+def row_of(source: Source, number: int, data: dict[str, Any]) -> SourceRow:
+    """The row in `data`: a search hit is its document, with the hit's `_id`."""
+    inner = data.get("_source")
+    if isinstance(inner, dict) and "_id" in data:  # Elasticsearch, elasticdump
+        data = inner | {"_id": data["_id"]}
+    else:
+        inner = data.get("document")
+        if isinstance(inner, dict) and data.keys() & {"highlight", "highlights", "text_match"}:
+            data = inner  # Typesense
+    return SourceRow(source.name, number, data)
+
+
+def _values(source: Source, read: Callable[[Values], Iterator[bytes]]) -> Iterator[Found]:
     number = 0
     try:
-        for data in ijson.items(source.stream, "item", use_float=True):
+        for text in read(Values(source.stream)):
             number += 1
-            yield _row(source, number, data)
-    except (ijson.JSONError, ValueError, RecursionError) as error:
-        message = f"the array can't be read any further: {str(error) or type(error).__name__}"
-        yield source.reject(number + 1, "JSON_UNREADABLE", message[:1000])
-
-
-def _row(source: Source, number: int, data: Any) -> Found:
-    if isinstance(data, dict):
-        return SourceRow(source.name, number, data)
-    kind = type(data).__name__
-    return source.reject(number, "NOT_AN_OBJECT", f"a row is an object, not {kind}")
+            value = parsed(source, number, text, cut=isinstance(text, TooLong))
+            yield value if not isinstance(value, dict) else row_of(source, number, value)
+    except (Misplaced, EOFError) as error:
+        message = f"can't be read any further: {error}"
+        yield source.reject(number + 1, "JSON_UNREADABLE", message)

@@ -12,7 +12,17 @@ from contracts.imports import ROW_BYTES
 from pipelines.formats.source import Found, Source, SourceRow
 
 FRONT_MATTER = re.compile(r"\A\ufeff?---\r?\n(.*?)^---[ \t]*\r?\n(.*)\Z", re.DOTALL | re.MULTILINE)
+FRONT_MATTER_MAX = 64 * 1024  # characters: reading YAML takes a second for every 100,000
 SECTION = re.compile(r"^## (Problem|Solution)[ \t]*$", re.MULTILINE)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases: a few of them, nested, are gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError("an alias (*name) stands in the front matter")
+        return super().compose_node(parent, index)
 
 
 def entry(source: Source) -> Iterator[Found]:
@@ -23,19 +33,18 @@ def entry(source: Source) -> Iterator[Found]:
         return
     try:
         yield SourceRow(source.name, 1, parse(data.decode(), source.name))
-    except (ValueError, yaml.YAMLError) as error:
-        message = " ".join(str(error).split())
-        yield source.reject(1, "MARKDOWN_UNREADABLE", message[:1000], data)
+    except UnicodeDecodeError as error:
+        yield source.reject(1, "ENCODING_UNREADABLE", f"is not UTF-8: {error}", data)
+    except ValueError as error:
+        yield source.reject(1, "MARKDOWN_UNREADABLE", " ".join(str(error).split()), data)
 
 
 def parse(text: str, name: str) -> dict[str, Any]:
-    """The entry's fields. Raises ValueError or yaml.YAMLError."""
+    """The entry's fields. Raises ValueError."""
     found = FRONT_MATTER.match(text)
     if found is None:
         raise ValueError("there is no front matter between two lines of ---")
-    fields = yaml.safe_load(found[1])
-    if not isinstance(fields, dict):
-        raise ValueError("the front matter is no mapping")
+    fields = _front_matter(found[1])
     before, *sections = SECTION.split(found[2])
     if before.strip():
         raise ValueError("there is text before the first section")
@@ -43,6 +52,23 @@ def parse(text: str, name: str) -> dict[str, Any]:
         fields[heading.lower()] = body.strip()
     path = PurePath(name)
     fields.setdefault("external_id", "/".join((*path.parts[-2:-1], path.stem)))
+    return fields
+
+
+def _front_matter(text: str) -> dict[str, Any]:
+    if len(text) > FRONT_MATTER_MAX:
+        raise ValueError(f"the front matter has more than {FRONT_MATTER_MAX} characters")
+    try:
+        fields = yaml.load(text, _Loader)
+    except RecursionError:
+        raise ValueError("the front matter is nested too deeply") from None
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
+        # The latter: a tag that does not fit its value (`!!int ""`, `!!bool x`).
+        raise ValueError(str(error)) from None
+    if not isinstance(fields, dict):
+        raise ValueError("the front matter is no mapping")
+    if not all(isinstance(name, str) for name in fields):
+        raise ValueError("a name in the front matter is no text")
     return fields
 
 

@@ -1,96 +1,185 @@
 """Any source as rows: find out what it is, read it row by row, keep what can't be read."""
 
-import gzip
 import io
-import zlib
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, Any, Literal
 
-from contracts.errors import UnsupportedFormat
-from contracts.imports import REJECT_ROW_BYTES, Reject
-from pipelines.formats import delimited, jsons, markdown
-from pipelines.formats.source import Found, Source
+import orjson
 
-Format = Literal["auto", "ndjson", "json", "csv", "markdown"]
+from contracts.errors import SourceUnreadable, UnsupportedFormat
+from contracts.imports import Reject
+from pipelines.formats import bulk, delimited, encodings, jsons, markdown
+from pipelines.formats.compression import unpacked
+from pipelines.formats.source import BROKEN, SNIFF, Ahead, Found, Source
+from pipelines.formats.values import Misplaced, TooLong, Values
 
-SNIFF = 64 * 1024  # bytes looked at to find out what a source is
-GZIP = b"\x1f\x8b"
+Format = Literal["auto", "ndjson", "json", "bulk", "hits", "csv", "markdown"]
+
 EXTENSIONS: dict[str, Format] = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    ".json": "json",
     ".csv": "csv",
     ".tsv": "csv",
     ".md": "markdown",
     ".markdown": "markdown",
 }
 
+#: An answer whose rows come first, so that what follows them is not seen yet.
+ROWS_FIRST = re.compile(rb'\{\s*"(?:results|hits)"\s*:\s*\[')
 
-def read(stream: IO[bytes] | io.RawIOBase, name: str, kind: Format = "auto") -> Iterator[Found]:
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source is to be read, where it should not be found out."""
+
+    kind: Format = "auto"
+    #: What its sender calls it, if the content does not tell.
+    hint: Format = "auto"
+    #: One character between the cells of a CSV.
+    delimiter: str | None = None
+    #: A name that Python's codecs have; a byte order mark tells more.
+    encoding: str | None = None
+
+
+def make_reading(
+    kind: Format = "auto",
+    *,
+    hint: Format = "auto",
+    delimiter: str | None = None,
+    encoding: str | None = None,
+) -> Reading:
+    """A Reading from what a person wrote; `\\t` is a tab.
+
+    Raises: SourceUnreadable for a delimiter that is none, EncodingUnknown.
+    """
+    if delimiter is not None:
+        delimiter = delimiter.replace("\\t", "\t")
+        if len(delimiter) != 1 or delimiter in "\"'\\\r\n \0":
+            raise SourceUnreadable("A delimiter is one character, and no quote or space.")
+    if encoding is not None:
+        encodings.checked(encoding)
+    return Reading(kind, hint, delimiter or None, encoding or None)
+
+
+def read(
+    stream: IO[bytes] | io.RawIOBase, name: str, reading: Reading, notes: list[str]
+) -> Iterator[Found]:
     """The rows of one source, and in their places those that can't be read.
 
-    A source that breaks off (a truncated gzip file) gives what it held, then a reject.
-    Raises: UnsupportedFormat when it is nothing that we read.
+    A source that breaks off (a truncated gzip file) gives what it held, then a reject. What was
+    assumed of it as a whole is added to `notes`.
+    Raises: UnsupportedFormat when it is nothing that we read, EncodingUnknown.
     """
-    buffered = _buffered(stream)
-    if buffered.peek(2)[:2] == GZIP:
-        buffered = _buffered(gzip.GzipFile(fileobj=buffered))
-        name = name.removesuffix(".gz")
-    source = Source(buffered, name)
-    rows = 0
+    last = 0
     try:
-        for found in _reader(source, kind):
-            rows += 1
+        packed, extension = unpacked(Ahead(stream))
+        name = name.removesuffix(extension)
+        for found in _reader(packed, name, reading, notes):
+            last = found.line
             yield found
-    except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as error:
+    except BROKEN as error:
         yield Reject(
             file=name,
-            line=rows + 1,
+            line=last + 1,
             code="SOURCE_CUT_SHORT",
-            message=f"the source can't be read any further: {error}",
+            message=f"the source can't be read any further: {error}"[:1000],
         )
 
 
-def _buffered(stream: Any) -> "io.BufferedReader[Any]":
-    """`stream` with a `peek`; anything that has a `readinto` will do."""
-    return io.BufferedReader(stream, SNIFF)
-
-
-def _reader(source: Source, kind: Format) -> Iterator[Found]:
-    sample = source.stream.peek(SNIFF)[:SNIFF]
+def _reader(ahead: Ahead, name: str, reading: Reading, notes: list[str]) -> Iterator[Found]:
+    ahead, encoding = encodings.declared(ahead, reading.encoding)
+    head = ahead.head()
+    kind = reading.kind
     if kind == "auto":
-        kind = _guess(sample, source.name)
-    if kind == "ndjson":
-        return jsons.lines(source)
-    if kind == "json":
-        return jsons.array(source)
-    if kind == "markdown":
-        return markdown.entry(source)
-    return delimited.rows(source, sample)
+        kind = _guess(head, name, reading.hint, wide=encoding.startswith(("utf-16", "utf-32")))
+    if kind in ("csv", "markdown") and not encoding and not encodings.is_utf8(head):
+        assumed = encodings.likely(head)
+        notes.append(f"{name} is not UTF-8; it was read as {assumed}.")
+        ahead = encodings.recoded(ahead, assumed)
+        head = ahead.head()
+    if kind == "json" and head.lstrip().startswith(b"{") and _told_by_content(head) == "hits":
+        kind = "hits"
+    source = Source(io.BufferedReader(ahead, SNIFF), name, head)
+    if kind == "csv":
+        return delimited.rows(source, reading.delimiter)
+    readers: dict[str, Any] = {
+        "ndjson": jsons.lines,
+        "json": jsons.array,
+        "bulk": bulk.pairs,
+        "hits": jsons.answers,
+        "markdown": markdown.entry,
+    }
+    found: Iterator[Found] = readers[kind](source)
+    return found
 
 
-def _guess(sample: bytes, name: str) -> Format:
-    if sample[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "csv"  # UTF-16, as spreadsheets save it
-    if b"\0" in sample:
-        raise UnsupportedFormat(f"{name} looks binary: the importer reads text.", file=name)
-    start = sample.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith(b"["):
-        return "json"
-    if start.startswith(b"{"):
-        return "ndjson"
-    for extension, kind in EXTENSIONS.items():
-        if name.lower().endswith(extension):
-            return kind
-    if not start or any(mark in start.split(b"\n", 1)[0] for mark in b",;\t|"):
+def _guess(head: bytes, name: str, hint: Format, *, wide: bool) -> Format:
+    if hint == "auto":
+        hint = next(
+            (kind for end, kind in EXTENSIONS.items() if name.lower().endswith(end)), "auto"
+        )
+    start = head.lstrip()
+    if hint not in ("csv", "markdown"):
+        if start.startswith(b"["):
+            return "json"
+        if start.startswith(b"{"):
+            return _told_by_content(start)
+    if hint != "auto":
+        return hint
+    if b"\0" in head:
+        raise UnsupportedFormat(
+            f"{name} looks binary: the importer reads text (UTF-16 without a mark: --encoding).",
+            file=name,
+        )
+    # Two or four bytes a character are how spreadsheets save text, be it one column.
+    if wide or not start or any(mark in start.split(b"\n", 1)[0] for mark in b",;\t|"):
         return "csv"
     raise UnsupportedFormat(
-        f"{name} is neither NDJSON, a JSON array, CSV nor Markdown.",
+        f"{name} is neither NDJSON, JSON, CSV nor Markdown.",
         file=name,
         starts_with=start[:40].decode(errors="replace"),
     )
 
 
-def excerpt(data: bytes) -> str:
-    """What a reject keeps of a row that could not be read."""
-    text = data[:REJECT_ROW_BYTES].decode(errors="replace")
-    return text.replace("\0", "\ufffd").rstrip("\r\n")
+def _told_by_content(head: bytes) -> Format:
+    """What a text is that begins with an object."""
+    start = head.lstrip()
+    try:
+        first = orjson.loads(start.split(b"\n", 1)[0])
+    except orjson.JSONDecodeError:
+        return _told_by_values(start)
+    if bulk.is_action(first):
+        return "bulk"
+    hits = first.get("hits")
+    if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
+        return "hits"
+    if isinstance(hits, list) and first.keys() & {"found", "query"}:
+        return "hits"
+    if isinstance(first.get("results"), list) and first.keys() & {"offset", "limit"}:
+        return "hits"
+    return "ndjson"
+
+
+def _told_by_values(start: bytes) -> Format:
+    """The same where the first line is no whole object: a long answer, or one over many lines."""
+    try:
+        row = next(Values(_buffered(start)).answers(), b"")
+        if row and (ROWS_FIRST.match(start) or b'"hits"' in start):
+            return "hits"
+    except (Misplaced, EOFError):
+        pass
+    try:
+        value = next(Values(_buffered(start)).rows(), b"")
+        if b"\n" in value and not isinstance(value, TooLong):
+            orjson.loads(value)
+            return "json"
+    except (Misplaced, EOFError, orjson.JSONDecodeError):
+        pass
+    return "ndjson"
+
+
+def _buffered(data: bytes) -> "io.BufferedReader[Any]":
+    return io.BufferedReader(io.BytesIO(data))

@@ -154,12 +154,12 @@ where import_id = %(id)s and chunk < %(chunks)s;
 
 -- name: finish
 update imports
-set chunks = %(chunks)s, finished_at = coalesce(finished_at, now())
+set chunks = %(chunks)s, notes = %(notes)s, finished_at = coalesce(finished_at, now())
 where id = %(id)s;
 
 -- name: report
 select
-    i.id, i.source, i.started_at, i.finished_at,
+    i.id, i.source, i.started_at, i.finished_at, i.notes,
     case when i.finished_at is null then 'open' else 'finished' end as status,
     count(c.chunk) as chunks,
     coalesce(sum(c.received), 0)::integer as received,

@@ -16,6 +16,7 @@ from contracts.entries import CreateEntry, EntryFields, EntryStored
 from contracts.errors import NoReply, QueueFull, QueueUnavailable, Unavailable
 from contracts.imports import ImportReport
 from pipelines.ask import ask_for
+from pipelines.formats.rows import Reading
 from pipelines.importing import Plan, import_streams
 from tests.faults.storm.gate import Gate
 from tests.faults.storm.ledger import Kept, Ledger, Row
@@ -101,7 +102,9 @@ class Importer(threading.Thread):
                 counts["unchanged"] += 1
         counts["received"] = len(rows) + bad
         stream = io.BytesIO(encoded(rows) + BAD * bad)
-        report = await import_streams(client, [("s", stream)], Plan(source, "ndjson"), _unseen)
+        report = await import_streams(
+            client, [("s", stream)], Plan(source, Reading("ndjson")), _unseen
+        )
         self._ledger.finish(str(report.id), counts, rows)
         check(self._ledger, report, counts)
 

@@ -1,6 +1,7 @@
 """Chunks: small enough, complete, and the same for the same source."""
 
 from contracts.imports import CHUNK_BYTES, CHUNK_ROWS, ROW_BYTES, Reject
+from contracts.mappings import Shape
 from pipelines.chunks import cut
 from pipelines.formats.source import Found, SourceRow
 
@@ -12,25 +13,25 @@ def source(count: int, size: int = 10) -> list[Found]:
 
 def test_chunks_hold_every_row_once_in_order() -> None:
     """Nothing is lost or doubled at the borders."""
-    chunks = list(cut(source(CHUNK_ROWS * 2 + 3), {}))
+    chunks = list(cut(source(CHUNK_ROWS * 2 + 3), Shape()))
     assert [len(chunk) for chunk in chunks] == [CHUNK_ROWS, CHUNK_ROWS, 3]
     assert [chunk.number for chunk in chunks] == [0, 1, 2]
 
 
 def test_chunks_are_bounded_in_bytes() -> None:
     """Large rows make smaller chunks; one over the bound travels alone."""
-    chunks = list(cut(source(10, CHUNK_BYTES // 2), {}))
+    chunks = list(cut(source(10, CHUNK_BYTES // 2), Shape()))
     assert all(chunk.size <= CHUNK_BYTES for chunk in chunks)
-    assert [len(chunk) for chunk in cut(source(2, CHUNK_BYTES + 1), {})] == [1, 1]
+    assert [len(chunk) for chunk in cut(source(2, CHUNK_BYTES + 1), Shape())] == [1, 1]
 
 
 def test_the_same_source_gives_the_same_digests() -> None:
     """Digests tell a changed file from the same one."""
-    digests = [chunk.digest for chunk in cut(source(1200), {})]
-    assert digests == [chunk.digest for chunk in cut(source(1200), {})]
+    digests = [chunk.digest for chunk in cut(source(1200), Shape())]
+    assert digests == [chunk.digest for chunk in cut(source(1200), Shape())]
     changed = source(1200)
     changed[700] = SourceRow("f", 700, {"title": "another"})
-    again = [chunk.digest for chunk in cut(changed, {})]
+    again = [chunk.digest for chunk in cut(changed, Shape())]
     assert again[0] == digests[0]
     assert again[1] != digests[1]
 
@@ -43,7 +44,7 @@ def test_what_no_message_can_carry_is_rejected() -> None:
         SourceRow("f", 3, {"title": "good"}),
         Reject(file="f", line=4, code="JSON_UNREADABLE", message="no"),
     ]
-    (chunk,) = cut(rows, {})
+    (chunk,) = cut(rows, Shape())
     assert [reject.code for reject in chunk.rejects] == [
         "ROW_TOO_LARGE",
         "ROW_UNREADABLE",

@@ -8,13 +8,13 @@ import pytest
 
 from contracts.errors import UnsupportedFormat
 from contracts.imports import ROW_BYTES, Reject
-from pipelines.formats.rows import read
+from pipelines.formats.rows import Reading, read
 from pipelines.formats.source import Found, SourceRow
 
 
 def found(data: bytes, name: str = "rows", kind: Any = "auto") -> list[Found]:
     """Everything in `data`."""
-    return list(read(io.BytesIO(data), name, kind))
+    return list(read(io.BytesIO(data), name, Reading(kind), []))
 
 
 def rows(data: bytes, name: str = "rows") -> list[dict[str, Any]]:
@@ -120,11 +120,6 @@ def test_prose_is_refused() -> None:
 def test_an_empty_file_has_no_rows(name: str) -> None:
     """An empty file is an import of nothing."""
     assert found(b"", name) == []
-
-
-def test_an_encoding_that_breaks_ends_the_file() -> None:
-    """Bytes that are not UTF-8 in a CSV are a reject that says so."""
-    assert codes(b"title,problem\none,\xff\xfe\n", "rows.csv")[-1][1] == "ENCODING_UNREADABLE"
 
 
 def test_markdown_is_one_entry() -> None:

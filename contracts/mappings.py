@@ -1,0 +1,103 @@
+"""Mappings: how a source's fields become an entry's, also kept under a name."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+
+from contracts.base import Contract, Text, Write, refuse_nul
+from contracts.imports import ImportedEntry
+
+FIELDS = tuple(ImportedEntry.model_fields)
+LISTS = ("tags",)
+
+
+def _known(field: str) -> str:
+    if field not in FIELDS:
+        raise ValueError(f"entries have no field {field!r}; they have {', '.join(FIELDS)}")
+    return field
+
+
+def _list(field: str) -> str:
+    if field not in LISTS:
+        raise ValueError(f"only {', '.join(LISTS)} is made of several texts")
+    return field
+
+
+def _possible(defaults: dict[str, str]) -> dict[str, str]:
+    """Raise ValueError for a default that no entry can have."""
+    try:
+        ImportedEntry.model_validate({"title": "any", **defaults})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{first['loc'][0]} can't be that: {first['msg']}") from None
+    return defaults
+
+
+Path = Annotated[Text, StringConstraints(min_length=1, max_length=500)]
+Separator = Annotated[Text, StringConstraints(min_length=1, max_length=10)]
+MappingName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)
+]
+
+
+class Shape(Contract):
+    """How a row becomes an entry."""
+
+    #: Entry field → where the source has it: a dotted path (`meta.names.0`), or a template of such.
+    mapping: dict[Annotated[str, AfterValidator(_known)], Path] = Field(default_factory=dict)
+    #: Entry field → what it is where the source has nothing.
+    defaults: Annotated[
+        dict[Annotated[str, AfterValidator(_known)], Annotated[str, AfterValidator(refuse_nul)]],
+        AfterValidator(_possible),
+    ] = Field(default_factory=dict)
+    #: Entry field → what stands between the parts of its text.
+    splits: dict[Annotated[str, AfterValidator(_list)], Separator] = Field(default_factory=dict)
+
+    def over(self, other: "Shape") -> "Shape":
+        """This shape, and what `other` says of fields of which this one says nothing."""
+        return Shape(
+            mapping=other.mapping | self.mapping,
+            defaults=other.defaults | self.defaults,
+            splits=other.splits | self.splits,
+        )
+
+
+class SaveMapping(Write):
+    """Keep a shape under a name, in place of what was kept there."""
+
+    name: MappingName
+    shape: Shape
+
+
+class GetMapping(Contract):
+    """Read what is kept under a name."""
+
+    name: MappingName
+
+
+class DeleteMapping(Write):
+    """Forget what is kept under a name."""
+
+    name: MappingName
+
+
+class SavedMapping(Contract):
+    """A shape under its name."""
+
+    name: str
+    shape: Shape
+    updated_at: datetime
+    updated_by: str = ""
+
+
+class MappingDeleted(Contract):
+    """The name is free."""
+
+    name: str
+
+
+class SavedMappings(Contract):
+    """All of them, by name."""
+
+    mappings: tuple[SavedMapping, ...]
