@@ -3,7 +3,9 @@
 import gzip
 import itertools
 import random
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -24,13 +26,46 @@ def make(file: Path, count: int = COUNT) -> None:
     draw = random.Random(SEED)
     with gzip.open(file, "wb", compresslevel=1) as sink:
         for number in range(count):
-            row = {
-                "_id": f"made-{number}",
-                "title": f"{' '.join(words(draw, 7))} {number}",
-                "text": " ".join(words(draw, draw.randint(40, 160))),
-                "metadata": {"category": f"area {number % 40}", "tags": words(draw, 3)},
-            }
-            sink.write(orjson.dumps(row) + b"\n")
+            sink.write(row(draw, number))
+
+
+def row(draw: random.Random, number: int) -> bytes:
+    """One made-up row as a line of JSON."""
+    made = {
+        "_id": f"made-{number}",
+        "title": f"{' '.join(words(draw, 7))} {number}",
+        "text": " ".join(words(draw, draw.randint(40, 160))),
+        "metadata": {"category": f"area {number % 40}", "tags": words(draw, 3)},
+    }
+    return orjson.dumps(made) + b"\n"
+
+
+def multiply(files: Sequence[Path], count: int, sink: Path) -> None:
+    """Write `count` rows from those of `files`, again and again with other ids and words.
+
+    A repetition has its number in its ids and titles, and one word in ten from another row.
+    """
+    draw, pool = random.Random(SEED), list[str]()
+    with sink.open("wb") as out:
+        for number, row in enumerate(itertools.islice(_again(files), count)):
+            turn, text = row.pop("turn"), str(row["text"]).split(" ")
+            if turn:
+                row["_id"] = f"{row['_id']}-{turn}"
+                row["title"] = f"{row['title']} {turn}"
+                for place in range(draw.randrange(10), len(text), 10):
+                    text[place] = draw.choice(pool)
+                row["text"] = " ".join(text)
+            elif number % 10 == 0:
+                pool += text
+            out.write(orjson.dumps(row) + b"\n")
+
+
+def _again(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    for turn in itertools.count():
+        for file in files:
+            with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
+                for line in lines:
+                    yield {**orjson.loads(line), "turn": turn}
 
 
 def words(draw: random.Random, count: int) -> list[str]:

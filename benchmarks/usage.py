@@ -1,0 +1,67 @@
+"""CPU and memory of the processes of an instance, by what they do. Linux only."""
+
+import os
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.instance import Instance
+
+EVERY = 0.5  # seconds between two looks at the memory
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(casebook: Instance) -> Counter[str]:
+    """CPU seconds used so far, by kind of process; those of ended children are their parent's."""
+    used: Counter[str] = Counter()
+    for pid in casebook.pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+            used[kind(pid)] += sum(map(int, fields[11:15])) / _TICK
+        except OSError:
+            continue  # it ended meanwhile
+    return used
+
+
+def kind(pid: int) -> str:
+    """What a process does: postgres, valkey, or the last word of our own command lines."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    line = b" ".join(words).decode(errors="replace")
+    for name in ("postgres", "valkey", "importer", "indexer", "uvicorn"):
+        if name in line:
+            return name
+    return words[-1].decode(errors="replace")[:20] or "other"
+
+
+@contextmanager
+def peaks(casebook: Instance) -> Iterator[Counter[str]]:
+    """Peak anonymous memory in MB, by kind of process, while the block runs.
+
+    Files that a process has mapped (the index) are not counted: the kernel takes those pages back
+    whenever somebody else needs them.
+    """
+    found: Counter[str] = Counter()
+    ending = threading.Event()
+
+    def look() -> None:
+        while not ending.wait(EVERY):
+            for pid in casebook.pids:
+                try:
+                    text = Path(f"/proc/{pid}/status").read_text()
+                    anonymous = re.search(r"^RssAnon:\s+(\d+) kB", text, re.MULTILINE)
+                    if anonymous:
+                        name = kind(pid)
+                        found[name] = max(found[name], int(anonymous[1]) // 1024)
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        ending.set()
+        thread.join()
