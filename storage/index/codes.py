@@ -6,6 +6,7 @@ Zeros are dropped or added only where both forms are certain to mean the same (`
 (`ASRA`, `GE`) have no shape to go by, and are found as words.
 """
 
+import functools
 import re
 import string
 from collections.abc import Iterable, Iterator
@@ -15,10 +16,11 @@ TOKEN_MAX = 100  # characters: of longer ones, each part is looked at alone
 
 #: Everything that can't be inside a code, to spaces. Dots stay: `-1.5` must not show `-1`.
 _INSIDE = frozenset(string.ascii_letters + string.digits + "+-.")
-_SEPARATORS = {code: " " for code in range(128) if chr(code) not in _INSIDE}
+_SEPARATORS = bytes(code if chr(code) in _INSIDE else ord(" ") for code in range(256))
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 
-_WITH_DIGIT = re.compile(r" [a-z+.-]{0,60}[0-9][^ ]*")
+_FROM_DIGIT = re.compile(r"[0-9][^ ]*")
+BEFORE_DIGIT_MAX = 60  # characters: what has none so far is no code
 _SIGNED = re.compile(r"([+-])([0-9]{1,5})")  # -805, +100
 _ABEND = re.compile(r"s[0-9a-f]{3}|a[a-z]{2}[0-9]")  # S0C7, SB37; CICS has AEY9
 _SHORT_ABEND = re.compile(r"0c[0-9a-f]|[bde]37")  # a system abend without its S
@@ -75,19 +77,39 @@ def _parts(token: str) -> Iterator[str]:
 
 
 def _by_shape(text: str) -> Iterator[str]:
-    for token in dict.fromkeys(_WITH_DIGIT.findall(" " + text.translate(_SEPARATORS))):
-        core = token.strip(" .")
-        if match := _SIGNED.fullmatch(core):
-            yield f"{match[1]}{int(match[2])}"
-            continue
-        for piece in dict.fromkeys(core.replace("+", ".").split(".")):
-            piece = piece.strip("-")
-            if "-" in piece:
-                yield from _parts(piece)
-            elif code := _part(piece):
-                yield code
-                if match := _SQL_MESSAGE.fullmatch(code):
-                    yield f"-{int(match[1])}"
+    spaced = f" {text.encode().translate(_SEPARATORS).decode()}"
+    for token in dict.fromkeys(_with_digit(spaced)):
+        yield from _codes_of(token) if len(token) <= PART_MAX else _look(token)
+
+
+def _with_digit(spaced: str) -> Iterator[str]:
+    # Most words have no digit: the pattern looks for one, and its word begins at the last space.
+    for match in _FROM_DIGIT.finditer(spaced):
+        start = match.start()
+        space = spaced.rfind(" ", max(0, start - BEFORE_DIGIT_MAX - 1), start)
+        if space >= 0:
+            yield spaced[space + 1 : start] + match[0]
+
+
+@functools.lru_cache(maxsize=20_000)
+def _codes_of(token: str) -> tuple[str, ...]:
+    return tuple(_look(token))
+
+
+def _look(token: str) -> Iterator[str]:
+    """The codes in a token that has a digit; names and numbers come again and again."""
+    core = token.strip(".")
+    if match := _SIGNED.fullmatch(core):
+        yield f"{match[1]}{int(match[2])}"
+        return
+    for piece in dict.fromkeys(core.replace("+", ".").split(".")):
+        piece = piece.strip("-")
+        if "-" in piece:
+            yield from _parts(piece)
+        elif code := _part(piece):
+            yield code
+            if match := _SQL_MESSAGE.fullmatch(code):
+                yield f"-{int(match[1])}"
 
 
 # Numbers that are codes because of the word before them. Each pattern starts with its word, which

@@ -1,6 +1,7 @@
 """How text becomes words: the same steps when it is indexed and when it is searched."""
 
 import functools
+import string
 
 import tantivy
 
@@ -8,6 +9,14 @@ import tantivy
 WORDS = "words"
 #: UTF-8 bytes. A longer run without a space or punctuation is data, and not indexed.
 WORD_MAX = 255
+STEMS_MAX = 100_000  # words whose stems an indexer remembers
+REMEMBERED_MAX = 24  # characters: longer words seldom come again
+
+#: Letters to lower case, what is no letter or digit to spaces: the first steps, for ASCII.
+_WORDS = bytes(
+    ord(chr(code).lower()) if chr(code) in string.ascii_letters + string.digits else ord(" ")
+    for code in range(256)
+)
 
 
 def _steps(*, stop_words: bool) -> tantivy.TextAnalyzer:
@@ -41,6 +50,39 @@ def telling_words() -> tantivy.TextAnalyzer:
 def stem(word: str) -> str:
     """The stem of one word; "" for what is none."""
     return next(iter(every_word().analyze(word)), "")
+
+
+class _Stems(dict[str, str]):
+    """Stems by word, as they are needed; forgotten all at once when they are too many."""
+
+    def __missing__(self, word: str) -> str:
+        found = " ".join(every_word().analyze(word))
+        if len(word) <= REMEMBERED_MAX:
+            if len(self) >= STEMS_MAX:
+                self.clear()
+            self[word] = found
+        return found
+
+
+_STEMS = _Stems()
+
+
+def stems(text: str) -> str:
+    """The stems of every word of `text`, with spaces between them: what is indexed.
+
+    An entry's words are counted several times over, and most words have come before: looked up
+    here they cost a fraction of what the engine's steps would.
+    """
+    if not text.isascii():
+        return " ".join(every_word().analyze(text))
+    words = text.encode().translate(_WORDS).decode().split()
+    return " ".join(map(_STEMS.__getitem__, words))
+
+
+@functools.cache
+def ready_words() -> tantivy.TextAnalyzer:
+    """Split at spaces, and nothing else: for what `stems` has prepared."""
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 
 def clean(text: str) -> str:
