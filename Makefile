@@ -22,7 +22,7 @@ up: $(VENV)/run.stamp ## install, then run everything with the sample (Ctrl-C st
 	@$(BIN)/casebook up --sample
 
 test: $(VENV)/dev.stamp ## install, then run every test on real servers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 check: $(VENV)/dev.stamp ## ruff, mypy strict, the layer test
 	$(BIN)/ruff check .

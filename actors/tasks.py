@@ -41,10 +41,10 @@ def start(command: StartTask, store: Store, broker: StreamsBroker) -> TaskStarte
         tracking.open_task(tx, task_id, command.type, command.by, details=command.details)
         tracking.add_steps(tx, task_id, command.steps)
         tracking.advance(tx, task_id)
-        return TaskStarted(id=task_id)
+        return TaskStarted(task=task_id)
 
     started = once(store, "tasks.start", command, TaskStarted, effect)
-    _send(store, broker, started.id)
+    _send(store, broker, started.task)
     return started
 
 

@@ -57,7 +57,7 @@ class StartTask(Write):
 class TaskStarted(Contract):
     """The task that can be followed."""
 
-    id: UUID
+    task: UUID
 
 
 class AdoptWrite(Contract):

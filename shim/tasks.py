@@ -64,4 +64,4 @@ async def rebuild_index(
         task = await reindex(backend.client, nodes, by=by, key=key, timeout=timeout)
     except WriteWaiting as waiting:
         return accepted(tasks.start, waiting)
-    return json_response(TaskStarted(id=task).model_dump_json().encode(), 202)
+    return json_response(TaskStarted(task=task).model_dump_json().encode(), 202)

@@ -129,7 +129,7 @@ def test_an_import_that_is_interrupted_says_how_to_go_on(
 def test_ctrl_c_ends_the_watching_and_not_the_task(casebook: Casebook, http: httpx.Client) -> None:
     """On a terminal it says that the task goes on, how to watch it again and how to stop it."""
     # No worker reads that node's queue: the task waits.
-    task = http.post("/v1/index/rebuild", params={"node": "nobody"}).json()["id"]
+    task = http.post("/v1/index/rebuild", params={"node": "nobody"}).json()["task"]
     terminal, other = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "cli", "tasks", "show", "--follow", task],

@@ -47,7 +47,7 @@ def step(name: str, *texts: str, actor: str = work.name) -> Step:
 def start(house: House, *steps: Step, **fields: object) -> UUID:
     """Begin a task; its id."""
     command = StartTask(type="test", steps=steps, **fields)  # type: ignore[arg-type]  # a test's
-    started: UUID = house.call(tasks.start, command).id
+    started: UUID = house.call(tasks.start, command).task
     return started
 
 

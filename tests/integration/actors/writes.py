@@ -217,7 +217,7 @@ def _steps() -> tuple[Step, ...]:
 
 def started(house: House) -> UUID:
     """A new task's id; its messages are in the queue `tests`."""
-    found: UUID = house.call(tasks.start, StartTask(type="test", steps=_steps())).id
+    found: UUID = house.call(tasks.start, StartTask(type="test", steps=_steps())).task
     return found
 
 
