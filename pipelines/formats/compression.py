@@ -91,23 +91,31 @@ class Unpacked(io.RawIOBase):
         return len(piece)
 
     def _next(self, most: int) -> bytes:
+        ended = False
         while True:
             data = b""
             if self._unpacker.eof:
-                # Members may follow one another, with zeros in between as padding.
-                data = self._unpacker.unused_data.lstrip(b"\0")
-                while not data:
-                    if not (data := self._stream.read(PIECE) or b""):
-                        return b""
-                    data = data.lstrip(b"\0")
+                data = self._next_member()
+                if not data:
+                    return b""
                 self._unpacker = self._packing.unpacker()
             elif self._unpacker.needs_input:
                 data = self._stream.read(PIECE) or b""
+                ended = not data
             piece: bytes = self._unpacker.decompress(data, most)
             if piece:
                 return piece
-            if not data and self._unpacker.needs_input and not self._unpacker.eof:
+            if ended and not self._unpacker.eof:
                 raise EOFError(f"the {self._packing.extension} data ends in the middle")
+
+    def _next_member(self) -> bytes:
+        """The beginning of what follows; zeros are padding."""
+        data: bytes = self._unpacker.unused_data.lstrip(b"\0")
+        while not data:
+            if not (data := self._stream.read(PIECE) or b""):
+                return b""
+            data = data.lstrip(b"\0")
+        return data
 
 
 def unpacked(stream: Ahead) -> tuple[Ahead, str]:

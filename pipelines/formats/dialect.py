@@ -55,9 +55,9 @@ def _likeness(sample: str, dialect: type[csv.Dialect]) -> tuple[bool, float, int
 
 
 def _single_quoted(sample: str) -> bool:
-    """Whether cells stand in ' quotes: no cell stands in double ones, and a whole line does so."""
+    """Whether cells stand in ' quotes: all of the header do, and none stands in double ones."""
     border = re.escape(DELIMITERS)
     if re.search(rf'(?:^|[{border}])"', sample, re.MULTILINE):
         return False
     cell = r"'(?:[^'\r\n]|'')*+'"
-    return re.search(rf"^{cell}(?:[{border}]{cell})*\r?$", sample, re.MULTILINE) is not None
+    return re.match(rf"\s*{cell}(?:[{border}]{cell})*\s*?$", sample, re.MULTILINE) is not None

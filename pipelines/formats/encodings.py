@@ -87,9 +87,8 @@ def checked(encoding: str) -> str:
     try:
         found = codecs.lookup(encoding)
         codecs.getincrementaldecoder(found.name)
-        if not isinstance(b"".decode(found.name), str):
-            raise LookupError
-    except (LookupError, ValueError, UnicodeError):  # a NUL in the name is a ValueError
+        "".encode(found.name)  # raises LookupError for what encodes no text
+    except (LookupError, ValueError):  # a NUL in the name is a ValueError
         message = f"There is no encoding {encoding[:40]!r}."
         raise EncodingUnknown(message, encoding=encoding[:40]) from None
     return found.name

@@ -1,0 +1,222 @@
+"""CSV: dialects, encodings, and records that are wrong."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.errors import EncodingUnknown, SourceUnreadable
+from contracts.imports import ROW_BYTES
+from tests.unit.pipelines.reading import codes, found, notes, rows, titles
+
+ONE = [{"title": "one", "problem": "a"}, {"title": "two", "problem": "b"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "title,problem\none,a\ntwo,b\n",
+        "title;problem\r\none;a\r\ntwo;b\r\n",
+        "title\tproblem\none\ta\ntwo\tb",
+        "title|problem\rone|a\rtwo|b\r",
+        '"title","problem"\n"one","a"\n"two","b"\n',
+        "'title';'problem'\n'one';'a'\n'two';'b'\n",
+        "title,problem\n\n,\none,a\n\ntwo,b\n",
+        "title , problem\none,a\ntwo,b\n",
+    ],
+)
+def test_dialects_are_told_apart(text: str) -> None:
+    """Delimiter, quotes and line ends are found out; empty records are passed over."""
+    assert rows(text.encode(), "rows.csv") == ONE
+
+
+def test_the_records_decide_not_the_header() -> None:
+    """A header with two kinds of marks is read as the records under it are."""
+    text = b"title;a,b,c\none;1\ntwo;2\n"
+    assert rows(text, "rows.csv") == [
+        {"title": "one", "a,b,c": "1"},
+        {"title": "two", "a,b,c": "2"},
+    ]
+    text = b"title,when; where\none,a; b; c\ntwo,d\n"
+    assert rows(text, "rows.csv")[1] == {"title": "two", "when; where": "d"}
+
+
+def test_quotes_may_be_escaped() -> None:
+    """Doubled, or with a backslash as databases write them."""
+    assert rows(b'title,problem\n"one","a ""b"", c\nd"\n') == [
+        {"title": "one", "problem": 'a "b", c\nd'}
+    ]
+    assert rows(b'title,problem\n"one","a \\"b, c\\" d"\n"two","e \\"f, g\\""\n') == [
+        {"title": "one", "problem": 'a "b, c" d'},
+        {"title": "two", "problem": 'e "f, g"'},
+    ]
+
+
+def test_an_apostrophe_is_no_quote() -> None:
+    """Single quotes count as quotes only where whole records stand in them."""
+    text = b"title,problem\nit's,'tis\n'n',don't\n"
+    assert rows(text)[0] == {"title": "it's", "problem": "'tis"}
+
+
+def test_a_delimiter_may_be_given() -> None:
+    """One that is not looked for, or where looking would be wrong."""
+    assert rows(b"title^problem\none^a\ntwo^b\n", "x.csv", delimiter="^") == ONE
+    assert rows(b"a,b\tc\n1,2\t3\n", "x.csv", delimiter="\\t") == [{"a,b": "1,2", "c": "3"}]
+    for wrong in ("", "ab", '"', "\n", "\0"):
+        with pytest.raises(SourceUnreadable):
+            found(b"a,b\n", delimiter=wrong)
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "windows-1252", "cp1251", "shift_jis"],
+)
+def test_declared_encodings(encoding: str) -> None:
+    """A declared encoding is used; a byte order mark tells more than the declaration."""
+    text = "title,problem\nSтраница,テスト\n" if encoding.startswith("utf") else "title,problem\n"
+    text += {"windows-1252": "Größe,é€\n", "cp1251": "Ошибка,да\n", "shift_jis": "障害,印刷\n"}.get(
+        encoding, ""
+    )
+    expected = list(csv.DictReader(io.StringIO(text)))
+    assert rows(text.encode(encoding), "rows.csv", encoding=encoding) == expected
+    if encoding in ("utf-8-sig", "utf-16", "utf-32"):
+        assert rows(text.encode(encoding), "rows.csv", encoding="latin-1") == expected
+        assert rows(text.encode(encoding), "rows") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "assumed"),
+    [
+        ("title,problem\nMünchen,x\n", "windows-1252", "cp1252"),
+        ("title;problem\nStraße;“geschlossen” – déjà vu\n", "windows-1252", "cp1252"),
+        ("title,problem\nОшибка принтера,Не печатает документ\n", "windows-1251", "cp1251"),
+        ("title,problem\nプリンターエラー,印刷できません\n", "shift_jis", "cp932"),
+        ("title,problem\nZażółć gęślą jaźń,błąd drukarki\n", "windows-1250", "cp1250"),
+    ],
+)
+def test_undeclared_encodings_are_assumed_and_said(text: str, encoding: str, assumed: str) -> None:
+    """A CSV that is not UTF-8 is read as what it looks like, with a note."""
+    data = text.encode(encoding)
+    assert notes(data) == [f"rows.csv is not UTF-8; it was read as {assumed}."]
+    cells = next(csv.reader(text.splitlines()[1:], delimiter=text[5]))
+    assert list(rows(data, "rows.csv")[0].values()) == cells
+    assert notes(text.encode()) == []
+
+
+def test_an_unknown_encoding_is_an_error() -> None:
+    """A name that is no text encoding is refused before anything is read."""
+    for name in ("nonsense", "rot13", "base64", "a\0b", "undefined"):
+        with pytest.raises(EncodingUnknown):
+            found(b"a,b\n", encoding=name)
+
+
+def test_a_wrong_byte_is_one_reject() -> None:
+    """Behind the sample a byte that is not UTF-8 costs its own record only."""
+    filler = b"".join(b"row %d,x\n" % n for n in range(9000))
+    data = b"title,problem\n" + filler + b"bad,\xff\xfe\ngood,y\n"
+    assert titles(data, "rows.csv")[-2:] == ["ENCODING_UNREADABLE", "good"]
+    declared = b"title,problem\nbad,\x81\ngood,y\n"
+    assert titles(declared, "x.csv", encoding="windows-1252") == ["ENCODING_UNREADABLE", "good"]
+    cut = "title,problem\none,a\n".encode("utf-16") + b"\x41"
+    assert titles(cut) == ["one", "SOURCE_CUT_SHORT"]
+    lone = "title,problem\n\ud800,a\ntwo,b\n".encode("utf-16-le", "surrogatepass")
+    assert titles(lone, "x.csv", encoding="utf-16-le") == ["ENCODING_UNREADABLE", "two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"title,problem\none\ntwo,b,c\nthree,d\n", ["CSV_RAGGED", "CSV_RAGGED", "three"]),
+        (b'title,problem\n"a"b,c\ntwo,d\n', ["CSV_UNREADABLE", "two"]),
+        (b'title,problem\none,a\n"two,b\n', ["one", "CSV_UNREADABLE"]),
+        (b"title,title\none,two\n", ["CSV_HEADER"]),
+        (b'"title,problem\none,two\n', ["CSV_UNREADABLE"]),
+        (b"title\n", []),
+        (b"\n\n\n", []),
+        (b"title,problem\na\0b,c\n", ["a\0b"]),
+    ],
+)
+def test_wrong_records(text: bytes, expected: list[str]) -> None:
+    """Each is a reject of its own; without a header nothing can be read."""
+    assert titles(text, "rows.csv") == expected
+
+
+@pytest.mark.parametrize(
+    "long",
+    [
+        b"a," + b"x" * (ROW_BYTES + 10),
+        b"a," * ROW_BYTES,
+        b"a," + b"x" * 10_000_000,
+    ],
+)
+def test_a_record_that_is_too_long_is_passed_over(long: bytes) -> None:
+    """One cell or many: rejected, and what follows is read."""
+    everything = titles(b"title,problem\n" + long + b"\nlast,b\n", "rows.csv")
+    assert everything[-1] == "last"
+    assert set(everything[:-1]) <= {"CSV_UNREADABLE", "ROW_TOO_LARGE", "CSV_RAGGED"}
+    assert everything[0] in ("CSV_UNREADABLE", "ROW_TOO_LARGE")
+
+
+def test_a_record_of_endless_lines_is_not_held() -> None:
+    """Quoted newlines without end are a reject; behind it quotes open and close as they may."""
+    data = b"title,problem\nfirst,a\n" + b'"x\n",' * (ROW_BYTES // 2)
+    first, long, *rest = titles(data, "rows.csv")
+    assert (first, long, set(rest)) == ("first", "ROW_TOO_LARGE", {"CSV_UNREADABLE"})
+
+
+def test_a_cut_file_ends_in_a_reject() -> None:
+    """Cut within a record: its cells are missing or its quote is open."""
+    whole = b'title,problem,solution\none,"a, b",c\ntwo,"d, e",f\n'
+    for cut in range(len(whole) - 9, len(whole) - 3):
+        assert titles(whole[:cut], "x.csv")[0] == "one"
+        assert len(codes(whole[:cut], "x.csv")) == 1
+
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+TABLE = st.integers(2, 5).flatmap(
+    lambda width: st.lists(
+        st.lists(CELL, min_size=width, max_size=width).filter(any), min_size=1, max_size=8
+    )
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    TABLE,
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_what_the_csv_module_writes_is_read(
+    table: list[list[str]], delimiter: str, end: str, quoting: int, encoding: str
+) -> None:
+    """With its delimiter named, whatever a table holds comes back cell by cell."""
+    if quoting == csv.QUOTE_MINIMAL:  # it leaves an end of line unquoted that is not its own
+        table = [[cell.replace("\r", "x") for cell in record] for record in table]
+    header = [f"name{n}" for n in range(len(table[0]))]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
+    writer.writerows([header, *table])
+    data = text.getvalue().encode(encoding)
+    expected = [
+        {name: cell for name, cell in zip(header, record, strict=True) if cell} for record in table
+    ]
+    assert rows(data, "t.csv", delimiter=delimiter) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.text("ab ,;|\t\n\"'", max_size=8).map(lambda t: f"x{t}"), min_size=3, max_size=30),
+    st.sampled_from([",", ";", "\t", "|"]),
+)
+def test_quoted_tables_are_read_without_being_told_how(cells: list[str], delimiter: str) -> None:
+    """Where all is quoted, nothing in the cells can mislead."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL)
+    table = [cells[at : at + 3] for at in range(0, len(cells) - len(cells) % 3, 3)]
+    writer.writerows([["one", "two", "three"], *table])
+    taken = rows(text.getvalue().encode(), "t.csv")
+    assert [list(row.values()) for row in taken] == table
