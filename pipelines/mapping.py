@@ -94,14 +94,23 @@ def shaper(shape: Shape) -> Callable[[Row], Row]:
             if "external_id" not in selectors:
                 entry["external_id"] = _external_id(data)
             entry = {field: value for field, value in entry.items() if value is not None}
-        elif data.get("external_id") is None and (name := _id_name(data)) is not None:
-            entry = {"external_id": data[name], **data}
-            entry["external_id"] = entry.pop(name)
         else:
-            entry = data
+            entry = _with_external_id(data)
         return _completed(shape, entry)
 
     return shaped
+
+
+def _with_external_id(data: Row) -> Row:
+    """The row, its id under our name for it; where it has that one too, `_id` says nothing."""
+    name = _id_name(data) if data.get("external_id") is None else "_id"
+    if name is None or name not in data:
+        return data
+    entry = {"external_id": data[name]} | data
+    if entry["external_id"] is None:
+        entry["external_id"] = data[name]
+    del entry[name]
+    return entry
 
 
 def _completed(shape: Shape, entry: Row) -> Row:

@@ -86,7 +86,7 @@ CASES: list[Case] = [
     ),
     ("limits.ndjson", b'{"title": "' + b"x" * 256 + b'"}\n', {}, 1, {"STRING_TOO_LONG"}),
     ("all.ndjson", b'{"titel": "wrong"}\n' * 1200, {}, 1200, {"MISSING"}),
-    ("none.ndjson", b"[]\n1\nnull\n" * 400, {}, 1200, {"NOT_AN_OBJECT"}),
+    ("none.ndjson", b"1\n[]\nnull\n" * 400, {}, 1200, {"NOT_AN_OBJECT"}),
     (
         "object.ndjson",
         b'{"t": {"a": 1}}\n{"t": ["a"]}\n{"t": 12345}\n',
@@ -137,7 +137,8 @@ def test_through_the_cli(casebook: Casebook, tmp_path: Path) -> None:
         file = tmp_path / name
         file.write_bytes(data)
         arguments = [f"--{option}={value}" for option, value in options.items()]
-        done = casebook.run("import", str(file), "--source", f"cli {name}", "--json", *arguments)
+        arguments += ["--source", f"cli {name}", "--json", "--no-wait"]
+        done = casebook.run("import", str(file), *arguments)
         assert "Traceback" not in done.err, done.err
         check(done.json, case)
         assert done.code == (1 if done.json["counts"]["rejected"] else 0)

@@ -95,6 +95,13 @@ def test_an_id_of_another_name_is_taken(row: dict[str, Any], external_id: Any) -
     assert mapped("external_id=t", row={**row, "t": "mapped"})["external_id"] == "mapped"
 
 
+def test_an_id_of_another_name_is_no_field() -> None:
+    """`_id` is left out once it is the external id, or where the row has one of its own."""
+    for row in ({"_id": "a"}, {"external_id": "a", "_id": "b"}, {"external_id": None, "_id": "a"}):
+        assert shaper(Shape())(row) == {"external_id": "a"}
+    assert shaper(Shape())({"external_id": "a", "id": 1}) == {"external_id": "a", "id": 1}
+
+
 def test_defaults_fill_what_is_missing() -> None:
     """A default applies where the source has nothing, null or an empty text; not elsewhere."""
     shape = parse_shape(defaults=["category=Batch", "tags=a,b", "severity=low"])
