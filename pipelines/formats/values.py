@@ -14,8 +14,9 @@ from contracts.imports import REJECT_ROW_BYTES, ROW_BYTES
 PIECE = 64 * 1024  # bytes read at once
 LONGEST = 2 * ROW_BYTES  # bytes: what JSON escapes may shrink to fit a row
 
+STRING = rb'"(?:[^"\\]++|\\.)*+"'
 #: A whole string, or what else opens and closes something; a lone quote is a string that goes on.
-TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
+TOKEN = re.compile(STRING + rb'|["{}\[\]]', re.DOTALL)
 STRING_REST = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 SCALAR = re.compile(rb'[^\s,:\]}\[{"]*+')
 SPACE = re.compile(rb"[ \t\r\n]*+")
@@ -23,6 +24,18 @@ QUOTE, OPENING, CLOSING = ord('"'), b"{[", b"}]"
 
 #: Where the answers of search servers hold their rows.
 ROWS_AT = {("hits", "hits"), ("hits",), ("results",)}
+
+
+def _nested(levels: int) -> bytes:
+    """A pattern for an object or a list that has so many levels within it."""
+    inner = rb'[^"{}\[\]]++|' + STRING
+    if levels:
+        inner += b"|" + _nested(levels - 1)
+    return rb"[{\[](?:" + inner + rb")*+[}\]]"
+
+
+#: A value as most rows are, found in one go; what it does not match is gone through by tokens.
+SHALLOW = re.compile(_nested(2), re.DOTALL)
 
 
 class Misplaced(ValueError):
@@ -127,7 +140,9 @@ class Values:
         """The value that begins here; TooLong with its beginning if it is no row for its length."""
         mark = self._look()
         self._begin, self._cut = self._at, b""
-        if mark == b'"' or mark in OPENING:
+        if (found := SHALLOW.match(self._buffer, self._at)) is not None:
+            end = found.end()
+        elif mark == b'"' or mark in OPENING:
             end = self._end_of_nested(self._at)
         else:
             end = self._end_of_scalar(self._at)
