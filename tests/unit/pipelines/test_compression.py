@@ -93,10 +93,11 @@ def test_what_follows_packed_data_is_said(pack: Pack) -> None:
     assert titles(pack(b'{"title": "one"}\n') + b"more") == ["one", "SOURCE_CUT_SHORT"]
 
 
+@pytest.mark.parametrize("form", [b"%s\n%s\n", b"[%s,%s]"], ids=["lines", "array"])
 @pytest.mark.parametrize("pack", PACKS)
-def test_a_bomb_costs_time_not_memory(pack: Pack) -> None:
+def test_a_bomb_costs_time_not_memory(pack: Pack, form: bytes) -> None:
     """50 MB of one letter, packed into little, are read in pieces."""
-    bomb = pack(b'{"title": "' + b"x" * 50_000_000 + b'"}\n{"title": "after"}\n')
+    bomb = pack(form % (b'{"title": "' + b"x" * 50_000_000 + b'"}', b'{"title": "after"}'))
     tracemalloc.start()
     try:
         given = [getattr(one, "code", None) for one in read(io.BytesIO(bomb), "b", Reading(), [])]
@@ -105,6 +106,18 @@ def test_a_bomb_costs_time_not_memory(pack: Pack) -> None:
         tracemalloc.stop()
     assert given == ["ROW_TOO_LARGE", None]
     assert most < 20_000_000
+
+
+def test_a_short_source_that_was_cut_keeps_its_rows() -> None:
+    """The cut lies within what is looked at first: what came before it is read all the same."""
+    packed = gzip.compress(b'{"title": "one"}\n{"title": "two"}\n')
+    assert titles(packed[:-8]) == ["one", "two", "SOURCE_CUT_SHORT"]
+
+
+def test_a_packed_name_is_that_of_what_is_in_it() -> None:
+    """`.gz` and its like are left out of the name, so that the extension before them tells."""
+    (row,) = found(gzip.compress(b"title\none\n"), "rows.csv.gz")
+    assert row.file == "rows.csv"
 
 
 def test_a_stream_that_wants_too_much_memory_is_refused() -> None:
