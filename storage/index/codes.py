@@ -9,7 +9,7 @@ Zeros are dropped or added only where both forms are certain to mean the same (`
 import functools
 import re
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 PART_MAX = 40  # characters: longer runs are data, not codes
 TOKEN_MAX = 100  # characters: of longer ones, each part is looked at alone
@@ -19,6 +19,7 @@ _INSIDE = frozenset(string.ascii_letters + string.digits + "+-.")
 _SEPARATORS = bytes(code if chr(code) in _INSIDE else ord(" ") for code in range(256))
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 
+_NO_DIGITS = bytes(code for code in range(256) if chr(code) not in string.digits)
 _FROM_DIGIT = re.compile(r"[0-9][^ ]*")
 BEFORE_DIGIT_MAX = 60  # characters: what has none so far is no code
 _SIGNED = re.compile(r"([+-])([0-9]{1,5})")  # -805, +100
@@ -77,13 +78,16 @@ def _parts(token: str) -> Iterator[str]:
 
 
 def _by_shape(text: str) -> Iterator[str]:
-    spaced = f" {text.encode().translate(_SEPARATORS).decode()}"
-    for token in dict.fromkeys(_with_digit(spaced)):
+    for token in dict.fromkeys(_with_digit(text)):
         yield from _codes_of(token) if len(token) <= PART_MAX else _look(token)
 
 
-def _with_digit(spaced: str) -> Iterator[str]:
-    # Most words have no digit: the pattern looks for one, and its word begins at the last space.
+def _with_digit(text: str) -> Iterator[str]:
+    """The tokens with a digit. Most texts have few, and half of them none."""
+    data = text.encode()
+    if not data.translate(None, _NO_DIGITS):
+        return
+    spaced = " " + data.translate(_SEPARATORS).decode()
     for match in _FROM_DIGIT.finditer(spaced):
         start = match.start()
         space = spaced.rfind(" ", max(0, start - BEFORE_DIGIT_MAX - 1), start)
@@ -162,5 +166,5 @@ def find_codes(text: str) -> list[str]:
     if not text.isascii():
         text = text.translate(_DASHES).encode("ascii", "replace").decode()
     lower = text.lower()
-    codes: Iterable[str] = (*_by_shape(lower), *_by_context(lower))
-    return list(dict.fromkeys(codes))
+    codes = [*_by_shape(lower), *_by_context(lower)]
+    return list(dict.fromkeys(codes)) if codes else codes

@@ -13,10 +13,12 @@ from storage.postgres.store import Row, Store, Transaction
 
 log = logging.getLogger(__name__)
 
-BATCH = 5_000  # changes a commit, at most
+BATCH = 20_000  # changes a commit, at most: of smaller ones the engine merges more, and slower
 READ = 1_000  # changes a statement
-BULK = 100  # changes: from here on a batch waits a moment for more, since commits cost most
-LINGER = 0.3  # seconds
+BULK = 100  # changes: from here on a batch waits for more, since commits cost most
+LINGER = 2.0  # seconds that a batch waits at most
+QUIET = 0.2  # seconds without a change that end the waiting
+PAUSE = 0.05  # seconds between two looks while it waits
 START = UUID(int=0)
 
 Report = Callable[[int, int], None]
@@ -93,7 +95,7 @@ class Follower:
             oldest = tx.position(row["txid"], row["seq"])
         epoch = oldest.epoch
         writer = self._current(oldest)
-        position, applied, until = writer.position, 0, None
+        position, applied, begun, grown = writer.position, 0, time.monotonic(), 0.0
         while applied < BATCH:
             with self._store.transaction() as tx:
                 place = {"txid": str(position.txid), "seq": position.seq}
@@ -103,13 +105,13 @@ class Follower:
                 self._apply(writer, rows)
                 applied += len(rows)
                 position = Position(epoch, int(rows[-1]["txid"]), rows[-1]["seq"])
+                grown = time.monotonic()
             if applied < BULK and len(rows) < READ:
                 break
-            until = until or time.monotonic() + LINGER
-            if time.monotonic() >= until:
+            if time.monotonic() >= min(begun + LINGER, grown + QUIET):
                 break
-            if not rows:
-                time.sleep(0.02)  # in bulk, a fuller commit is worth a moment
+            if len(rows) < READ:
+                time.sleep(PAUSE)
         if applied:
             writer.commit(position)
         return Followed(applied, more=len(rows) == READ, held=held)

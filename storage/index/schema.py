@@ -2,7 +2,7 @@
 
 import functools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -94,31 +94,51 @@ def entry_document(entry: IndexDocument) -> tantivy.Document:
     document.add_text("category", key(entry.category))
     document.add_text("severity", key(entry.severity))
     document.add_integer("updated", _microseconds(entry.updated_at))
-    for tag in tags:
-        document.add_text("tag", key(tag))
-    # Values of their own, so that no phrase runs from one into the next.
-    for text, weight in (
-        (title, TITLE_WEIGHT),
-        (problem, PROBLEM_WEIGHT),
-        (solution, SOLUTION_WEIGHT),
-        *((tag, TAGS_WEIGHT) for tag in tags),
-    ):
-        if text:
-            words = stems(text)
-            for _ in range(weight):
-                document.add_text("text", words)
     title_codes = find_codes(title)
-    for code in title_codes:
-        document.add_text("title_codes", code)
-    for code in find_codes(" ".join(title.split()[:FIRST_WORDS])):
-        document.add_text("first_codes", code)
-    # The dot keeps the last word of one field from giving sense to a number in the next.
-    for code in {*title_codes, *find_codes("\n.\n".join((problem, solution, *tags)))}:
-        document.add_text("codes", code)
+    codes = set(title_codes)
+    # Values of their own, so that no phrase runs from one into the next.
+    for text, weight in ((problem, PROBLEM_WEIGHT), (solution, SOLUTION_WEIGHT)):
+        if text:
+            _add(document, "text", [stems(text)] * weight)
+            codes.update(find_codes(text))
+    for tag in tags:
+        told = _told(tag)
+        document.add_text("tag", told.key)
+        _add(document, "text", [told.stems] * TAGS_WEIGHT)
+        codes.update(told.codes)
+    _add(document, "text", [stems(title)] * TITLE_WEIGHT)
+    _add(document, "title_codes", title_codes)
+    _add(document, "first_codes", _first_codes(title, title_codes))
+    _add(document, "codes", codes)
     document.add_bytes("card", _card(entry, title, tags))
     document.add_bytes("problem", problem[:SHOWN_MAX].encode())
     document.add_bytes("solution", solution[:SHOWN_MAX].encode())
     return document
+
+
+def _add(document: tantivy.Document, field: str, texts: Iterable[str]) -> None:
+    for text in texts:
+        document.add_text(field, text)
+
+
+def _first_codes(title: str, title_codes: list[str]) -> list[str]:
+    first = " ".join(title.split(None, FIRST_WORDS)[:FIRST_WORDS])
+    # The beginning of a text without codes has none either.
+    return find_codes(first) if title_codes or not title.startswith(first) else []
+
+
+class _Told(NamedTuple):
+    """What a tag says to the index."""
+
+    key: str
+    stems: str
+    codes: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=20_000)
+def _told(tag: str) -> _Told:
+    """A tag seldom comes alone, or once."""
+    return _Told(key(tag), stems(tag), tuple(find_codes(tag)))
 
 
 def mark_document(mark: Mark) -> tantivy.Document:
