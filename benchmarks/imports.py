@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -35,7 +35,7 @@ from deploy.postgres import EmbeddedPostgres
 from storage.index.searcher import IndexReader
 
 WITHIN = 900.0  # seconds to become searchable after the last row
-LOOK = 0.25  # seconds between two looks at how far things are
+LOOK = 1.0  # seconds between two looks at how far things are
 STEP = 100_000  # entries between two rates
 QUERIES = 300
 
@@ -50,12 +50,21 @@ class Ended(NamedTuple):
     client_mb: int  # peak, resident
 
 
+class Point(NamedTuple):
+    """How far things are at a moment, and the CPU seconds used so far."""
+
+    moment: float
+    stored: int
+    indexed: int
+    storing: float
+    indexing: float
+
+
 class Pace:
     """How far storing and indexing are, over time."""
 
     def __init__(self, casebook: Instance) -> None:
-        self.stored: list[tuple[float, int]] = []
-        self.indexed: list[tuple[float, int]] = []
+        self._points: list[Point] = []
         self._casebook = casebook
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -72,26 +81,40 @@ class Pace:
         reader = IndexReader(self._casebook.data / "index")
         count = "select coalesce(sum(received), 0)::bigint from import_chunks"
         with psycopg.connect(database(self._casebook), autocommit=True) as session:
-            began = time.monotonic()
             while not self._ending.wait(LOOK):
                 row = session.execute(count).fetchone()
-                now = time.monotonic() - began
-                self.stored.append((now, row[0] if row else 0))
-                published = reader.published()
-                self.indexed.append((now, published.documents if published else 0))
+                published, used = reader.published(), cpu_seconds(self._casebook)
+                self._points.append(
+                    Point(
+                        time.monotonic(),
+                        row[0] if row else 0,
+                        published.documents if published else 0,
+                        used["importer"] + used["postgres"] + used["valkey"],
+                        used["indexer"],
+                    )
+                )
 
-    def tell(self, name: str, points: list[tuple[float, int]]) -> None:
-        """Print the rate of every STEP entries."""
-        rates, edge = [], (0.0, 0)
-        for moment, count in points:
+    def tell(self) -> None:
+        """Print rate and CPU of every STEP entries, stored and indexed."""
+        self._tell("stored", lambda p: (p.stored, p.storing))
+        self._tell("indexed", lambda p: (p.indexed, p.indexing))
+
+    def _tell(self, name: str, of: Callable[[Point], tuple[int, float]]) -> None:
+        edge, rates, costs = self._points[0], [], []
+        for point in self._points:
+            (count, used), (before, then) = of(point), of(edge)
             if count == 0:
-                edge = (moment, 0)
-            if count - edge[1] >= STEP:
-                rates.append((count - edge[1]) / (moment - edge[0]))
-                edge = (moment, count)
+                edge = point
+            if count - before >= STEP:
+                rates.append((count - before) / (point.moment - edge.moment))
+                costs.append((used - then) / (count - before) * 1e6)
+                edge = point
         if len(rates) > 1:
-            shown = " ".join(f"{rate:,.0f}" for rate in rates)
-            print(f"  {name}, per {STEP:,} entries: {shown}; last/first {rates[-1] / rates[0]:.2f}")
+            shown = ", ".join(f"{r:,.0f}/s {c:.0f} us" for r, c in zip(rates, costs, strict=True))
+            print(f"  {name}, each {STEP:,} (rate, CPU an entry): {shown}")
+            print(
+                f"    last/first: rate {rates[-1] / rates[0]:.2f}, CPU {costs[-1] / costs[0]:.2f}"
+            )
 
 
 def database(casebook: Instance) -> str:
@@ -161,8 +184,7 @@ def ours(source: Iterator[bytes] | Path) -> float:
         print(f"  CPU, microseconds an entry: {told}; together {sum(each.values()):.0f}")
         memory = ", ".join(f"{name} {most[name]}" for name in ("importer", "indexer"))
         print(f"  peak memory in MB: client {done.client_mb} (resident), {memory} (anonymous)")
-        pace.tell("stored", pace.stored)
-        pace.tell("indexed", pace.indexed)
+        pace.tell()
         if isinstance(source, Path):
             search(casebook)
     return rate
