@@ -8,7 +8,18 @@ from uuid import UUID
 import dramatiq
 import orjson
 
-from actors import bulk, dead_letters, entries, imports, index, replay, tasks, tracking, upkeep
+from actors import (
+    bulk,
+    dead_letters,
+    entries,
+    imports,
+    index,
+    mappings,
+    replay,
+    tasks,
+    tracking,
+    upkeep,
+)
 from actors.actor import Operation
 from actors.index import queue_of
 from actors.tracking import Place
@@ -34,6 +45,7 @@ from contracts.entries import (
 )
 from contracts.errors import TaskNotFound
 from contracts.imports import FinishImport, ImportChunk, ImportRow, StartImport
+from contracts.mappings import DeleteMapping, SaveMapping, Shape
 from contracts.search import FollowIndex, RebuildIndex
 from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step
 from tests.support.house import NODE, House, Work, work
@@ -469,3 +481,26 @@ def _(house: House) -> Contract:
     import_id = _start_import(house)
     house.call(imports.chunk, _chunk(import_id))
     return UndoImport(import_id=import_id)
+
+
+# --- mappings
+
+
+def _save_otherwise(house: House, request: Any) -> object:
+    other = Shape(mapping={"title": "elsewhere"})
+    return house.call(mappings.save, SaveMapping(name=request.name, shape=other))
+
+
+def _forget(house: House, request: Any) -> object:
+    return house.call(mappings.delete, DeleteMapping(name=request.name))
+
+
+@case(mappings.save, _save_otherwise, _forget)
+def _(house: House) -> Contract:
+    return SaveMapping(name="wiki", shape=Shape(mapping={"title": "name"}))
+
+
+@case(mappings.delete, _save_otherwise)
+def _(house: House) -> Contract:
+    house.call(mappings.save, SaveMapping(name="wiki", shape=Shape(mapping={"title": "name"})))
+    return DeleteMapping(name="wiki")
