@@ -19,6 +19,10 @@ insert into api_keys (digest, name)
 values (%(digest)s, %(name)s)
 on conflict do nothing;
 
+-- name: schema_versions
+select version
+from schema_migrations;
+
 -- name: schema_version
 select coalesce(max(version), 0) as version
 from schema_migrations;
