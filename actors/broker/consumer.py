@@ -4,7 +4,7 @@ Each thread is a Redis consumer of its own, so that it alone knows what it holds
 pending under its name and not in its hands was lost with a connection, and is run.
 """
 
-import secrets
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,7 +68,7 @@ class Consumer:
         """
         if self._settling is None:
             replies = [command for one in deliveries for command in _reply_commands(one)]
-            self._settling = (secrets.token_hex(8), deliveries, replies)
+            self._settling = (_token(), deliveries, replies)
         token, settled, replies = self._settling
         # Reconnecting inside the write would hide that an earlier read's answer was lost.
         self.link.connect()
@@ -119,7 +119,7 @@ class Consumer:
         messages = [entry for entry, fields in entries if fields and fields[0] == b"body"]
         if messages and self._is_barred(*ruled):
             back = [Ended(origin, entry, "release", "", b"") for entry in messages]
-            answered(self.link.ask(self._settle_command(secrets.token_hex(8), back))[0])
+            answered(self.link.ask(self._settle_command(_token(), back))[0])
             entries = [one for one in entries if one[0] not in messages]
         return self._deliveries(origin, entries)
 
@@ -184,7 +184,7 @@ class Consumer:
             self.link.ask((b"XACK", stream, GROUP, *markers), (b"XDEL", stream, *markers))
         if self._broken:
             broken, self._broken = self._broken, []
-            answered(self.link.ask(self._settle_command(secrets.token_hex(8), broken))[0])
+            answered(self.link.ask(self._settle_command(_token(), broken))[0])
         return deliveries
 
     def _opened(self, origin: str, entry: bytes, fields: list[bytes]) -> Delivery | Ended:
@@ -217,6 +217,12 @@ class Consumer:
         for one in ends:
             arguments += one
         return scripts.call("settle", names, *arguments)
+
+
+def _token() -> str:
+    """Tells one settle of a consumer from the next. It guards nothing: the kernel's randomness took
+    a twentieth of a drain's time."""
+    return f"{random.getrandbits(64):x}"
 
 
 def _read(body: bytes) -> Message[Any] | Dead:
