@@ -22,7 +22,7 @@ class Journal:
         self._redis = redis
         self._key = f"journal:{queue}"
 
-    def line(self, timeout: float = 2 * SOON) -> tuple[str, int]:
+    def line(self, timeout: float = 5 * SOON) -> tuple[str, int]:
         """The next line. Fails when none comes."""
         found = self._redis.blpop([self._key], timeout=timeout)
         assert found is not None, "nothing more was written"

@@ -116,7 +116,7 @@ def test_an_unknown_actor_waits_longer_each_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A message for an unknown actor is tried again without using attempts, then dead as such."""
-    monkeypatch.setattr("actors.broker.worker.UNKNOWN_FOR", 100)
+    monkeypatch.setattr("actors.broker.worker.UNKNOWN_FOR", 1000)
     monkeypatch.setattr("actors.broker.worker.UNKNOWN_PAUSE", (20, 40))
     sent = send("one")
     work()
