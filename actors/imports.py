@@ -86,7 +86,8 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
         )
         if changed:
             tx.notify()
-        return ChunkDone(counts=counts, position=_position(tx, stored))
+        told = tuple(reject.model_copy(update={"row": ""}) for reject in rejects)
+        return ChunkDone(counts=counts, position=_position(tx, stored), rejects=told)
 
 
 @actor(queue="imports")
@@ -198,7 +199,8 @@ def _claim(tx: Transaction, command: ImportChunk) -> ChunkDone | None:
             chunk=command.chunk,
         )
     counts = ImportCounts(**{name: row[name] for name in ImportCounts.model_fields})
-    return ChunkDone(counts=counts, position=_position(tx, row))
+    told = tuple(Reject(**one) for one in tx.rows("imports.chunk_rejects", **place))
+    return ChunkDone(counts=counts, position=_position(tx, row), rejects=told)
 
 
 def _store(tx: Transaction, entries: list[ImportedEntry], source: str, by: str) -> Row:

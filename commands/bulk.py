@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -19,8 +19,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from commands.base import Failure, as_json, err, failures, me, out, print_json, talk
 from commands.mappings import shape_options
 from contracts.entries import ListEntries
+from contracts.errors import TooManyRejects
 from contracts.imports import GetImport, ImportCounts, ImportReport, OnLong
 from settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.rejects import RejectsFile
 
 FORMATS = ("auto", "ndjson", "json", "bulk", "hits", "csv", "markdown")
 
@@ -36,6 +40,8 @@ FORMATS = ("auto", "ndjson", "json", "bulk", "hits", "csv", "markdown")
 @click.option("--encoding", help="Of text without a byte order mark, such as windows-1252.")
 @click.option("--on-long", type=click.Choice([o.value for o in OnLong]), default="reject")
 @click.option("--resume", type=click.UUID, help="Go on with this import, from the same files.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="A file for rejected rows.")
+@click.option("--max-rejects", type=click.IntRange(0), help="Stop where there are more.")
 @click.option("--wait/--no-wait", default=True, help="Return once searches find it.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @as_json
@@ -52,6 +58,8 @@ def import_(
     encoding: str | None,
     on_long: str,
     resume: UUID | None,
+    rejects: Path | None,
+    max_rejects: int | None,
     wait: bool,
     quiet: bool,
     json_: bool,
@@ -65,12 +73,15 @@ def import_(
     from pipelines.formats.rows import make_reading
     from pipelines.importing import PATIENCE, Plan, import_streams
     from pipelines.mapping import load_shape, parse_shape, save_shape
+    from pipelines.rejects import RejectsFile
     from pipelines.searching import until_searchable
 
     with unable():
         shape = parse_shape(pairs, defaults, splits)
         reading = make_reading(kind, delimiter=delimiter, encoding=encoding)
         paths = files_of(files)
+        apart(rejects, paths)
+        written = None if rejects is None else RejectsFile(rejects, mark=encoding is not None)
     begun: list[UUID] = []
 
     async def conversation(client: Any, settings: Settings) -> ImportReport:
@@ -79,7 +90,7 @@ def import_(
             used = shape.over(await load_shape(client, saved, timeout=settings.read_timeout))
         if save_as is not None:
             await save_shape(client, save_as, used, by=me(), timeout=settings.write_timeout)
-        plan = Plan(source, reading, used, OnLong(on_long), me(), resume)
+        plan = Plan(source, reading, used, OnLong(on_long), me(), resume, written, max_rejects)
         with _progress(quiet or json_, paths) as (opened, advance):
             report = await import_streams(client, opened, plan, advance, begun.append)
             if wait and report.position:
@@ -90,8 +101,11 @@ def import_(
     try:
         with unable():
             report = talk(conversation)
-    except Failure:
-        _say_kept(begun)
+    except Failure as failure:
+        kept = _say_kept(begun)
+        say_rejects(written)
+        if json_ and kept is not None and failure.code == TooManyRejects.code:
+            print_json(kept)
         raise
     except (KeyboardInterrupt, asyncio.CancelledError):
         _say_kept(begun)
@@ -100,13 +114,31 @@ def import_(
         print_json(report)
     else:
         print_report(report, time.monotonic() - started)
+    say_rejects(written)
     sys.exit(1 if report.counts.rejected else 0)
 
 
-def _say_kept(begun: list[UUID]) -> None:
-    """After an import that did not end: what is kept, and how to go on."""
+def apart(rejects: Path | None, paths: list[str]) -> None:
+    """Raise a Failure where the file for rejects is one of those that are read."""
+    if rejects is not None and rejects.exists():
+        same = [path for path in paths if path != "-" and rejects.samefile(path)]
+        if same:
+            message = f"{same[0]} is read: its rejects go to another file."
+            raise Failure(message, "REJECTS_UNWRITABLE", 2)
+
+
+def say_rejects(written: "RejectsFile | None") -> None:
+    """Where the rejected rows are, if there are any."""
+    if written is not None and written.count:
+        files = " ".join(str(file) for file in written.files)
+        text = f"{written.count:,} rejected rows, ready to be mended and imported: {files}"
+        err.print(escape(text), soft_wrap=True)
+
+
+def _say_kept(begun: list[UUID]) -> ImportReport | None:
+    """After an import that did not end: what is kept, and how to go on. Its report so far."""
     if not begun:
-        return
+        return None
     from actors import imports
     from pipelines.ask import ask_for
 
@@ -117,22 +149,26 @@ def _say_kept(begun: list[UUID]) -> None:
         timeout = settings.read_timeout
         return await ask_for(ImportReport, client, imports.report, request, timeout=timeout)
 
+    report = None
     try:
-        rows = f"{talk(conversation).counts.received:,} rows were read and are kept."
+        report = talk(conversation)
+        rows = f"{report.counts.received:,} rows were read and are kept."
     except Failure:
         rows = "What was stored is kept."
     err.print(f"\n{rows} To go on from the same files:")
     err.print(f"  casebook import --resume {import_id} FILES", soft_wrap=True)
+    return report
 
 
 @contextlib.contextmanager
 def unable() -> Iterator[None]:
-    """Errors as exit codes from 2: 1 is kept for rejected rows."""
+    """Errors as exit codes from 2: 1 is kept for rejected rows, also where they were too many."""
     try:
         with failures():
             yield
     except Failure as failure:
-        raise Failure(failure.message, failure.code, max(failure.exit_code, 2)) from None
+        least = 1 if failure.code == TooManyRejects.code else 2
+        raise Failure(failure.message, failure.code, max(failure.exit_code, least)) from None
 
 
 @contextlib.contextmanager

@@ -77,6 +77,18 @@ class SourceUnreadable(CasebookError):
     code, status = "SOURCE_UNREADABLE", 422
 
 
+class TooManyRejects(CasebookError):
+    """More rows were rejected than the caller allows; what was stored is kept."""
+
+    code, status = "TOO_MANY_REJECTS", 422
+
+
+class RejectsUnwritable(CasebookError):
+    """The file for rejected rows can't be written."""
+
+    code, status = "REJECTS_UNWRITABLE", 507
+
+
 # --- the knowledge base
 
 

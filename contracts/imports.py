@@ -135,6 +135,8 @@ class ChunkDone(Contract):
 
     counts: ImportCounts
     position: str | None = None
+    #: Without their rows, which whoever sent the chunk has.
+    rejects: tuple[Reject, ...] = ()
 
 
 class FinishImport(Contract):
@@ -153,6 +155,21 @@ class GetImport(Contract):
     #: Rejects to return, and how many to pass over.
     limit: Annotated[int, Field(ge=0, le=500)] = 20
     offset: Annotated[int, Field(ge=0)] = 0
+
+
+class GetRejects(Contract):
+    """Read an import's rejects, a page at a time, in the order of its chunks."""
+
+    id: UUID
+    cursor: Annotated[str, Field(max_length=100)] | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class RejectPage(Contract):
+    """One page; `next_cursor` is None on the last."""
+
+    rejects: tuple[Reject, ...] = ()
+    next_cursor: str | None = None
 
 
 class ImportReport(Contract):

@@ -9,8 +9,11 @@ import orjson
 
 from contracts.imports import CHUNK_BYTES, CHUNK_ROWS, ROW_BYTES, Reject
 from contracts.mappings import Shape
-from pipelines.formats.source import Found, SourceRow
+from pipelines.formats.source import Found, SourceRow, Unread
 from pipelines.mapping import NotText, Row, shaper
+from pipelines.rejects import RAW, REASON
+
+SOURCE_BYTES = 2 * 1024 * 1024  # of a chunk in its source: rows are kept until they are answered
 
 
 @dataclass(slots=True)
@@ -22,26 +25,38 @@ class Chunk:
     rejects: list[Reject] = field(default_factory=list)
     size: int = 0
     digest: str = ""
+    #: The rows before the mapping, where rejects are to be written.
+    sources: list[Found] = field(default_factory=list)
+    source_size: int = 0
 
     def __len__(self) -> int:
         return len(self.rows) + len(self.rejects)
 
 
-def cut(found: Iterable[Found], shape: Shape) -> Iterator[Chunk]:
+def cut(found: Iterable[Found], shape: Shape, *, keep: bool = False) -> Iterator[Chunk]:
     """Chunks of at most CHUNK_ROWS rows and CHUNK_BYTES bytes; one larger row travels alone.
 
-    The same source and shape give the same chunks: that is what makes an import resumable.
+    The same source and shape give the same chunks: that is what makes an import resumable. With
+    `keep` they hold the rows of the source too.
     """
     chunk, seen = Chunk(0), hashlib.blake2b(digest_size=16)
-    shaped = shaper(shape)
+    shaped = _mended(shape)
     for one in found:
         encoded = _encode(one, shaped)
         size = len(encoded) if isinstance(encoded, bytes) else len(encoded.row) + 500
-        if len(chunk) and (len(chunk) >= CHUNK_ROWS or chunk.size + size > CHUNK_BYTES):
+        source_size = _source_size(one)
+        if len(chunk) and (
+            len(chunk) >= CHUNK_ROWS
+            or chunk.size + size > CHUNK_BYTES
+            or chunk.source_size + source_size > SOURCE_BYTES
+        ):
             chunk.digest = seen.hexdigest()
             yield chunk
             chunk, seen = Chunk(chunk.number + 1), hashlib.blake2b(digest_size=16)
         chunk.size += size
+        chunk.source_size += source_size
+        if keep:
+            chunk.sources.append(one)
         if isinstance(encoded, bytes):
             chunk.rows.append(orjson.Fragment(encoded))
             seen.update(encoded)
@@ -53,6 +68,31 @@ def cut(found: Iterable[Found], shape: Shape) -> Iterator[Chunk]:
         yield chunk
 
 
+def _source_size(one: Found) -> int:
+    if isinstance(one, SourceRow):
+        return one.size
+    return len(one.raw) if isinstance(one, Unread) else 0
+
+
+class _StillRaw(Exception):
+    """A row that could not be read, come back as it was."""
+
+
+def _mended(shape: Shape) -> Callable[[Row], Row]:
+    """As `shaper`, for rows that may come from a file of rejects: why is not part of the row."""
+    shaped = shaper(shape)
+    ours = (REASON,) if shape.mapping else (REASON, RAW)  # a mapping may take another's _raw
+
+    def mended(data: Row) -> Row:
+        if REASON in data:
+            if data.get(RAW) and data.keys() <= {REASON, RAW}:
+                raise _StillRaw
+            data = {name: value for name, value in data.items() if name not in ours}
+        return shaped(data)
+
+    return mended
+
+
 def _encode(one: Found, shaped: Callable[[Row], Row]) -> bytes | Reject:
     if isinstance(one, Reject):
         return one
@@ -60,6 +100,8 @@ def _encode(one: Found, shaped: Callable[[Row], Row]) -> bytes | Reject:
         data = shaped(one.data)
     except NotText as error:
         return _reject(one, "MAPPED_NOT_TEXT", str(error), error.field)
+    except _StillRaw:
+        return _reject(one, "ROW_UNREADABLE", "it still stands in _raw and nowhere else", RAW)
     try:
         row = orjson.dumps({"file": one.file, "line": one.line, "data": data}, default=str)
     except (orjson.JSONEncodeError, RecursionError) as error:

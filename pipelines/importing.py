@@ -16,6 +16,7 @@ from contracts.errors import (
     NoReply,
     TaskNotFound,
     TaskState,
+    TooManyRejects,
     Unavailable,
     UnsupportedFormat,
 )
@@ -37,6 +38,7 @@ from pipelines.chunks import Chunk, cut
 from pipelines.formats import rows
 from pipelines.formats.rows import Reading
 from pipelines.formats.source import Found
+from pipelines.rejects import RejectsFile
 
 WINDOW = 6  # chunks in flight: enough to keep two importer threads busy, few to hold in memory
 PATIENCE = 300.0  # seconds that a chunk is asked again while something is away
@@ -54,6 +56,9 @@ class Plan:
     on_long: OnLong = OnLong.REJECT
     by: str = ""
     resume: UUID | None = None
+    rejects: RejectsFile | None = None
+    #: Rows; where more are rejected, the import stops.
+    max_rejects: int | None = None
 
 
 Progress = Callable[[ImportCounts], None]
@@ -73,7 +78,8 @@ async def import_streams(
     `begun` hears its id before anything of it is stored: who is stopped can go on with it.
     Streams are read in a thread, a chunk at a time, so memory does not grow with their size.
     Raises: UnsupportedFormat, EncodingUnknown; ChunkChanged when `plan.resume` names an import of
-    another file; ImportCanceled; Unavailable when something stays away for longer than PATIENCE.
+    another file; ImportCanceled; TooManyRejects, when what was in flight is counted;
+    RejectsUnwritable; Unavailable when something stays away for longer than PATIENCE.
     """
     streams = iter(streams)
     first = next(streams, None)
@@ -82,7 +88,8 @@ async def import_streams(
     begun(import_id)
     opened = itertools.chain([first] if first else [], streams)
     notes: list[str] = []
-    chunks = cut(_found(opened, plan.reading, notes), plan.shape)
+    found = _found(opened, plan.reading, notes)
+    chunks = cut(found, plan.shape, keep=plan.rejects is not None)
     sent = await _send_all(client, import_id, chunks, plan, progress)
     finish = FinishImport(import_id=import_id, chunks=sent, notes=tuple(notes[:NOTES_MAX]))
     return await _insist(
@@ -123,7 +130,7 @@ async def _resume(client: Client, plan: Plan) -> UUID | None:
 async def _send_all(
     client: Client, import_id: UUID, chunks: Iterable[Chunk], plan: Plan, progress: Progress
 ) -> int:
-    """Send every chunk; how many there were."""
+    """Send every chunk; how many there were. Raises: TooManyRejects, and as `import_streams`."""
     chunks = iter(chunks)
     window = asyncio.Semaphore(WINDOW)
     counts, sent = ImportCounts(), 0
@@ -134,6 +141,8 @@ async def _send_all(
             done = await _insist(lambda: _send(client, import_id, chunk, plan))
         finally:
             window.release()
+        if plan.rejects is not None:
+            plan.rejects.add(chunk.sources, done.rejects)
         counts += done.counts
         progress(counts)
 
@@ -141,6 +150,8 @@ async def _send_all(
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await window.acquire()
+                if _too_many(counts, plan):
+                    break
                 chunk = await asyncio.to_thread(next, chunks, None)
                 if chunk is None:
                     break
@@ -148,7 +159,14 @@ async def _send_all(
                 tasks.create_task(send(chunk))
     except* CasebookError as errors:
         raise errors.exceptions[0] from None  # the first says why; the others were cancelled
+    if _too_many(counts, plan):
+        message = f"{counts.rejected:,} of {counts.received:,} rows were rejected: stopped."
+        raise TooManyRejects(message, id=str(import_id), counts=counts.model_dump())
     return sent
+
+
+def _too_many(counts: ImportCounts, plan: Plan) -> bool:
+    return plan.max_rejects is not None and counts.rejected > plan.max_rejects
 
 
 async def _send(client: Client, import_id: UUID, chunk: Chunk, plan: Plan) -> ChunkDone:

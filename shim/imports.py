@@ -8,9 +8,16 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from actors import imports
+from actors import import_rejects, imports
 from contracts.entries import Source
-from contracts.imports import GetImport, ImportCounts, ImportReport, OnLong
+from contracts.imports import (
+    GetImport,
+    GetRejects,
+    ImportCounts,
+    ImportReport,
+    OnLong,
+    RejectPage,
+)
 from contracts.mappings import MappingName
 from pipelines.formats.rows import Format, make_reading
 from pipelines.importing import Plan, import_streams
@@ -46,6 +53,7 @@ async def create(
     delimiter: Annotated[str | None, Query(description="between the cells of a CSV")] = None,
     encoding: Annotated[str | None, Query(description="of text without a mark")] = None,
     on_long: OnLong = OnLong.REJECT,
+    max_rejects: Annotated[int | None, Query(ge=0, description="stop where there are more")] = None,
     name: str = "body",
 ) -> Response:
     """Import the body, of any length: NDJSON, JSON, CSV or a search server's export.
@@ -64,7 +72,14 @@ async def create(
         delimiter=delimiter,
         encoding=encoding or content_type.get_content_charset(),
     )
-    plan = Plan(source=source, reading=reading, shape=shape, on_long=on_long, by=by)
+    plan = Plan(
+        source=source,
+        reading=reading,
+        shape=shape,
+        on_long=on_long,
+        by=by,
+        max_rejects=max_rejects,
+    )
     stream = FedStream()
     feeding = asyncio.create_task(_feed(request, stream))
     try:
@@ -86,6 +101,19 @@ async def get(
     """An import's counts and a page of its rejects."""
     request = GetImport(id=import_id, limit=limit, offset=offset)
     return await backend.answer(imports.report, request)
+
+
+@router.get("/{import_id}/rejects", response_model=RejectPage)
+async def rejects(
+    backend: BackendOf,
+    by: Annotated[str, Depends(caller)],
+    import_id: UUID,
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """The rows that an import did not take, and why."""
+    request = GetRejects(id=import_id, cursor=cursor, limit=limit)
+    return await backend.answer(import_rejects.list_page, request)
 
 
 async def _feed(request: Request, stream: FedStream) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from contracts.imports import Reject
 from pipelines.formats.jsons import parsed
 from pipelines.formats.source import Found, Source, SourceRow, too_long
@@ -30,7 +32,9 @@ def pairs(source: Source) -> Iterator[Found]:
             continue
         value = parsed(source, number, line, cut=too_long(line))
         if action is not None:
-            yield value if isinstance(value, Reject) else _row(source, number, *action, value)
+            if not isinstance(value, Reject):
+                value = _row(source, number, *action, value, len(line))
+            yield value
             action = None
         elif isinstance(value, Reject):
             yield value
@@ -49,12 +53,17 @@ def pairs(source: Source) -> Iterator[Found]:
 
 
 def _row(
-    source: Source, number: int, word: str, where: dict[str, Any], data: dict[str, Any]
+    source: Source,
+    number: int,
+    word: str,
+    where: dict[str, Any],
+    data: dict[str, Any],
+    size: int,
 ) -> Found:
     document = data.get("doc") if word == "update" else data
     if not isinstance(document, dict):
         message = "an update is read only where it has a doc"
-        return source.reject(number, "BULK_NO_DOCUMENT", message)
+        return source.reject(number, "BULK_NO_DOCUMENT", message, orjson.dumps(data))
     if where.get("_id") is not None:
         document = document | {"_id": where["_id"]}
-    return SourceRow(source.name, number, document)
+    return SourceRow(source.name, number, document, size)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from contracts.imports import ROW_BYTES
 from pipelines.formats.dialect import sniff
-from pipelines.formats.source import SNIFF, Found, Source, SourceRow
+from pipelines.formats.source import SNIFF, Found, Source, SourceRow, Table
 
 LONGEST = 2 * ROW_BYTES  # characters of one record
 
@@ -22,6 +22,7 @@ class _Lines:
         self._text = io.TextIOWrapper(source.stream, "utf-8", errors="surrogateescape", newline="")
         self.number = 0
         self.size = 0  # characters since the record began
+        self._read: list[str] = []  # since then
 
     def __iter__(self) -> "_Lines":
         return self
@@ -32,11 +33,22 @@ class _Lines:
             raise StopIteration
         self.number += 1
         self.size += len(line)
+        self._read.append(line)
         if self.size > LONGEST:
             while line and not line.endswith(("\n", "\r")):
                 line = self._text.readline(LONGEST)
             raise _TooLong
         return line
+
+    def begin(self) -> None:
+        """A record begins here."""
+        self.size = 0
+        self._read.clear()
+
+    @property
+    def record(self) -> bytes:
+        """The record as the source has it."""
+        return "".join(self._read).encode(errors="surrogateescape")
 
 
 def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
@@ -48,46 +60,53 @@ def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
     csv.field_size_limit(ROW_BYTES)
     reader = csv.reader(lines, dialect=sniff(_whole_lines(source.head), delimiter))
     header: list[str] = []
+    table: Table | None = None
     while True:
-        lines.size = 0
+        lines.begin()
         try:
             record = next(reader)
         except StopIteration:
             return
         except _TooLong:
-            found: Found = source.reject(lines.number, "ROW_TOO_LARGE", "is too long for a row")
+            message = "is too long for a row"
+            found: Found = source.reject(
+                lines.number, "ROW_TOO_LARGE", message, lines.record, table=table
+            )
         except csv.Error as error:
-            found = source.reject(lines.number, "CSV_UNREADABLE", str(error))
+            found = source.reject(
+                lines.number, "CSV_UNREADABLE", str(error), lines.record, table=table
+            )
         else:
             if not any(record):
                 continue
-            text = _text(record)
-            if header:
-                found = _row(source, lines.number, header, record, text)
+            if table is not None:
+                found = _row(source, lines, table, record)
             else:
                 header = [name.strip() for name in record]
-                problem = _header_problem(header, text)
+                problem = _header_problem(header, lines.record)
                 if problem is None:
+                    table = Table(tuple(header), reader.dialect.delimiter)
                     continue
-                yield source.reject(lines.number, "CSV_HEADER", problem, text)
+                yield source.reject(lines.number, "CSV_HEADER", problem, lines.record)
                 return
         yield found
         if not header:
             return  # without it no record says what it is
 
 
-def _row(source: Source, number: int, header: list[str], record: list[str], text: bytes) -> Found:
+def _row(source: Source, lines: _Lines, table: Table, record: list[str]) -> Found:
+    header, number, text = table.header, lines.number, lines.record
     if len(record) != len(header):
         message = f"has {len(record)} cells, the header has {len(header)}"
-        return source.reject(number, "CSV_RAGGED", message, text)
+        return source.reject(number, "CSV_RAGGED", message, text, table=table)
     cells = {name: cell for name, cell in zip(header, record, strict=True) if name and cell}
     if not text.isascii():
         try:
             text.decode()
         except UnicodeDecodeError as error:
             message = f"is not UTF-8: byte {text[error.start]:#04x}"
-            return source.reject(number, "ENCODING_UNREADABLE", message, text)
-    return SourceRow(source.name, number, cells)
+            return source.reject(number, "ENCODING_UNREADABLE", message, text, table=table)
+    return SourceRow(source.name, number, cells, len(text), table)
 
 
 def _header_problem(header: list[str], text: bytes) -> str | None:
@@ -97,10 +116,6 @@ def _header_problem(header: list[str], text: bytes) -> str | None:
         return "the header is not UTF-8"
     twice = sorted({name for name in header if name and header.count(name) > 1})
     return f"the header has {', '.join(twice)} more than once" if twice else None
-
-
-def _text(record: list[str]) -> bytes:
-    return ",".join(record).encode(errors="surrogateescape")
 
 
 def _whole_lines(head: bytes) -> str:

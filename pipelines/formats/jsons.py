@@ -15,7 +15,7 @@ def lines(source: Source) -> Iterator[Found]:
         if not line.strip():
             continue
         value = parsed(source, number, line, cut=too_long(line))
-        yield value if not isinstance(value, dict) else row_of(source, number, value)
+        yield value if not isinstance(value, dict) else row_of(source, number, value, len(line))
 
 
 def array(source: Source) -> Iterator[Found]:
@@ -49,8 +49,8 @@ def parsed(source: Source, number: int, text: bytes, *, cut: bool = False) -> An
     return source.reject(number, "NOT_AN_OBJECT", message, text)
 
 
-def row_of(source: Source, number: int, data: dict[str, Any]) -> SourceRow:
-    """The row in `data`: a search hit is its document, with the hit's `_id`."""
+def row_of(source: Source, number: int, data: dict[str, Any], size: int = 0) -> SourceRow:
+    """The row in `data` of `size` bytes: a search hit is its document, with the hit's `_id`."""
     inner = data.get("_source")
     if isinstance(inner, dict) and "_id" in data:  # Elasticsearch, elasticdump
         data = inner | {"_id": data["_id"]}
@@ -58,7 +58,7 @@ def row_of(source: Source, number: int, data: dict[str, Any]) -> SourceRow:
         inner = data.get("document")
         if isinstance(inner, dict) and data.keys() & {"highlight", "highlights", "text_match"}:
             data = inner  # Typesense
-    return SourceRow(source.name, number, data)
+    return SourceRow(source.name, number, data, size)
 
 
 def _values(source: Source, read: Callable[[Values], Iterator[bytes]]) -> Iterator[Found]:
@@ -67,7 +67,7 @@ def _values(source: Source, read: Callable[[Values], Iterator[bytes]]) -> Iterat
         for text in read(Values(source.stream)):
             number += 1
             value = parsed(source, number, text, cut=isinstance(text, TooLong))
-            yield value if not isinstance(value, dict) else row_of(source, number, value)
+            yield value if not isinstance(value, dict) else row_of(source, number, value, len(text))
     except (Misplaced, EOFError) as error:
         message = f"can't be read any further: {error}"
         yield source.reject(number + 1, "JSON_UNREADABLE", message)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import Field
+
 from contracts.imports import REJECT_ROW_BYTES, ROW_BYTES, Reject
 
 SNIFF = 64 * 1024  # bytes looked at to find out what a source is
@@ -14,12 +16,30 @@ BROKEN = (OSError, EOFError)
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """How a CSV writes its rows."""
+
+    header: tuple[str, ...]
+    delimiter: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceRow:
     """One row as its source has it; `line` counts from 1."""
 
     file: str
     line: int
     data: dict[str, Any]
+    #: Bytes that the source has for it: what it takes to keep the row until it is answered.
+    size: int = field(default=0, compare=False)
+    table: Table | None = field(default=None, compare=False)
+
+
+class Unread(Reject):
+    """A row that can't be read, with its bytes; these stay with the client."""
+
+    raw: bytes = Field(default=b"", exclude=True, repr=False)
+    table: Any = Field(default=None, exclude=True, repr=False)
 
 
 Found = SourceRow | Reject
@@ -89,16 +109,24 @@ class Source:
             yield number, line
 
     def reject(
-        self, line: int, code: str, message: str, row: bytes = b"", field: str = ""
-    ) -> Reject:
-        """A row that can't be read, with its beginning."""
-        return Reject(
+        self,
+        line: int,
+        code: str,
+        message: str,
+        row: bytes = b"",
+        field: str = "",
+        table: Table | None = None,
+    ) -> Unread:
+        """A row that can't be read, with its beginning for the report."""
+        return Unread(
             file=self.name,
             line=line,
             field=field,
             code=code,
             message=message[:1000].replace("\0", "\ufffd"),
             row=excerpt(row),
+            raw=row.rstrip(b"\r\n"),
+            table=table,
         )
 
 

@@ -147,6 +147,12 @@ from jsonb_to_recordset(%(rejects)s::jsonb) as r (
     place integer, file text, line bigint, field text, code text, message text, row text
 );
 
+-- name: chunk_rejects
+select file, line, field, code, message
+from import_rejects
+where import_id = %(import_id)s and chunk = %(chunk)s
+order by place;
+
 -- name: count_done
 select count(*) as chunks
 from import_chunks
@@ -181,3 +187,10 @@ from import_rejects
 where import_id = %(id)s
 order by chunk, place
 limit %(limit)s offset %(offset)s;
+
+-- name: rejects_after
+select chunk, place, file, line, field, code, message, content as row
+from import_rejects
+where import_id = %(id)s and (chunk, place) > (%(chunk)s, %(place)s)
+order by chunk, place
+limit %(limit)s;

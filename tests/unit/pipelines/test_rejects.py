@@ -1,0 +1,111 @@
+"""Rejected rows as their source had them, in files that can be imported."""
+
+import csv
+import io
+from pathlib import Path
+
+import orjson
+import pytest
+
+from contracts.errors import RejectsUnwritable
+from contracts.imports import Reject
+from contracts.mappings import Shape
+from pipelines.chunks import SOURCE_BYTES, cut
+from pipelines.formats.rows import Reading, read
+from pipelines.formats.source import Found, SourceRow
+from pipelines.rejects import RejectsFile
+
+
+def found(name: str, data: bytes) -> list[Found]:
+    """What a source of these bytes holds."""
+    return list(read(io.BytesIO(data), name, Reading(), []))
+
+
+def rejected(path: Path, sources: list[Found], lines: set[int]) -> RejectsFile:
+    """The file after the rows on these lines were rejected."""
+    file = RejectsFile(path)
+    rejects = [
+        Reject(file=one.file, line=one.line, field="title", code="MISSING", message="is missing")
+        for one in sources
+        if one.line in lines
+    ]
+    file.add(sources, rejects)
+    return file
+
+
+def test_ndjson_is_written_as_the_source_had_it(tmp_path: Path) -> None:
+    """All fields from before the mapping, and why; a line that is no JSON is kept as text."""
+    path = tmp_path / "out"
+    sources = found("a.ndjson", b'{"code": 1, "text": "x"}\n{"code": 2}\n{"code": 3,, \xff}\n')
+    file = rejected(path, sources, {1, 3})
+    first, second = (orjson.loads(line) for line in path.read_bytes().splitlines())
+    why = {"file": "a.ndjson", "field": "title", "code": "MISSING", "message": "is missing"}
+    assert first == {"code": 1, "text": "x", "_reject": why | {"line": 1}}
+    assert second == {"_raw": '{"code": 3,, \\xff}', "_reject": why | {"line": 3}}
+    assert (file.count, file.files) == (2, (path,))
+
+
+def test_csv_keeps_its_header_and_delimiter(tmp_path: Path) -> None:
+    """Cells stand where they stood; a ragged record keeps its text in `_raw`."""
+    path = tmp_path / "out.csv"
+    sources = found("a.csv", b'id;title;note\n1;;"a;\nb"\n2;two\n3;three;c\n')
+    rejected(path, sources, {3, 4})
+    rows = list(csv.reader(io.StringIO(path.read_text(), newline=""), delimiter=";"))
+    assert rows[0] == ["id", "title", "note", "_raw", "_reject"]
+    assert rows[1][:4] == ["1", "", "a;\nb", ""]
+    assert rows[2][:4] == ["", "", "", "2;two"]
+    assert [orjson.loads(row[4])["line"] for row in rows[1:]] == [3, 4]
+
+
+def test_a_source_of_another_shape_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """Rows under one header never stand under another."""
+    path = tmp_path / "out"
+    file = rejected(path, found("a.csv", b"id,title\n1,\n"), {2})
+    for name, data in (("b.csv", b"id,name\n1,\n"), ("c.json", b'[{"id": 1}]')):
+        sources = found(name, data)
+        reject = Reject(file=name, line=sources[0].line, code="MISSING", message="no")
+        file.add(sources, [reject])
+    assert [one.name for one in file.files] == ["out", "out.2.csv", "out.3.ndjson"]
+    assert all(one.stat().st_size for one in file.files)
+
+
+def test_what_was_there_is_replaced(tmp_path: Path) -> None:
+    """An import that goes on is told of all its rejects again; none of them is there twice."""
+    path = tmp_path / "out"
+    for _ in range(2):
+        rejected(path, found("a.ndjson", b'{"id": 1}\n'), {1})
+    assert len(path.read_bytes().splitlines()) == 1
+    RejectsFile(path)
+    assert path.read_bytes() == b""
+
+
+def test_a_file_that_can_not_be_written_is_said(tmp_path: Path) -> None:
+    """Before anything is imported."""
+    with pytest.raises(RejectsUnwritable):
+        RejectsFile(tmp_path / "no" / "folder")
+
+
+def test_why_a_row_was_rejected_is_no_part_of_it() -> None:
+    """`_reject` is passed over; `_raw` alone is still unread, beside a mended row it is nothing."""
+    why = {"code": "MISSING"}
+    rows: list[Found] = [
+        SourceRow("f", 1, {"title": "mended", "_reject": why}),
+        SourceRow("f", 2, {"title": "mended", "_raw": "old", "_reject": why}),
+        SourceRow("f", 3, {"_raw": "{", "_reject": why}),
+    ]
+    (chunk,) = cut(rows, Shape())
+    assert [orjson.loads(orjson.dumps(row))["data"] for row in chunk.rows] == [
+        {"title": "mended"},
+        {"title": "mended"},
+    ]
+    assert [(one.line, one.field, one.code) for one in chunk.rejects] == [
+        (3, "_raw", "ROW_UNREADABLE")
+    ]
+
+
+def test_kept_rows_are_bounded_whatever_the_mapping_leaves() -> None:
+    """Chunks are the same with and without rejects to be written, and never hold much source."""
+    shape = Shape(mapping={"title": "a"})
+    rows: list[Found] = [SourceRow("f", n, {"a": "text"}, size=SOURCE_BYTES // 3) for n in range(9)]
+    kept = [len(chunk) for chunk in cut(rows, shape, keep=True)]
+    assert kept == [len(chunk) for chunk in cut(rows, shape)] == [3, 3, 3]
