@@ -92,10 +92,15 @@ def import_(
             await save_shape(client, save_as, used, by=me(), timeout=settings.write_timeout)
         plan = Plan(source, reading, used, OnLong(on_long), me(), resume, written, max_rejects)
         with _progress(quiet or json_, paths) as (opened, advance):
-            report = await import_streams(client, opened, plan, advance, begun.append)
+            report = await import_streams(client, opened, plan, advance, begin)
             if wait and report.position:
                 await until_searchable(client, report.position, timeout=PATIENCE)
         return report
+
+    def begin(import_id: UUID) -> None:
+        begun.append(import_id)
+        if not (quiet or json_):
+            err.print(f"[dim]import {import_id}[/dim]", soft_wrap=True)
 
     started = time.monotonic()
     try:

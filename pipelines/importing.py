@@ -39,8 +39,8 @@ from pipelines.formats import rows
 from pipelines.formats.rows import Reading
 from pipelines.formats.source import Found
 from pipelines.rejects import RejectsFile
+from pipelines.window import Window
 
-WINDOW = 6  # chunks in flight: enough to keep two importer threads busy, few to hold in memory
 PATIENCE = 300.0  # seconds that a chunk is asked again while something is away
 REPLY = 30.0  # seconds that one asking is awaited
 PAUSE = 0.1, 2.0  # seconds: first and longest between two askings
@@ -132,31 +132,31 @@ async def _send_all(
 ) -> int:
     """Send every chunk; how many there were. Raises: TooManyRejects, and as `import_streams`."""
     chunks = iter(chunks)
-    window = asyncio.Semaphore(WINDOW)
+    window, flying = Window(), set[asyncio.Task[None]]()
     counts, sent = ImportCounts(), 0
 
     async def send(chunk: Chunk) -> None:
         nonlocal counts
-        try:
-            done = await _insist(lambda: _send(client, import_id, chunk, plan))
-        finally:
-            window.release()
+        done = await _insist(lambda: _send(client, import_id, chunk, plan, window), window.refused)
         if plan.rejects is not None:
             plan.rejects.add(chunk.sources, done.rejects)
         counts += done.counts
         progress(counts)
 
     try:
-        async with asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as group:
             while True:
-                await window.acquire()
+                while len(flying) >= window.size:
+                    await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
                 if _too_many(counts, plan):
                     break
                 chunk = await asyncio.to_thread(next, chunks, None)
                 if chunk is None:
                     break
                 sent += 1
-                tasks.create_task(send(chunk))
+                task = group.create_task(send(chunk))
+                flying.add(task)
+                task.add_done_callback(flying.discard)
     except* CasebookError as errors:
         raise errors.exceptions[0] from None  # the first says why; the others were cancelled
     if _too_many(counts, plan):
@@ -169,7 +169,9 @@ def _too_many(counts: ImportCounts, plan: Plan) -> bool:
     return plan.max_rejects is not None and counts.rejected > plan.max_rejects
 
 
-async def _send(client: Client, import_id: UUID, chunk: Chunk, plan: Plan) -> ChunkDone:
+async def _send(
+    client: Client, import_id: UUID, chunk: Chunk, plan: Plan, window: Window
+) -> ChunkDone:
     body: dict[str, Any] = {
         "import_id": str(import_id),
         "chunk": chunk.number,
@@ -181,11 +183,15 @@ async def _send(client: Client, import_id: UUID, chunk: Chunk, plan: Plan) -> Ch
     }
     # The rows are encoded already; the worker validates the whole against ImportChunk.
     message = imports.chunk.message(body)
+    began = asyncio.get_running_loop().time()
     reply = await client.call(message, timeout=REPLY, deadline=False)
+    window.answered(asyncio.get_running_loop().time() - began)
     return ChunkDone.model_validate_json(reply)
 
 
-async def _insist(asking: Callable[[], Awaitable[R]]) -> R:
+async def _insist(
+    asking: Callable[[], Awaitable[R]], refused: Callable[[], None] = lambda: None
+) -> R:
     """Ask until there is an answer: every step of an import is safe to repeat."""
     pause, give_up = PAUSE[0], asyncio.get_running_loop().time() + PATIENCE
     while True:
@@ -194,5 +200,6 @@ async def _insist(asking: Callable[[], Awaitable[R]]) -> R:
         except (Unavailable, NoReply):
             if asyncio.get_running_loop().time() > give_up:
                 raise
+            refused()
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE[1])
