@@ -6,7 +6,7 @@ import csv
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,17 +14,21 @@ from uuid import UUID
 import click
 import orjson
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from commands.base import Failure, as_json, err, failures, me, out, print_json, talk
+from commands.import_progress import KINDS, ImportProgress, default_kind
 from commands.mappings import shape_options
+from contracts.base import Nothing
 from contracts.entries import ListEntries
-from contracts.errors import TooManyRejects
-from contracts.imports import GetImport, ImportCounts, ImportReport, OnLong
+from contracts.errors import CasebookError, TooManyRejects
+from contracts.imports import GetImport, ImportReport, OnLong
+from contracts.search import IndexStatus
 from settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.rejects import RejectsFile
+
+LOOK = 1.0  # seconds between two looks at how far the index is
 
 FORMATS = ("auto", "ndjson", "json", "bulk", "hits", "csv", "markdown")
 
@@ -43,7 +47,8 @@ FORMATS = ("auto", "ndjson", "json", "bulk", "hits", "csv", "markdown")
 @click.option("--rejects", type=click.Path(path_type=Path), help="A file for rejected rows.")
 @click.option("--max-rejects", type=click.IntRange(0), help="Stop where there are more.")
 @click.option("--wait/--no-wait", default=True, help="Return once searches find it.")
-@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--progress", "shown", type=click.Choice(KINDS), help="By default a terminal's bar.")
+@click.option("--quiet", is_flag=True, help="No progress.")
 @as_json
 def import_(
     files: tuple[str, ...],
@@ -61,6 +66,7 @@ def import_(
     rejects: Path | None,
     max_rejects: int | None,
     wait: bool,
+    shown: Any,
     quiet: bool,
     json_: bool,
 ) -> None:
@@ -74,7 +80,6 @@ def import_(
     from pipelines.importing import PATIENCE, Plan, import_streams
     from pipelines.mapping import load_shape, parse_shape, save_shape
     from pipelines.rejects import RejectsFile
-    from pipelines.searching import until_searchable
 
     with unable():
         shape = parse_shape(pairs, defaults, splits)
@@ -91,15 +96,17 @@ def import_(
         if save_as is not None:
             await save_shape(client, save_as, used, by=me(), timeout=settings.write_timeout)
         plan = Plan(source, reading, used, OnLong(on_long), me(), resume, written, max_rejects)
-        with _progress(quiet or json_, paths) as (opened, advance):
-            report = await import_streams(client, opened, plan, advance, begin)
-            if wait and report.position:
-                await until_searchable(client, report.position, timeout=PATIENCE)
+        progress = ImportProgress(paths, shown or default_kind(quiet=quiet or json_))
+        async with progress.shown():
+            opened = progress.opened()
+            report = await import_streams(client, opened, plan, progress.advance, begin)
+            until = report.position if wait else None
+            await until_found(client, until, progress, timeout=PATIENCE)
         return report
 
     def begin(import_id: UUID) -> None:
         begun.append(import_id)
-        if not (quiet or json_):
+        if not (quiet or json_ or shown == "json"):
             err.print(f"[dim]import {import_id}[/dim]", soft_wrap=True)
 
     started = time.monotonic()
@@ -176,31 +183,30 @@ def unable() -> Iterator[None]:
         raise Failure(failure.message, failure.code, max(failure.exit_code, least)) from None
 
 
-@contextlib.contextmanager
-def _progress(
-    quiet: bool, files: list[str]
-) -> Iterator[tuple[Iterator[tuple[str, IO[bytes]]], Callable[[ImportCounts], None]]]:
-    """The files, opened one after another, under a progress bar of their bytes."""
-    size = sum(Path(file).stat().st_size for file in files if file != "-")
-    text = TextColumn("{task.description}")
-    columns = (text, BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    bar = Progress(*columns, console=err, disable=quiet or not err.is_terminal)
-    task = bar.add_task("importing", total=size or None)
+async def until_found(
+    client: Any, position: str | None, progress: ImportProgress, *, timeout: float
+) -> None:
+    """Wait until searches see `position` (None: don't wait); meanwhile say how far the index is.
 
-    def opened() -> Iterator[tuple[str, IO[bytes]]]:
-        for file in files:
-            if file == "-":
-                yield "-", sys.stdin.buffer
-                continue
-            with Path(file).open("rb") as stream:
-                yield file, bar.wrap_file(stream, max(size, 1), task_id=task)
+    Raises: IndexBehind when it does not get there within `timeout` seconds.
+    """
+    from actors import index
+    from pipelines.ask import ask_for
+    from pipelines.searching import until_searchable
 
-    def advance(counts: ImportCounts) -> None:
-        done = counts.created + counts.updated + counts.unchanged
-        bar.update(task, description=f"{done:,} entries, {counts.rejected:,} rejected")
+    async def look() -> None:
+        with contextlib.suppress(CasebookError):
+            status = await ask_for(IndexStatus, client, index.status, Nothing(), timeout=LOOK)
+            progress.behind(status.behind)
 
-    with bar:
-        yield opened(), advance
+    if position is not None:
+        waiting = asyncio.create_task(until_searchable(client, position, timeout=timeout))
+        while progress.wanted and not waiting.done():
+            await look()
+            await asyncio.wait([waiting], timeout=LOOK)
+        await waiting
+    if progress.wanted:
+        await look()
 
 
 def print_report(report: ImportReport, seconds: float | None = None) -> None:
