@@ -23,11 +23,10 @@ from contracts.imports import ImportedEntry
 from contracts.position import Position
 from deploy.postgres import EmbeddedPostgres
 from pipelines.mapping import parse_shape, shaper
+from storage.index.follower import BATCH
 from storage.index.writer import IndexDocument, IndexWriter
 from storage.postgres.digests import digest, text_digest
 from storage.postgres.migrations import migrate
-
-COMMIT = 5_000  # documents: as the follower commits at most
 
 
 def rows(file: Path) -> list[ImportedEntry]:
@@ -66,8 +65,8 @@ def index(root: Path, entries: list[ImportedEntry], start: Any) -> None:
     ]
     writer = IndexWriter.build_new(root)
     start.wait()
-    for first in range(0, len(documents), COMMIT):
-        writer.apply(documents[first : first + COMMIT], ())
+    for first in range(0, len(documents), BATCH):
+        writer.apply(documents[first : first + BATCH], ())
         writer.commit(Position("floor", 1, first))
     writer.close()
 

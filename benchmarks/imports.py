@@ -47,7 +47,6 @@ class Ended(NamedTuple):
     stored: float  # seconds until its report
     searchable: float  # seconds until everything is found
     client_cpu: float
-    client_mb: int  # peak, resident
 
 
 class Point(NamedTuple):
@@ -123,8 +122,8 @@ def database(casebook: Instance) -> str:
     return str(endpoints["database_url"])
 
 
-def run(casebook: Instance, source: Iterator[bytes] | Path) -> Ended:
-    """Import a file, or a stream through stdin, with `casebook import`."""
+def run(casebook: Instance, source: Iterator[bytes] | Path, clients: list[int]) -> Ended:
+    """Import a file, or a stream through stdin, with `casebook import`; adds its pid to clients."""
     stream = not isinstance(source, Path)
     options = [word for pair in MAPPING for word in ("--map", pair)]
     options += ["--source", "bench", "--on-long", "truncate", "--json", "--no-wait"]
@@ -137,6 +136,7 @@ def run(casebook: Instance, source: Iterator[bytes] | Path) -> Ended:
         stdin=subprocess.PIPE if stream else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
+    clients.append(client.pid)
     if not isinstance(source, Path):
         assert client.stdin
         for block in source:
@@ -149,9 +149,8 @@ def run(casebook: Instance, source: Iterator[bytes] | Path) -> Ended:
     stored = time.monotonic() - began
     until_indexed(casebook, Position.parse(report["position"]))
     searchable = time.monotonic() - began
-    peak = used.ru_maxrss // (1024 if sys.platform == "linux" else 1024 * 1024)
     cpu = used.ru_utime + used.ru_stime
-    return Ended(report["counts"]["received"], stored, searchable, cpu, peak)
+    return Ended(report["counts"]["received"], stored, searchable, cpu)
 
 
 def until_indexed(casebook: Instance, position: Position) -> None:
@@ -169,9 +168,9 @@ def until_indexed(casebook: Instance, position: Position) -> None:
 def ours(source: Iterator[bytes] | Path) -> float:
     """Measure and print one import into an empty instance; entries/s to searchable."""
     with instance() as casebook:
-        before = cpu_seconds(casebook)
-        with Pace(casebook) as pace, peaks(casebook) as most:
-            done = run(casebook, source)
+        before, clients = cpu_seconds(casebook), list[int]()
+        with Pace(casebook) as pace, peaks(casebook, clients) as most:
+            done = run(casebook, source, clients)
         used = cpu_seconds(casebook)
         used.subtract(before)
         used["client"] = done.client_cpu
@@ -183,7 +182,7 @@ def ours(source: Iterator[bytes] | Path) -> float:
         told = ", ".join(f"{name} {cpu:.0f}" for name, cpu in sorted(each.items()))
         print(f"  CPU, microseconds an entry: {told}; together {sum(each.values()):.0f}")
         memory = ", ".join(f"{name} {most[name]}" for name in ("importer", "indexer"))
-        print(f"  peak memory in MB: client {done.client_mb} (resident), {memory} (anonymous)")
+        print(f"  peak memory in MB: client {most['client']} (resident), {memory} (anonymous)")
         pace.tell()
         if isinstance(source, Path):
             search(casebook)

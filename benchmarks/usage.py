@@ -4,8 +4,8 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.instance import Instance
@@ -37,26 +37,28 @@ def kind(pid: int) -> str:
 
 
 @contextmanager
-def peaks(casebook: Instance) -> Iterator[Counter[str]]:
-    """Peak anonymous memory in MB, by kind of process, while the block runs.
+def peaks(casebook: Instance, clients: Iterable[int]) -> Iterator[Counter[str]]:
+    """Peak memory in MB, by kind of process, while the block runs.
 
-    Files that a process has mapped (the index) are not counted: the kernel takes those pages back
-    whenever somebody else needs them.
+    Resident memory of `clients` (pids, which may be added later). Of an instance's processes the
+    anonymous part: the pages of mapped files (the index) the kernel takes back when it needs them.
     """
     found: Counter[str] = Counter()
     ending = threading.Event()
 
+    def note(name: str, pid: int, field: str) -> None:
+        with suppress(OSError):
+            text = Path(f"/proc/{pid}/status").read_text()
+            if size := re.search(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE):
+                found[name] = max(found[name], int(size[1]) // 1024)
+
     def look() -> None:
         while not ending.wait(EVERY):
             for pid in casebook.pids:
-                try:
-                    text = Path(f"/proc/{pid}/status").read_text()
-                    anonymous = re.search(r"^RssAnon:\s+(\d+) kB", text, re.MULTILINE)
-                    if anonymous:
-                        name = kind(pid)
-                        found[name] = max(found[name], int(anonymous[1]) // 1024)
-                except OSError:
-                    continue
+                with suppress(OSError):
+                    note(kind(pid), pid, "RssAnon")
+            for pid in tuple(clients):
+                note("client", pid, "VmRSS")
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
