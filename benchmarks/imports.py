@@ -29,7 +29,7 @@ from benchmarks import corpus, floor, import_peers
 from benchmarks.instance import Instance, instance
 from benchmarks.processes import PROJECT
 from benchmarks.system import MAPPING
-from benchmarks.usage import cpu_seconds, peaks
+from benchmarks.usage import cpu_of, cpu_seconds, peaks
 from contracts.position import Position
 from deploy.postgres import EmbeddedPostgres
 from storage.index.searcher import IndexReader
@@ -204,11 +204,18 @@ def search(casebook: Instance) -> None:
 
 def peers(file: Path, folder: Path, entries: int) -> dict[str, float]:
     """Entries/s of the peers."""
+    before = time.process_time()
     rates = {"SQLite FTS5, row by row": entries / import_peers.fts5(file, folder)}
+    fts5 = time.process_time() - before
     server = EmbeddedPostgres(folder / "peer")
     server.start()
     try:
+        assert server.process
+        before, then = time.process_time(), cpu_of(server.process.pid)
         taken = import_peers.script(file, folder, server.url)
+        script = time.process_time() - before + cpu_of(server.process.pid) - then
+        told = f"FTS5 {fts5 / entries * 1e6:.0f}, script {script / entries * 1e6:.0f}"
+        print(f"  CPU, microseconds an entry: {told}")
         rates["executemany and tantivy"] = entries / taken
     finally:
         server.stop()

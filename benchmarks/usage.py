@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,18 @@ def cpu_seconds(casebook: Instance) -> Counter[str]:
             used[kind(pid)] += sum(map(int, fields[11:15])) / _TICK
         except OSError:
             continue  # it ended meanwhile
+    return used
+
+
+def cpu_of(server: int) -> float:
+    """CPU seconds used so far by a server and its children, ended ones too."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    used = 0.0
+    for pid in [server, *(child for child, parent in pairs if parent == server)]:
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+            used += sum(map(int, fields[11:15])) / _TICK
     return used
 
 
