@@ -68,7 +68,7 @@ def test_a_reindex_is_followed(casebook: Casebook, http: httpx.Client) -> None:
     assert [answer.status_code for answer in twice] == [202, 202]
     assert twice[0].json() == twice[1].json()
     ended = until(
-        lambda: http.get(f"/v1/tasks/{twice[0].json()['id']}").json()["status"] == "succeeded"
+        lambda: http.get(f"/v1/tasks/{twice[0].json()['task']}").json()["status"] == "succeeded"
     )
     assert ended
     again = casebook.run("tasks", "cancel", started)
