@@ -1,7 +1,7 @@
 """`casebook`: every command on one screen; what each does is in `commands/`.
 
 Exit codes: 0 done; 1 refused, or some rows rejected; 2 could not run as asked; 3 PostgreSQL or
-Redis can't be reached.
+Redis can't be reached; 4 a write is kept in its queue and not done yet.
 """
 
 import click
