@@ -18,6 +18,7 @@ from commands import (
     status,
     tasks,
     up,
+    watch,
 )
 
 
@@ -35,6 +36,7 @@ main.add_command(entries.rm)
 main.add_command(entries.list_)
 main.add_command(search.search)
 main.add_command(bulk.import_)
+main.add_command(watch.watch)
 main.add_command(bulk.export)
 main.add_command(change.change)
 main.add_command(change.imports)

@@ -83,6 +83,12 @@ class TooManyRejects(CasebookError):
     code, status = "TOO_MANY_REJECTS", 422
 
 
+class FolderWatched(CasebookError):
+    """Another process imports from this folder."""
+
+    code, status = "FOLDER_WATCHED", 409
+
+
 class RejectsUnwritable(CasebookError):
     """The file for rejected rows can't be written."""
 

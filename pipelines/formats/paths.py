@@ -26,7 +26,7 @@ def files_of(arguments: tuple[str, ...]) -> list[str]:
 def _named(argument: str) -> list[str]:
     path = Path(argument)
     if path.is_dir():
-        names = [str(file) for file in path.rglob("*") if _known(file.name)]
+        names = [str(file) for file in path.rglob("*") if known(file.name)]
         kind = "has no file that the importer knows by its extension"
     elif path.exists() or not glob.has_magic(argument):
         names, kind = [argument], "is not a readable file"
@@ -38,7 +38,8 @@ def _named(argument: str) -> list[str]:
     return files
 
 
-def _known(name: str) -> bool:
+def known(name: str) -> bool:
+    """Whether the importer knows files that are called so, packed or not."""
     name = name.lower()
     for packing in PACKINGS:
         name = name.removesuffix(packing.extension)

@@ -1,0 +1,117 @@
+"""A folder whose files are imported as they come."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.base import Failure, as_json, me, out, plain, print_json, talk
+from commands.bulk import FORMATS, unable
+from commands.mappings import shape_options
+from contracts.imports import OnLong
+from settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.watching import Tried
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--source", default="", help="Whose external ids these are.")
+@shape_options
+@click.option("--mapping", "saved", metavar="NAME", help="A saved mapping; options go before it.")
+@click.option("--format", "kind", type=click.Choice(FORMATS), default="auto")
+@click.option("--delimiter", help="Between the cells of a CSV; \\t is a tab.")
+@click.option("--encoding", help="Of text without a byte order mark, such as windows-1252.")
+@click.option("--on-long", type=click.Choice([o.value for o in OnLong]), default="reject")
+@click.option("--max-rejects", type=click.IntRange(0), help="Stop a file where there are more.")
+@click.option(
+    "--settle",
+    type=click.FloatRange(0, 3600),
+    default=2.0,
+    show_default=True,
+    help="Seconds without a change after which a file is whole.",
+)
+@click.option("--keep", is_flag=True, help="Leave the files in place; remember what was imported.")
+@click.option("--once", is_flag=True, help="Import what is there, and end.")
+@as_json
+def watch(
+    folder: Path,
+    source: str,
+    pairs: tuple[str, ...],
+    defaults: tuple[str, ...],
+    splits: tuple[str, ...],
+    saved: str | None,
+    kind: Any,
+    delimiter: str | None,
+    encoding: str | None,
+    on_long: str,
+    max_rejects: int | None,
+    settle: float,
+    keep: bool,
+    once: bool,
+    json_: bool,
+) -> None:
+    """Import files that appear or change in FOLDER, each once.
+
+    They go to FOLDER/done, or to FOLDER/failed with what was wrong beside them.
+    """
+    from pipelines.formats.rows import make_reading
+    from pipelines.importing import Plan
+    from pipelines.inbox import Inbox
+    from pipelines.mapping import load_shape, parse_shape
+    from pipelines.watching import watch as watch_folder
+
+    failed = False
+
+    def tried(one: "Tried") -> None:
+        nonlocal failed
+        failed = failed or one.failed
+        _print(one, json_)
+
+    async def conversation(client: Any, settings: Settings) -> None:
+        used = shape
+        if saved is not None:
+            used = shape.over(await load_shape(client, saved, timeout=settings.read_timeout))
+        plan = Plan(source, reading, used, OnLong(on_long), me(), max_rejects=max_rejects)
+        watching = asyncio.ensure_future(watch_folder(client, inbox, plan, tried, once=once))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, watching.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+
+    with unable():
+        shape = parse_shape(pairs, defaults, splits)
+        reading = make_reading(kind, delimiter=delimiter, encoding=encoding)
+        try:
+            with contextlib.closing(Inbox(folder, settle=settle, keep=keep)) as inbox:
+                talk(conversation)
+        except OSError as error:
+            raise Failure(f"{folder}: {error}", "FOLDER_UNUSABLE", 2) from None
+    sys.exit(1 if once and failed else 0)
+
+
+def _print(one: "Tried", json_: bool) -> None:
+    """One line for each file."""
+    error = None if one.error is None else one.error.as_dict()
+    if json_:
+        report = None if one.report is None else one.report.model_dump(mode="json")
+        state = "again" if one.again else "failed" if one.failed else "done"
+        line = {"file": one.path.name, "state": state, "report": report, "error": error}
+        print_json(line)
+        return
+    name = plain(one.path.name)
+    if error is not None:
+        out.print(f"[red]{name}[/red] {plain(error['message'])} [dim]({error['code']})[/dim]")
+    if one.report is not None:
+        counts = one.report.counts
+        text = f"{counts.received:,} received, {counts.created:,} created, "
+        text += f"{counts.updated:,} updated, {counts.rejected:,} rejected"
+        out.print(f"{name} {text} [dim]{one.report.id}[/dim]", soft_wrap=True)
+    if one.again:
+        why = "has changed meanwhile" if one.report is not None else "stays"
+        out.print(f"{name} {why}; it is taken again")

@@ -1,0 +1,201 @@
+"""A folder that files are put into: which are whole, which were taken, where they go."""
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+from typing import IO, Any, Literal, NamedTuple
+from uuid import UUID
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from contracts.base import Contract
+from contracts.errors import FolderWatched
+from pipelines.formats.paths import known
+
+DONE, FAILED = "done", "failed"  # folders in the folder
+JOURNAL, LOCK = ".casebook.json", ".casebook.lock"
+
+
+class Look(NamedTuple):
+    """A file at one moment: where two looks agree, nothing was written in between."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class Known(Contract):
+    """What the journal remembers of a file. `import_id` is None before its import has begun."""
+
+    size: int
+    mtime_ns: int
+    digest: str
+    state: Literal["taken", "done", "failed"] = "taken"
+    import_id: UUID | None = None
+
+
+JOURNALS = TypeAdapter(dict[str, Known])
+
+
+class Inbox:
+    """The files of one folder that the importer knows by their extension; not those below it.
+
+    Hidden files are passed over, so that a sender may write `.name` and rename it. The journal is
+    replaced as a whole: whatever is killed, it says what was last true.
+
+    Raises: FolderWatched when another process has the folder; OSError where it can't be written.
+    """
+
+    def __init__(self, folder: Path, *, settle: float, keep: bool = False) -> None:
+        self.folder = folder.resolve()
+        self._settle = settle
+        self._keep = keep
+        self._seen: dict[str, tuple[Look, float]] = {}
+        self._lock = _locked(folder / LOCK)
+        self._journal = _journal(folder / JOURNAL)
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        self._lock.close()
+
+    def ready(self, now: float) -> tuple[list[Path], float | None]:
+        """The files to take, by name; and the time at which others may have settled.
+
+        A file has settled when it was the same for `settle` seconds. `now` and the time are of
+        a clock that only goes on, in seconds.
+        """
+        seen, ready, due = {}, [], None
+        for path in sorted(self.folder.iterdir()):
+            look = look_at(path)
+            if look is None or path.name.startswith(".") or not known(path.name):
+                continue
+            before, since = self._seen.get(path.name, (None, now))
+            seen[path.name] = look, (since if look == before else now)
+            settled = seen[path.name][1] + self._settle
+            if self._is_over(path.name, look):
+                continue
+            if settled <= now and before is not None:
+                ready.append(path)
+            else:
+                due = settled if due is None else min(due, settled)
+        self._seen = seen
+        for name in self._journal.keys() - seen.keys():
+            self.forget(name)
+        return ready, due
+
+    def take(self, path: Path, look: Look) -> Known | None:
+        """What is known of a file that is about to be imported; None if it was, as it is."""
+        digest = digest_of(path)
+        known = self._journal.get(path.name)
+        same = known is not None and known.digest == digest
+        if known is not None and same and known.state != "taken":
+            self._note(path.name, known.model_copy(update=look._asdict()))  # only touched
+            return None
+        if known is None or not same:
+            known = Known(size=look.size, mtime_ns=look.mtime_ns, digest=digest)
+        self._note(path.name, known)
+        return known
+
+    def begun(self, path: Path, import_id: UUID) -> None:
+        """Its import has begun: whoever comes after a crash goes on with it."""
+        known = self._journal[path.name]
+        self._note(path.name, known.model_copy(update={"import_id": import_id}))
+
+    def forget(self, name: str) -> None:
+        """Take the file anew when it has settled."""
+        self._seen.pop(name, None)
+        if self._journal.pop(name, None) is not None:
+            self._save()
+
+    def staged(self, path: Path) -> Path:
+        """Where its rejects are written while it is imported."""
+        return self.folder / f".{path.name}.rejects"
+
+    def put_away(self, path: Path, look: Look, error: dict[str, Any] | None) -> bool:
+        """The file is imported as it was at `look`, or failed with `error`.
+
+        False where it has changed meanwhile: it stays, and is taken again.
+        """
+        if look_at(path) != look:
+            self.staged(path).unlink(missing_ok=True)
+            self.forget(path.name)
+            return False
+        target = self._target(path.name, DONE if error is None else FAILED)
+        if error is not None:
+            data = orjson.dumps(error, default=str, option=orjson.OPT_INDENT_2)
+            target.with_name(f"{target.name}.error").write_bytes(data + b"\n")
+        staged = self.staged(path)
+        if staged.exists() and staged.stat().st_size:
+            staged.replace(target.with_name(f"{target.name}.rejects"))
+        staged.unlink(missing_ok=True)
+        if self._keep:
+            state = {"state": DONE if error is None else FAILED}
+            self._note(path.name, self._journal[path.name].model_copy(update=state))
+            return True
+        path.rename(target)
+        if look_at(target) != look and not path.exists():
+            target.rename(path)  # it was replaced in the very moment
+        self.forget(path.name)
+        return True
+
+    def _is_over(self, name: str, look: Look) -> bool:
+        known = self._journal.get(name)
+        if known is None or known.state == "taken":
+            return False
+        return (known.size, known.mtime_ns) == (look.size, look.mtime_ns)
+
+    def _target(self, name: str, folder: str) -> Path:
+        place = self.folder / folder
+        place.mkdir(exist_ok=True)
+        target, number = place / name, 1
+        while target.exists():  # another of that name, from before
+            number += 1
+            target = place / f"{number}.{name}"
+        return target
+
+    def _note(self, name: str, known: Known) -> None:
+        self._journal[name] = known
+        self._save()
+
+    def _save(self) -> None:
+        staged = self.folder / f"{JOURNAL}.new"
+        with staged.open("wb") as file:
+            file.write(JOURNALS.dump_json(self._journal, indent=2, exclude_none=True))
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(self.folder / JOURNAL)
+
+
+def look_at(path: Path) -> Look | None:
+    """The file as it is now; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return Look(status.st_size, status.st_mtime_ns, status.st_ino) if path.is_file() else None
+
+
+def digest_of(path: Path) -> str:
+    """A digest of the file's bytes. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _locked(path: Path) -> IO[bytes]:
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise FolderWatched(f"Another process imports from {path.parent}.") from None
+    return file
+
+
+def _journal(path: Path) -> dict[str, Known]:
+    """What is remembered; nothing where it can't be read: an import twice changes nothing."""
+    try:
+        return JOURNALS.validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return {}

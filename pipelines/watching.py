@@ -1,0 +1,172 @@
+"""Files imported as they come into a folder, each once."""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from uuid import UUID
+
+from watchfiles import awatch
+
+from actors.broker.client import Client
+from contracts.errors import (
+    CasebookError,
+    ChunkChanged,
+    ImportCanceled,
+    ImportFinished,
+    ImportNotFound,
+    NoReply,
+    RejectsUnwritable,
+    SourceUnreadable,
+    Unavailable,
+)
+from contracts.imports import ImportCounts, ImportReport
+from pipelines.importing import Plan, import_streams
+from pipelines.inbox import Inbox, Look, look_at
+from pipelines.rejects import RejectsFile
+
+LOOK = 30.0  # seconds between two looks where nothing tells of changes (a network's file system)
+GRAIN = 0.01  # seconds by which a timer may be early
+AGAIN = 10.0  # seconds until a file is tried again that found PostgreSQL or Redis away
+
+#: What ends going on with an import, but not a new one of the same file.
+NO_RESUME = (ChunkChanged, ImportCanceled, ImportFinished, ImportNotFound)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tried:
+    """What became of one file. `again`: it stays where it is, to be taken once more."""
+
+    path: Path
+    report: ImportReport | None = None
+    error: CasebookError | None = None
+    again: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether someone has to look after it."""
+        rejected = self.report is not None and self.report.counts.rejected > 0
+        return not self.again and (self.error is not None or rejected)
+
+
+async def watch(
+    client: Client, inbox: Inbox, plan: Plan, tried: Callable[[Tried], None], *, once: bool
+) -> None:
+    """Import what is in the folder and what comes; with `once`, end when nothing settles any more.
+
+    Canceled, it leaves the file in hand where it is: the next one goes on with its import.
+    Raises: RejectsUnwritable; OSError where the folder can't be read or written.
+    """
+    clock, changed = asyncio.get_running_loop().time, asyncio.Event()
+    async with _told(inbox.folder, changed):
+        looked = False
+        while True:
+            changed.clear()
+            ready, due = inbox.ready(clock())
+            waits = False
+            for path in ready:
+                one = await _take(client, inbox, path, plan)
+                if one is not None:
+                    tried(one)
+                    waits = waits or (one.again and one.error is not None)
+            if once and (looked or due is None):
+                return
+            looked = True
+            pause = AGAIN if waits else LOOK if due is None else max(0.0, due - clock())
+            if once:
+                await asyncio.sleep(pause + GRAIN)
+            else:
+                # A file that is being written tells of itself all the time.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), pause + GRAIN)
+
+
+@contextlib.asynccontextmanager
+async def _told(folder: Path, changed: asyncio.Event) -> AsyncIterator[None]:
+    async def listen() -> None:
+        async for _ in awatch(folder, recursive=False, watch_filter=None, debounce=200):
+            changed.set()
+
+    listening = asyncio.create_task(listen())
+    try:
+        yield
+    finally:
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+
+
+async def _take(client: Client, inbox: Inbox, path: Path, plan: Plan) -> Tried | None:
+    """Import one file and put it away; None where it is gone or was imported as it is."""
+    look = look_at(path)
+    if look is None:
+        return None
+    try:
+        known = await asyncio.to_thread(inbox.take, path, look)
+    except FileNotFoundError:
+        return None
+    except PermissionError as error:
+        unreadable = SourceUnreadable(f"{path.name} can't be read: {error.strerror}.")
+        return Tried(path, error=unreadable, again=True)
+    if known is None:
+        return None
+    report, failure = None, None
+    try:
+        report = await _import(client, inbox, path, plan, known.import_id)
+    except (Unavailable, NoReply) as error:
+        return Tried(path, error=error, again=True)  # not the file's fault: it waits
+    except FileNotFoundError:
+        return None
+    except RejectsUnwritable:
+        raise
+    except CasebookError as error:
+        failure = error
+    return _put_away(inbox, path, look, report, failure)
+
+
+def _put_away(
+    inbox: Inbox,
+    path: Path,
+    look: Look,
+    report: ImportReport | None,
+    failure: CasebookError | None,
+) -> Tried:
+    one = Tried(path, report, failure)
+    error = None
+    if failure is not None:
+        error = failure.as_dict()
+    elif report is not None and one.failed:
+        error = {
+            "code": "ROWS_REJECTED",
+            "message": f"{report.counts.rejected} of {report.counts.received} rows were rejected.",
+            "details": report.model_dump(mode="json"),
+        }
+    stays = not inbox.put_away(path, look, error)
+    return dataclasses.replace(one, again=stays)
+
+
+async def _import(
+    client: Client, inbox: Inbox, path: Path, plan: Plan, resume: UUID | None
+) -> ImportReport:
+    rejects = RejectsFile(inbox.staged(path), mark=plan.reading.encoding is not None)
+    plan = dataclasses.replace(plan, rejects=rejects, resume=resume)
+    # As `import FOLDER` calls it: an entry of Markdown has its id from that.
+    name = f"{path.parent.name}/{path.name}"
+    with path.open("rb") as stream:
+        try:
+            return await import_streams(
+                client,
+                [(name, stream)],
+                plan,
+                _unseen,
+                lambda import_id: inbox.begun(path, import_id),
+            )
+        except NO_RESUME:
+            if resume is None:
+                raise
+    return await _import(client, inbox, path, plan, None)
+
+
+def _unseen(counts: ImportCounts) -> None:
+    """A report for each file is enough."""

@@ -1,0 +1,213 @@
+"""`casebook watch`, whatever happens to its files and to itself."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.support.casebook import Casebook, running
+
+PATIENCE = 60.0  # seconds for one thing to happen
+MANY = 8_000  # rows: enough to be still at it when something happens
+
+
+@pytest.fixture(scope="module")
+def casebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Casebook]:
+    """One for all tests of this module."""
+    with running(tmp_path_factory.mktemp("data")) as casebook:
+        yield casebook
+
+
+@contextmanager
+def watching(
+    casebook: Casebook, folder: Path, *options: str, settle: float = 0.5
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """`casebook watch` on the folder, ended at the end."""
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "cli",
+            "watch",
+            str(folder),
+            "--json",
+            "--settle",
+            str(settle),
+            *options,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=casebook.environment,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+def told(process: "subprocess.Popen[bytes]") -> Any:
+    """The next line that it prints. A watch that ends has no more."""
+    assert process.stdout is not None
+    timer = threading.Timer(PATIENCE, process.kill)
+    timer.start()
+    try:
+        line = process.stdout.readline()
+    finally:
+        timer.cancel()
+    assert line, process.stderr and process.stderr.read().decode()
+    return orjson.loads(line)
+
+
+def until(true: Callable[[], Any], what: str) -> None:
+    """Return when it is so. Fails when it never is."""
+    pause, deadline = threading.Event(), time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, what
+        pause.wait(0.02)
+
+
+def rows(source: str, start: int, stop: int, problem: str = "as it was") -> bytes:
+    """NDJSON."""
+    return b"".join(
+        orjson.dumps({"title": f"{source} {n}", "external_id": n, "problem": problem}) + b"\n"
+        for n in range(start, stop)
+    )
+
+
+def stored(casebook: Casebook, source: str) -> list[dict[str, Any]]:
+    """The entries of a source."""
+    out = casebook.run("export", "--source", source).out
+    return [orjson.loads(line) for line in out.splitlines()]
+
+
+def journal(folder: Path) -> Any:
+    """What the folder remembers."""
+    try:
+        return orjson.loads((folder / ".casebook.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+
+
+def put(folder: Path, name: str, data: bytes) -> None:
+    """A file that appears whole."""
+    staged = folder / f".{name}"
+    staged.write_bytes(data)
+    staged.rename(folder / name)
+
+
+def test_files_are_imported_as_they_come(casebook: Casebook, tmp_path: Path) -> None:
+    """One that is there, one that comes, and a broken one, with its rejects and why beside it."""
+    put(tmp_path, "first.ndjson", rows("come", 0, 10))
+    with watching(casebook, tmp_path, "--source", "come") as process:
+        assert told(process)["state"] == "done"
+        put(tmp_path, "second.csv", b"external_id,title\n100,come by csv\n")
+        assert told(process)["report"]["counts"]["created"] == 1
+        put(tmp_path, "broken.ndjson", rows("come", 200, 205) + b'{"title": "no"}\n{broken\n')
+        failed = told(process)
+        assert (failed["file"], failed["state"]) == ("broken.ndjson", "failed")
+        put(tmp_path, "strange.json", b"\x00\x01\x02" * 100)
+        strange = told(process)
+        assert strange["state"] == "failed"
+    assert {path.name for path in (tmp_path / "done").iterdir()} == {"first.ndjson", "second.csv"}
+    gone = {path.name for path in (tmp_path / "failed").iterdir()}
+    assert gone >= {"broken.ndjson", "broken.ndjson.error", "broken.ndjson.rejects", "strange.json"}
+    rejects = (tmp_path / "failed" / "broken.ndjson.rejects").read_bytes().splitlines()
+    assert [orjson.loads(line)["_reject"]["line"] for line in rejects] == [7, 6]
+    error = orjson.loads((tmp_path / "failed" / "broken.ndjson.error").read_bytes())
+    assert (error["code"], error["details"]["counts"]["created"]) == ("ROWS_REJECTED", 5)
+    assert len(stored(casebook, "come")) == 16
+    assert process.returncode == 0
+
+
+def test_a_file_that_grows_is_taken_when_it_is_whole(casebook: Casebook, tmp_path: Path) -> None:
+    """However long it is written: as long as it goes on, nothing of it is imported."""
+    with (
+        watching(casebook, tmp_path, "--source", "grow", settle=2.0) as process,
+        (tmp_path / "grow.ndjson").open("wb") as file,
+    ):
+        pause = threading.Event()
+        for n in range(12):
+            file.write(rows("grow", n * 100, n * 100 + 100))
+            file.flush()
+            pause.wait(0.25)
+            assert journal(tmp_path) == {}
+        done = told(process)
+    assert done["report"]["counts"]["created"] == 1200
+    assert len(stored(casebook, "grow")) == 1200
+
+
+def test_a_file_that_is_replaced_while_it_is_imported(casebook: Casebook, tmp_path: Path) -> None:
+    """Both are imported, the newer one last, and only that one is put away."""
+    put(tmp_path, "twice.ndjson", rows("twice", 0, MANY))
+    with watching(casebook, tmp_path, "--source", "twice") as process:
+        until(lambda: journal(tmp_path).get("twice.ndjson", {}).get("import_id"), "never begun")
+        put(tmp_path, "twice.ndjson", rows("twice", 0, MANY, "as it is now"))
+        first, second = told(process), told(process)
+    assert (first["state"], second["state"]) == ("again", "done")
+    found = stored(casebook, "twice")
+    assert len(found) == MANY
+    assert {entry["problem"] for entry in found} == {"as it is now"}
+    assert [path.name for path in (tmp_path / "done").iterdir()] == ["twice.ndjson"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_one_that_was_stopped_is_gone_on_with(
+    casebook: Casebook, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Killed or ended in the middle of a file, the next one goes on with the same import."""
+    source = f"stop{number.name.lower()}"
+    put(tmp_path, "long.ndjson", rows(source, 0, MANY))
+    with watching(casebook, tmp_path, "--source", source) as process:
+        until(lambda: journal(tmp_path).get("long.ndjson", {}).get("import_id"), "never begun")
+        process.send_signal(number)
+        process.wait(timeout=PATIENCE)
+        assert process.returncode == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+    assert (tmp_path / "long.ndjson").exists()
+    import_id = journal(tmp_path)["long.ndjson"]["import_id"]
+    done = casebook.run("watch", str(tmp_path), "--source", source, "--once", "--json")
+    assert done.code == 0, done.err
+    assert done.json["report"]["id"] == import_id
+    assert done.json["report"]["counts"]["created"] == MANY == len(stored(casebook, source))
+    assert not (tmp_path / "long.ndjson").exists()
+
+
+def test_killed_between_import_and_move(casebook: Casebook, tmp_path: Path) -> None:
+    """The import was finished and the file is still there: it is only put away."""
+    put(tmp_path, "late.ndjson", rows("late", 0, 20))
+    keeping = ("watch", str(tmp_path), "--source", "late", "--once", "--json", "--settle", "0.1")
+    first = casebook.run(*keeping, "--keep")
+    assert first.json["report"]["counts"]["created"] == 20
+    place = tmp_path / ".casebook.json"
+    taken = journal(tmp_path)["late.ndjson"] | {"state": "taken"}
+    place.write_bytes(orjson.dumps({"late.ndjson": taken}))
+    second = casebook.run(*keeping)
+    assert second.json["report"]["id"] == first.json["report"]["id"]
+    assert [path.name for path in (tmp_path / "done").iterdir()] == ["late.ndjson"]
+
+
+def test_once_for_cron(casebook: Casebook, tmp_path: Path) -> None:
+    """It imports what is there and ends: 0, 1 when a file failed; kept files are not done twice."""
+    once = ("watch", str(tmp_path), "--source", "cron", "--once", "--json", "--settle", "0.1")
+    assert casebook.run(*once).code == 0
+    put(tmp_path, "good.ndjson", rows("cron", 0, 5))
+    assert casebook.run(*once, "--keep").json["state"] == "done"
+    again = casebook.run(*once, "--keep")
+    assert (again.code, again.out) == (0, "")
+    put(tmp_path, "bad.ndjson", b'{"title": "no"}\n')
+    assert casebook.run(*once, "--keep").code == 1
+    assert (tmp_path / "bad.ndjson").exists()
+    assert (tmp_path / "failed" / "bad.ndjson.rejects").exists()
+    put(tmp_path, "more.ndjson", b"")
+    with watching(casebook, tmp_path) as process:
+        assert told(process)["file"] == "more.ndjson"
+        refused = casebook.run(*once)
+    assert (refused.code, "FOLDER_WATCHED" in refused.err) == (2, True)

@@ -1,0 +1,138 @@
+"""The folder that files are put into: what is taken, once, and where it goes."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from contracts.errors import FolderWatched
+from pipelines.inbox import JOURNAL, Inbox, look_at
+
+SETTLE = 2.0
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Inbox]:
+    """An empty one."""
+    with closing(Inbox(tmp_path, settle=SETTLE)) as inbox:
+        yield inbox
+
+
+def names(inbox: Inbox, now: float) -> list[str]:
+    """What is ready then."""
+    return [path.name for path in inbox.ready(now)[0]]
+
+
+def imported(inbox: Inbox, name: str, error: dict[str, str] | None = None) -> bool:
+    """Take it and put it away."""
+    path = inbox.folder / name
+    look = look_at(path)
+    assert look is not None
+    if inbox.take(path, look) is None:
+        return False
+    inbox.begun(path, uuid4())
+    return inbox.put_away(path, look, error)
+
+
+def test_a_file_is_taken_when_it_has_settled(inbox: Inbox) -> None:
+    """Each change begins the wait anew; hidden files and strange ones are passed over."""
+    file = inbox.folder / "a.csv"
+    file.write_text("title\n")
+    for other in (".b.csv", "c.part", "d.csv.tmp"):
+        (inbox.folder / other).write_text("title\n")
+    assert inbox.ready(10.0) == ([], 12.0)
+    assert names(inbox, 11.9) == []
+    file.write_text("title\ngrown\n")
+    assert names(inbox, 12.0) == []
+    assert names(inbox, 13.9) == []
+    assert names(inbox, 14.0) == ["a.csv"]
+
+
+def test_files_go_away_when_they_are_done(inbox: Inbox) -> None:
+    """To done/ or failed/, never over another of the same name; the journal forgets them."""
+    for _ in range(2):
+        (inbox.folder / "a.csv").write_text("title\n")
+        assert imported(inbox, "a.csv")
+    (inbox.folder / "a.csv").write_text("title\n")
+    inbox.staged(inbox.folder / "a.csv").write_text("rejected")
+    assert imported(inbox, "a.csv", {"code": "BAD"})
+    found = {str(p.relative_to(inbox.folder)) for p in inbox.folder.rglob("*") if p.is_file()}
+    assert found == {
+        ".casebook.json",
+        ".casebook.lock",
+        "done/a.csv",
+        "done/2.a.csv",
+        "failed/a.csv",
+        "failed/a.csv.error",
+        "failed/a.csv.rejects",
+    }
+    assert (inbox.folder / JOURNAL).read_bytes() == b"{}"
+
+
+def test_a_file_that_changed_while_it_was_imported_stays(inbox: Inbox) -> None:
+    """It is taken again, as one that nothing is known of."""
+    file = inbox.folder / "a.csv"
+    file.write_text("title\n")
+    look = look_at(file)
+    assert look is not None
+    inbox.take(file, look)
+    other = inbox.folder / ".new"
+    other.write_text("title\n")
+    other.replace(file)
+    assert not inbox.put_away(file, look, None)
+    assert file.exists()
+    names(inbox, 0.0)
+    assert names(inbox, SETTLE) == ["a.csv"]
+
+
+def test_kept_files_are_imported_once(tmp_path: Path) -> None:
+    """Also by the next process, and when only touched; changed, they are imported again."""
+    file = tmp_path / "a.csv"
+    file.write_text("title\n")
+    with closing(Inbox(tmp_path, settle=0, keep=True)) as inbox:
+        names(inbox, 0.0)
+        assert names(inbox, 1.0) == ["a.csv"]
+        assert imported(inbox, "a.csv")
+        assert names(inbox, 2.0) == []
+    with closing(Inbox(tmp_path, settle=0, keep=True)) as inbox:
+        names(inbox, 0.0)
+        assert names(inbox, 1.0) == []
+        file.touch()
+        names(inbox, 2.0)
+        assert names(inbox, 3.0) == ["a.csv"]
+        assert not imported(inbox, "a.csv")
+        assert names(inbox, 4.0) == []
+        file.write_text("title\nmore\n")
+        names(inbox, 5.0)
+        assert names(inbox, 6.0) == ["a.csv"]
+        assert imported(inbox, "a.csv")
+
+
+def test_whoever_comes_after_a_crash_knows_the_import(tmp_path: Path) -> None:
+    """Of the same bytes; another file under the name is imported anew."""
+    file, import_id = tmp_path / "a.csv", uuid4()
+    file.write_text("title\n")
+    look = look_at(file)
+    assert look is not None
+    with closing(Inbox(tmp_path, settle=0)) as inbox:
+        inbox.take(file, look)
+        inbox.begun(file, import_id)
+    with closing(Inbox(tmp_path, settle=0)) as inbox:
+        known = inbox.take(file, look)
+        assert known is not None and known.import_id == import_id
+        file.write_text("another\n")
+        look = look_at(file)
+        assert look is not None
+        known = inbox.take(file, look)
+        assert known is not None and known.import_id is None
+
+
+def test_a_folder_has_one_importer(inbox: Inbox) -> None:
+    """The second is refused; a journal that can't be read only costs an import of nothing new."""
+    with pytest.raises(FolderWatched):
+        Inbox(inbox.folder, settle=0)
+    inbox.close()
+    (inbox.folder / JOURNAL).write_text("{broken")
+    Inbox(inbox.folder, settle=0).close()
