@@ -43,12 +43,17 @@ class Instance:
             found += [child for child, parent in parents.items() if parent == pid]
         return found
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """How a command finds it."""
+        return {**os.environ, "CASEBOOK_DATA": str(self.data)}
+
     def run(self, *arguments: str) -> bytes:
         """Standard output of `casebook ARGUMENTS`; its errors go to ours."""
         return subprocess.run(
             [sys.executable, "-m", "cli", *arguments],
             cwd=PROJECT,
-            env={**os.environ, "CASEBOOK_DATA": str(self.data)},
+            env=self.environment,
             stdout=subprocess.PIPE,
             check=True,
         ).stdout
