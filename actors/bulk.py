@@ -212,24 +212,33 @@ def _change(command: ChangeSelected, tx: Transaction, row: Row) -> str | None:
     now = tx.row("entries.get_for_update", id=entry_id)
     if now is None:
         raise EntryNotFound(id=str(entry_id))
-    action, changes = command.action, command.changes
-    if action == "undo":
-        action, changes = _undoing(tx, row, now)
-    if action == "update":
-        assert changes is not None
-        updated = entries.apply_update(UpdateEntry(id=entry_id, changes=changes, by=command.by), tx)
-        return updated.position if updated.entry.version != now["version"] else None
-    state = ChangeEntryState(id=entry_id, by=command.by)
-    if action == "delete":
-        return entries.apply_delete(state, tx).position
-    stored = entries.apply_archived(state, action == "archive", tx)
-    return stored.position if stored.entry.version != now["version"] else None
+    if command.action == "undo":
+        return _undo(command, tx, row, now)
+    if command.action == "update":
+        assert command.changes is not None
+        return _update(command, tx, now, command.changes)
+    if command.action == "delete":
+        return entries.apply_delete(ChangeEntryState(id=entry_id, by=command.by), tx).position
+    return _set_archived(command, tx, now, command.action == "archive")
 
 
-def _undoing(
-    tx: Transaction, row: Row, now: Row
-) -> tuple[Literal["update", "archive"], EntryChanges | None]:
-    """What takes back an import's changes of one entry.
+def _update(
+    command: ChangeSelected, tx: Transaction, now: Row, changes: EntryChanges
+) -> str | None:
+    update = UpdateEntry(id=now["id"], changes=changes, by=command.by)
+    updated = entries.apply_update(update, tx)
+    return updated.position if updated.entry.version != now["version"] else None
+
+
+def _set_archived(command: ChangeSelected, tx: Transaction, now: Row, archived: bool) -> str | None:
+    if now["archived"] == archived:
+        return None
+    state = ChangeEntryState(id=now["id"], by=command.by)
+    return entries.apply_archived(state, archived, tx).position
+
+
+def _undo(command: ChangeSelected, tx: Transaction, row: Row, now: Row) -> str | None:
+    """Take back an import's changes of one entry.
 
     Raises: VersionConflict where someone has changed it since.
     """
@@ -239,8 +248,12 @@ def _undoing(
             current_version=now["version"],
         )
     if row["first"] == 1:
-        return "archive", None
+        return _set_archived(command, tx, now, True)
     before = tx.row("bulk.version", id=row["entry_id"], version=row["first"] - 1)
     if before is None:
         raise VersionConflict("The state before is not kept.")
-    return "update", EntryChanges(**before)
+    archived = before.pop("archived")
+    updated = _update(command, tx, now, EntryChanges(**before))
+    if archived is None:  # a state from before it was noted
+        return updated
+    return _set_archived(command, tx, now, archived) or updated

@@ -8,17 +8,28 @@ from pydantic import ValidationError
 
 from actors import tracking
 from actors.actor import actor
+from actors.screening import Candidate, Policy, compare, known_texts, reject, screen
+from actors.staging import clear, prepare, stage, switch
 from contracts.base import field_errors, new_id
 from contracts.entries import BODY_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
-from contracts.errors import ChunkChanged, ImportCanceled, ImportFinished, ImportNotFound
+from contracts.errors import (
+    ChunkChanged,
+    DatabaseBusy,
+    ImportCanceled,
+    ImportFinished,
+    ImportNotFound,
+)
 from contracts.imports import (
-    REJECT_ROW_BYTES,
+    CheckChunk,
+    ChunkChecked,
     ChunkDone,
+    Duplicates,
     FinishImport,
     GetImport,
     ImportChunk,
     ImportCounts,
     ImportedEntry,
+    ImportMode,
     ImportReport,
     ImportRow,
     ImportStarted,
@@ -29,6 +40,9 @@ from contracts.imports import (
 from storage.postgres.digests import digest, text_digest
 from storage.postgres.effects import once
 from storage.postgres.store import Row, Store, Transaction
+
+#: What a chunk stored that stored nothing.
+NOTHING: Row = {"created": 0, "updated": 0, "txid": None, "seq": None}
 
 
 @actor(queue="imports")
@@ -43,6 +57,8 @@ def start(command: StartImport, store: Store) -> ImportStarted:
             source=command.source,
             files=list(command.files),
             by=command.by,
+            mode=command.mode,
+            duplicates=command.duplicates,
         )
         details = {"source": command.source, "files": list(command.files)}
         tracking.open_task(
@@ -60,13 +76,22 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
     Arriving again it answers as the first time. Raises: ImportNotFound, ImportFinished,
     ImportCanceled, ChunkChanged when `(import_id, chunk)` was done with other rows.
     """
-    entries, rejects = _validate(command)
+    good, rejects = _validate(command)
     with store.transaction() as tx:
-        source = _open_import(tx, command)
+        policy = _open_import(tx, command)
         done = _claim(tx, command)
         if done is not None:
             return done
-        stored = _store(tx, entries, source, command.by)
+        if policy.compares_texts:
+            tx.run("imports.lock_texts")
+        candidates = _candidates(good, _canonical(tx, good))
+        taken, refused = screen(tx, candidates, policy, command.import_id)
+        rejects += refused
+        if policy.mode is ImportMode.REPLACE:
+            stage(tx, command, taken, _named_by(command, taken), policy)
+            stored = dict(NOTHING)
+        else:
+            stored = _store(tx, [candidate.columns for candidate in taken], policy, command.by)
         _record(tx, command, rejects)
         changed = stored["created"] + stored["updated"]
         counts = ImportCounts(
@@ -90,12 +115,29 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
         return ChunkDone(counts=counts, position=_position(tx, stored), rejects=told)
 
 
-@actor(queue="imports")
+@actor(queue="imports", time_limit=timedelta(minutes=10))
 def finish(command: FinishImport, store: Store) -> ImportReport:
-    """Close an import; finishing it again answers the same.
+    """Close an import; finishing it again answers the same. A replace takes effect here.
 
-    Raises: ImportNotFound; ImportFinished when chunks of it are missing; ImportCanceled.
+    Raises: ImportNotFound; ImportFinished when chunks of it are missing; ImportCanceled;
+    ReplaceTooMuch, and the import stays open.
     """
+    with store.transaction() as tx:
+        replaces = _replaces(tx, command)
+    if replaces:
+        prepare(store, command.import_id)
+    finished = _finish(command, store)
+    if replaces:
+        clear(store, command.import_id)
+    return finished
+
+
+def _replaces(tx: Transaction, command: FinishImport) -> bool:
+    row = tx.row("imports.mode", id=command.import_id)
+    return row is not None and row["mode"] == ImportMode.REPLACE and not row["finished"]
+
+
+def _finish(command: FinishImport, store: Store) -> ImportReport:
     with store.transaction() as tx:
         task = tx.row("tasks.lock", id=command.import_id)
         if task is not None and task["status"] == "canceled":
@@ -107,6 +149,11 @@ def finish(command: FinishImport, store: Store) -> ImportReport:
                 f"Only {done['chunks']} of {command.chunks} chunks have been stored.",
                 stored=done["chunks"],
             )
+        opened = tx.row("imports.lock_to_finish", id=command.import_id)
+        if opened is not None and opened["switches"]:
+            if opened["undone"]:
+                raise ImportCanceled(id=str(command.import_id))
+            switch(tx, command, opened["started_by"], opened["source"])
         tx.run(
             "imports.finish",
             id=command.import_id,
@@ -124,18 +171,61 @@ def report(request: GetImport, store: Store) -> ImportReport:
         return _report(tx, request)
 
 
-def _validate(command: ImportChunk) -> tuple[list[ImportedEntry], list[Reject]]:
+@actor(queue="reads", read=True)
+def check(request: CheckChunk, store: Store) -> ChunkChecked:
+    """What a chunk of these rows would come to. Nothing is written."""
+    good, rejects = _validate(request)
+    policy = Policy(request.source, request.mode, request.duplicates)
+    with store.transaction() as tx:
+        entries = _canonical(tx, good, ensure=False)
+        taken, refused = screen(tx, _candidates(good, entries), policy)
+        compared = compare(tx, (candidate.columns for candidate in taken), policy)
+        named = _named(request)
+        there = tx.row(
+            "imports.live",
+            source=request.source,
+            external_ids=sorted(named),
+            text_digests=[c.columns["text_digest"] for c in taken if not c.columns["external_id"]],
+        )
+    assert there is not None
+    rejects += refused
+    received = len(request.rows) + len(request.rejects)
+    created, updated = len(compared.new), len(compared.different)
+    counts = ImportCounts(
+        received=received,
+        created=created,
+        updated=updated,
+        unchanged=received - created - updated - len(rejects),
+        rejected=len(rejects),
+    )
+    return ChunkChecked(counts=counts, rejects=tuple(rejects), **there)
+
+
+def _named(command: ImportChunk | CheckChunk) -> set[str]:
+    """The external ids in the rows, also in those that can't be taken."""
+    found = (row.data.get("external_id") for row in command.rows)
+    return {str(name) for name in found if isinstance(name, str | int) and name != ""}
+
+
+def _named_by(command: ImportChunk, taken: list[Candidate]) -> set[str]:
+    """The entries whose rows were not taken: what is here of them stays."""
+    return _named(command) - {candidate.columns["external_id"] for candidate in taken}
+
+
+def _validate(
+    command: ImportChunk | CheckChunk,
+) -> tuple[list[tuple[ImportRow, ImportedEntry]], list[Reject]]:
     """The good rows, in order, and the rejects: the client's and ours."""
-    entries, rejects = [], list(command.rejects)
+    good, rejects = [], list(command.rejects)
     for row in command.rows:
         data = {name: value for name, value in row.data.items() if value is not None}
         if command.on_long is OnLong.TRUNCATE:
             truncate(data)
         try:
-            entries.append(ImportedEntry.model_validate(data))
+            good.append((row, ImportedEntry.model_validate(data)))
         except ValidationError as error:
             rejects.append(_reject(row, error))
-    return entries, rejects
+    return good, rejects
 
 
 def truncate(data: dict[str, Any]) -> None:
@@ -159,22 +249,10 @@ def truncate(data: dict[str, Any]) -> None:
 def _reject(row: ImportRow, error: ValidationError) -> Reject:
     first, *others = field_errors(error.errors(include_url=False, include_context=False))
     also = f" (and {len(others)} more errors)" if others else ""
-    return Reject(
-        file=row.file,
-        line=row.line,
-        field=first["field"],
-        code=first["code"],
-        message=first["message"] + also,
-        row=_excerpt(row.data),
-    )
+    return reject(row, first["code"], first["message"] + also, first["field"])
 
 
-def _excerpt(data: dict[str, Any]) -> str:
-    text = orjson.dumps(data).decode()[:REJECT_ROW_BYTES]
-    return text.replace("\0", "\\u0000")
-
-
-def _open_import(tx: Transaction, command: ImportChunk) -> str:
+def _open_import(tx: Transaction, command: ImportChunk) -> Policy:
     row = tx.row("imports.lock_open", id=command.import_id)
     if row is None:
         raise ImportNotFound(id=str(command.import_id))
@@ -183,7 +261,7 @@ def _open_import(tx: Transaction, command: ImportChunk) -> str:
         raise ImportCanceled(id=str(command.import_id))
     if row["finished"] and _claim(tx, command) is None:
         raise ImportFinished(id=str(command.import_id))
-    return str(row["source"])
+    return Policy(row["source"], ImportMode(row["mode"]), Duplicates(row["duplicates"]))
 
 
 def _claim(tx: Transaction, command: ImportChunk) -> ChunkDone | None:
@@ -203,31 +281,34 @@ def _claim(tx: Transaction, command: ImportChunk) -> ChunkDone | None:
     return ChunkDone(counts=counts, position=_position(tx, row), rejects=told)
 
 
-def _store(tx: Transaction, entries: list[ImportedEntry], source: str, by: str) -> Row:
-    """Write the entries; `{created, updated, txid, seq}` of what changed."""
-    entries = _canonical(tx, entries)
-    total: Row = {"created": 0, "updated": 0, "txid": None, "seq": None}
+def _store(tx: Transaction, columns: list[Row], policy: Policy, by: str) -> Row:
+    """Write the rows; `{created, updated, txid, seq}` of what changed."""
+    total: Row = dict(NOTHING)
     for statement, rows in (
-        ("imports.upsert", _changed(tx, entries, source)),
-        ("imports.insert_new", _new_texts(tx, entries)),
+        ("imports.upsert", _changed(tx, columns, policy)),
+        ("imports.insert_new", _new_texts(tx, columns, policy)),
     ):
         if rows:
             encoded = orjson.dumps(rows).decode()
-            done = tx.row(statement, rows=encoded, source=source, by=by)
+            done = tx.row(statement, rows=encoded, source=policy.source, by=by)
             assert done is not None
             total["created"] += done["created"]
             total["updated"] += done["updated"]
             if done["txid"] is not None:
                 total |= {"txid": done["txid"], "seq": done["seq"]}
+    if policy.mode is ImportMode.CREATE and total["updated"]:
+        # Stored by another since the rows were screened: looked at again, they are rejects.
+        raise DatabaseBusy("Another import stores the same rows at this moment.")
     return total
 
 
-def _changed(tx: Transaction, entries: list[ImportedEntry], source: str) -> list[Row]:
+def _changed(tx: Transaction, columns: list[Row], policy: Policy) -> list[Row]:
     """The rows with an id of their own that are new or different; old states are kept."""
     # Of rows that share an id the last one counts.
-    rows = {e.external_id: _columns(e) for e in entries if e.external_id is not None}
+    rows = {row["external_id"]: row for row in columns if row["external_id"] is not None}
     if not rows:
         return []
+    source = policy.source
     known = {
         row["external_id"]: row["digest"]
         for row in tx.rows("imports.known", source=source, external_ids=list(rows))
@@ -238,21 +319,29 @@ def _changed(tx: Transaction, entries: list[ImportedEntry], source: str) -> list
     return [row for name, row in rows.items() if known.get(str(name)) != row["digest"]]
 
 
-def _new_texts(tx: Transaction, entries: list[ImportedEntry]) -> list[Row]:
+def _new_texts(tx: Transaction, columns: list[Row], policy: Policy) -> list[Row]:
     """The rows without an id whose text is not here yet, each text once."""
-    rows = {r["text_digest"]: r for r in (_columns(e) for e in entries if e.external_id is None)}
-    if rows:
-        for known in tx.rows("imports.known_texts", text_digests=list(rows)):
-            rows.pop(known["text_digest"], None)
-    return list(rows.values())
+    rows = {row["text_digest"]: row for row in columns if row["external_id"] is None}
+    known = known_texts(tx, list(rows), policy)
+    return [row for text, row in rows.items() if text not in known]
 
 
-def _canonical(tx: Transaction, entries: list[ImportedEntry]) -> list[ImportedEntry]:
+def _candidates(
+    good: list[tuple[ImportRow, ImportedEntry]], entries: list[ImportedEntry]
+) -> list[Candidate]:
+    return [Candidate(row, _columns(entry)) for (row, _), entry in zip(good, entries, strict=True)]
+
+
+def _canonical(
+    tx: Transaction, good: list[tuple[ImportRow, ImportedEntry]], *, ensure: bool = True
+) -> list[ImportedEntry]:
     """The entries with their categories in the spelling that was first given."""
+    entries = [entry for _, entry in good]
     names = sorted({entry.category for entry in entries})
     if not names:
         return entries
-    tx.run("entries.ensure_categories", names=names)
+    if ensure:
+        tx.run("entries.ensure_categories", names=names)
     rows = tx.rows("entries.category_names", names=names)
     spelling = {row["key"]: row["name"] for row in rows}
     return [
@@ -299,6 +388,8 @@ def _report(tx: Transaction, request: GetImport) -> ImportReport:
         id=row["id"],
         source=row["source"],
         status=row["status"],
+        mode=row["mode"],
+        archived=row["archived"],
         counts=ImportCounts(**{name: row[name] for name in ImportCounts.model_fields}),
         chunks=row["chunks"],
         started_at=row["started_at"],

@@ -20,9 +20,18 @@ from commands.import_progress import KINDS, ImportProgress, default_kind
 from commands.mappings import shape_options
 from contracts.base import Nothing
 from contracts.entries import ListEntries
-from contracts.errors import CasebookError, TooManyRejects
-from contracts.imports import GetImport, ImportReport, OnLong
+from contracts.errors import CasebookError, ReplaceTooMuch, TooManyRejects
+from contracts.imports import (
+    REMOVED_MAX,
+    Duplicates,
+    GetImport,
+    ImportCheck,
+    ImportMode,
+    ImportReport,
+    OnLong,
+)
 from contracts.search import IndexStatus
+from contracts.similar import FindSimilar
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -43,6 +52,23 @@ FORMATS = ("auto", "ndjson", "json", "bulk", "hits", "csv", "markdown")
 @click.option("--delimiter", help="Between the cells of a CSV; \\t is a tab.")
 @click.option("--encoding", help="Of text without a byte order mark, such as windows-1252.")
 @click.option("--on-long", type=click.Choice([o.value for o in OnLong]), default="reject")
+@click.option("--mode", type=click.Choice([m.value for m in ImportMode]), default="upsert")
+@click.option(
+    "--max-removed",
+    type=click.FloatRange(0, 100),
+    default=REMOVED_MAX,
+    show_default=True,
+    metavar="PERCENT",
+    help="Of its source's entries that a replace may archive.",
+)
+@click.option(
+    "--duplicates",
+    type=click.Choice([d.value for d in Duplicates]),
+    default="auto",
+    help="Rows whose text another entry holds; auto keeps those with an external id.",
+)
+@click.option("--dry-run", is_flag=True, help="Only read, validate and count.")
+@click.option("--similar", is_flag=True, help="Look for near duplicates afterwards.")
 @click.option("--resume", type=click.UUID, help="Go on with this import, from the same files.")
 @click.option("--rejects", type=click.Path(path_type=Path), help="A file for rejected rows.")
 @click.option("--max-rejects", type=click.IntRange(0), help="Stop where there are more.")
@@ -62,6 +88,11 @@ def import_(
     delimiter: str | None,
     encoding: str | None,
     on_long: str,
+    mode: str,
+    max_removed: float,
+    duplicates: str,
+    dry_run: bool,
+    similar: bool,
     resume: UUID | None,
     rejects: Path | None,
     max_rejects: int | None,
@@ -75,6 +106,9 @@ def import_(
     FILES are files, folders or quoted patterns, plain or packed with gzip, bz2, xz or zstd; - is
     stdin.
     """
+    from actors import similar as operations
+    from pipelines.ask import ask
+    from pipelines.checking import check_streams
     from pipelines.formats.paths import files_of
     from pipelines.formats.rows import make_reading
     from pipelines.importing import PATIENCE, Plan, import_streams
@@ -89,17 +123,34 @@ def import_(
         written = None if rejects is None else RejectsFile(rejects, mark=encoding is not None)
     begun: list[UUID] = []
 
-    async def conversation(client: Any, settings: Settings) -> ImportReport:
+    async def conversation(client: Any, settings: Settings) -> ImportReport | ImportCheck:
         used = shape
         if saved is not None:
             used = shape.over(await load_shape(client, saved, timeout=settings.read_timeout))
-        if save_as is not None:
+        if save_as is not None and not dry_run:
             await save_shape(client, save_as, used, by=me(), timeout=settings.write_timeout)
-        plan = Plan(source, reading, used, OnLong(on_long), me(), resume, written, max_rejects)
+        plan = Plan(
+            source=source,
+            reading=reading,
+            shape=used,
+            on_long=OnLong(on_long),
+            by=me(),
+            resume=resume,
+            rejects=written,
+            max_rejects=max_rejects,
+            mode=ImportMode(mode),
+            max_removed=max_removed,
+            duplicates=Duplicates(duplicates),
+        )
         progress = ImportProgress(paths, shown or default_kind(quiet=quiet or json_))
         async with progress.shown():
             opened = progress.opened()
+            if dry_run:
+                return await check_streams(client, opened, plan, progress.advance)
             report = await import_streams(client, opened, plan, progress.advance, begin)
+            if similar:
+                found = FindSimilar(import_id=report.id, by=me())
+                await ask(client, operations.find, found, timeout=settings.write_timeout)
             until = report.position if wait else None
             await until_found(client, until, progress, timeout=PATIENCE)
         return report
@@ -114,7 +165,7 @@ def import_(
         with unable():
             report = talk(conversation)
     except Failure as failure:
-        kept = _say_kept(begun)
+        kept = _say_kept(begun, " --max-removed 100" if failure.code == ReplaceTooMuch.code else "")
         say_rejects(written)
         if json_ and kept is not None and failure.code == TooManyRejects.code:
             print_json(kept)
@@ -126,6 +177,8 @@ def import_(
         print_json(report)
     else:
         print_report(report, time.monotonic() - started)
+        if similar and isinstance(report, ImportReport):
+            out.print(f"[dim]near duplicates: casebook imports similar {report.id}[/dim]")
     say_rejects(written)
     sys.exit(1 if report.counts.rejected else 0)
 
@@ -147,8 +200,9 @@ def say_rejects(written: "RejectsFile | None") -> None:
         err.print(escape(text), soft_wrap=True)
 
 
-def _say_kept(begun: list[UUID]) -> ImportReport | None:
-    """After an import that did not end: what is kept, and how to go on. Its report so far."""
+def _say_kept(begun: list[UUID], option: str = "") -> ImportReport | None:
+    """After an import that did not end: what is kept, and how to go on. Its report
+    so far."""
     if not begun:
         return None
     from actors import imports
@@ -168,7 +222,7 @@ def _say_kept(begun: list[UUID]) -> ImportReport | None:
     except Failure:
         rows = "What was stored is kept."
     err.print(f"\n{rows} To go on from the same files:")
-    err.print(f"  casebook import --resume {import_id} FILES", soft_wrap=True)
+    err.print(f"  casebook import --resume {import_id}{option} FILES", soft_wrap=True)
     return report
 
 
@@ -209,7 +263,7 @@ async def until_found(
         await look()
 
 
-def print_report(report: ImportReport, seconds: float | None = None) -> None:
+def print_report(report: ImportReport | ImportCheck, seconds: float | None = None) -> None:
     """An import's counts and first rejects for a person; `seconds` is how long it took here."""
     counts = report.counts
     out.print(
@@ -217,7 +271,10 @@ def print_report(report: ImportReport, seconds: float | None = None) -> None:
         f" + {counts.unchanged:,} unchanged + {counts.rejected:,} rejected"
     )
     took = f", {seconds:.1f} s, {counts.received / seconds:,.0f} rows/s" if seconds else ""
-    out.print(f"[dim]import {report.id} {report.status}{took}[/dim]", soft_wrap=True)
+    if report.mode is ImportMode.REPLACE:
+        out.print(f"{report.archived:,} archived: not in the file")
+    what = f"import {report.id} {report.status}" if isinstance(report, ImportReport) else "dry run"
+    out.print(f"[dim]{what}{took}[/dim]", soft_wrap=True)
     for note in report.notes:
         out.print(f"[yellow]note[/yellow] {escape(note)}")
     for reject in report.rejects:

@@ -23,6 +23,7 @@ from contracts.bulk import (
 )
 from contracts.entries import EntryChanges
 from contracts.imports import GetImport, ImportReport
+from contracts.similar import NEAR, FindingStarted, FindSimilar, GetSimilar, SimilarPage
 from settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
@@ -114,6 +115,36 @@ def undo(import_id: UUID, dry_run: bool, yes: bool, wait: bool, json_: bool) -> 
     _run("count_undo", "undo", command, "undo", dry_run=dry_run, yes=yes, wait=wait, json_=json_)
 
 
+@imports.command()
+@click.argument("import_id", type=click.UUID)
+@click.option("--find", is_flag=True, help="Look for them first, as a task.")
+@click.option("--minimum", default=NEAR, show_default=True, type=click.FloatRange(0, 1))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@click.option("--offset", default=0, type=click.IntRange(0))
+@as_json
+def similar(
+    import_id: UUID, find: bool, minimum: float, limit: int, offset: int, json_: bool
+) -> None:
+    """Show an import's entries with the most similar other one, once that was looked for."""
+    if find:
+        command = FindSimilar(import_id=import_id, by=me())
+        started = _ask("similar", "find", FindingStarted, command)
+        if watch(started.task, quiet=json_).status != "succeeded":
+            sys.exit(1)
+    request = GetSimilar(id=import_id, minimum=minimum, limit=limit, offset=offset)
+    page = _ask("similar", "list_page", SimilarPage, request)
+    if json_:
+        print_json(page)
+        return
+    for pair in page.pairs:
+        out.print(f"{pair.similarity:.2f}  {pair.entry_id} {plain(pair.title)}", soft_wrap=True)
+        out.print(f"[dim]      {pair.other_id} {plain(pair.other_title)}[/dim]", soft_wrap=True)
+    if page.next_offset is not None:
+        out.print(f"[dim]and more: --offset {page.next_offset}[/dim]")
+    elif not page.pairs:
+        out.print(f"Nothing was found from {minimum:g} on; --find looks for it.")
+
+
 def _run(
     counting: str,
     starting: str,
@@ -155,10 +186,10 @@ def _show_skips(task: UUID) -> None:
 
 def _ask(room: str, name: str, reply: type[M], request: BaseModel) -> M:
     async def conversation(client: Any, settings: Settings) -> M:
-        from actors import bulk, imports
+        from actors import bulk, imports, similar
         from pipelines.ask import ask_for
 
-        operation = getattr({"bulk": bulk, "imports": imports}[room], name)
+        operation = getattr({"bulk": bulk, "imports": imports, "similar": similar}[room], name)
         return await ask_for(reply, client, operation, request, timeout=PATIENCE)
 
     return talk(conversation)

@@ -176,6 +176,12 @@ class ImportCanceled(CasebookError):
     code, status = "IMPORT_CANCELED", 409
 
 
+class ReplaceTooMuch(CasebookError):
+    """The replace would archive more of its source than it may; nothing was changed."""
+
+    code, status = "REPLACE_TOO_MUCH", 409
+
+
 class UndoTooLate(CasebookError):
     """An import can be taken back within 24 hours of its end, and once."""
 

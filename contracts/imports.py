@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 import orjson
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from contracts.base import Contract, Text, Write, new_id
 from contracts.entries import Custom, EntryFields, ExternalId, Severity, Source, Tags
@@ -23,6 +23,26 @@ class OnLong(StrEnum):
 
     REJECT = "reject"
     TRUNCATE = "truncate"
+
+
+class ImportMode(StrEnum):
+    """What an import does with rows that name an entry of its source."""
+
+    UPSERT = "upsert"  # changes the entry
+    CREATE = "create"  # rejects the row, unless the entry is the same already
+    REPLACE = "replace"  # changes it, and archives what the source has beside the file's rows
+
+
+class Duplicates(StrEnum):
+    """What to do with a row whose text another entry holds."""
+
+    AUTO = "auto"  # kept if the row has an id of its own, else skipped
+    SKIP = "skip"
+    REJECT = "reject"
+    KEEP = "keep"  # but entries without an id of their own can't share a text
+
+
+REMOVED_MAX = 20.0  # percent of a source's entries that a replace archives without being told to
 
 
 class Reject(Contract):
@@ -84,6 +104,14 @@ class StartImport(Write):
 
     source: Source = ""
     files: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+    mode: ImportMode = ImportMode.UPSERT
+    duplicates: Duplicates = Duplicates.AUTO
+
+    @model_validator(mode="after")
+    def _of_a_source(self) -> "StartImport":
+        if self.mode is ImportMode.REPLACE and not self.source:
+            raise ValueError("a replace archives what its source has beside the file: name it")
+        return self
 
 
 class ImportStarted(Contract):
@@ -140,12 +168,50 @@ class ChunkDone(Contract):
 
 
 class FinishImport(Contract):
-    """Close an import of this many chunks."""
+    """Close an import of this many chunks. A replace takes effect now."""
 
     import_id: UUID
     chunks: Annotated[int, Field(ge=0)]
+    #: Percent of the source's entries that a replace may archive.
+    max_removed: Annotated[float, Field(ge=0, le=100)] = REMOVED_MAX
     #: What was assumed of the sources: an encoding that nothing declared.
     notes: Annotated[tuple[Text, ...], Field(max_length=NOTES_MAX)] = ()
+
+
+class CheckChunk(Contract):
+    """Rows that would be imported; nothing is written."""
+
+    source: Source = ""
+    mode: ImportMode = ImportMode.UPSERT
+    duplicates: Duplicates = Duplicates.AUTO
+    rows: tuple[ImportRow, ...] = ()
+    rejects: tuple[Reject, ...] = ()
+    on_long: OnLong = OnLong.REJECT
+
+
+class ChunkChecked(Contract):
+    """What a chunk would come to if nothing else were in its file."""
+
+    counts: ImportCounts
+    rejects: tuple[Reject, ...] = ()
+    #: Entries of the source that are not archived, and how many of them these rows name.
+    live: int = 0
+    named: int = 0
+
+
+class ImportCheck(Contract):
+    """What an import would do, counted chunk by chunk: rows of different chunks that are about one
+    entry or have one text are not seen as such."""
+
+    status: str = "dry run"
+    source: str = ""
+    mode: ImportMode = ImportMode.UPSERT
+    counts: ImportCounts
+    #: Entries of the source that a replace would archive.
+    archived: int = 0
+    notes: tuple[str, ...] = ()
+    #: The first of them.
+    rejects: tuple[Reject, ...] = ()
 
 
 class GetImport(Contract):
@@ -178,7 +244,10 @@ class ImportReport(Contract):
     id: UUID
     source: str
     status: str
+    mode: ImportMode = ImportMode.UPSERT
     counts: ImportCounts
+    #: Entries of the source that a replace found no row of.
+    archived: int = 0
     chunks: int
     started_at: datetime
     finished_at: datetime | None = None

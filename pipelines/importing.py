@@ -22,9 +22,12 @@ from contracts.errors import (
 )
 from contracts.imports import (
     NOTES_MAX,
+    REMOVED_MAX,
     ChunkDone,
+    Duplicates,
     FinishImport,
     ImportCounts,
+    ImportMode,
     ImportReport,
     ImportStarted,
     OnLong,
@@ -59,6 +62,9 @@ class Plan:
     rejects: RejectsFile | None = None
     #: Rows; where more are rejected, the import stops.
     max_rejects: int | None = None
+    mode: ImportMode = ImportMode.UPSERT
+    max_removed: float = REMOVED_MAX  # percent, of a replace
+    duplicates: Duplicates = Duplicates.AUTO
 
 
 Progress = Callable[[ImportCounts], None]
@@ -79,7 +85,8 @@ async def import_streams(
     Streams are read in a thread, a chunk at a time, so memory does not grow with their size.
     Raises: UnsupportedFormat, EncodingUnknown; ChunkChanged when `plan.resume` names an import of
     another file; ImportCanceled; TooManyRejects, when what was in flight is counted;
-    RejectsUnwritable; Unavailable when something stays away for longer than PATIENCE.
+    RejectsUnwritable; ReplaceTooMuch, and the import can be resumed; Unavailable when something
+    stays away for longer than PATIENCE.
     """
     streams = iter(streams)
     first = next(streams, None)
@@ -88,16 +95,21 @@ async def import_streams(
     begun(import_id)
     opened = itertools.chain([first] if first else [], streams)
     notes: list[str] = []
-    found = _found(opened, plan.reading, notes)
+    found = found_in(opened, plan.reading, notes)
     chunks = cut(found, plan.shape, keep=plan.rejects is not None)
     sent = await _send_all(client, import_id, chunks, plan, progress)
-    finish = FinishImport(import_id=import_id, chunks=sent, notes=tuple(notes[:NOTES_MAX]))
-    return await _insist(
+    finish = FinishImport(
+        import_id=import_id,
+        chunks=sent,
+        notes=tuple(notes[:NOTES_MAX]),
+        max_removed=plan.max_removed,
+    )
+    return await insist(
         lambda: ask_for(ImportReport, client, imports.finish, finish, timeout=REPLY)
     )
 
 
-def _found(opened: Iterable[Opened], reading: Reading, notes: list[str]) -> Iterator[Found]:
+def found_in(opened: Iterable[Opened], reading: Reading, notes: list[str]) -> Iterator[Found]:
     """What every stream holds. One that is nothing we read ends the import only if it is the first:
     after that rows are stored, and the report should say so."""
     for place, (name, stream) in enumerate(opened):
@@ -110,8 +122,14 @@ def _found(opened: Iterable[Opened], reading: Reading, notes: list[str]) -> Iter
 
 
 async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> UUID:
-    command = StartImport(source=plan.source, files=names, by=plan.by)
-    started = await _insist(
+    command = StartImport(
+        source=plan.source,
+        files=names,
+        by=plan.by,
+        mode=plan.mode,
+        duplicates=plan.duplicates,
+    )
+    started = await insist(
         lambda: ask_for(ImportStarted, client, imports.start, command, timeout=REPLY)
     )
     return started.id
@@ -123,7 +141,7 @@ async def _resume(client: Client, plan: Plan) -> UUID | None:
         return None
     command = ResumeTask(id=plan.resume, by=plan.by)
     with contextlib.suppress(TaskState, TaskNotFound):  # it was never stopped, or is an old one
-        await _insist(lambda: ask_for(Task, client, tasks.resume, command, timeout=REPLY))
+        await insist(lambda: ask_for(Task, client, tasks.resume, command, timeout=REPLY))
     return plan.resume
 
 
@@ -137,7 +155,7 @@ async def _send_all(
 
     async def send(chunk: Chunk) -> None:
         nonlocal counts
-        done = await _insist(lambda: _send(client, import_id, chunk, plan, window), window.refused)
+        done = await insist(lambda: _send(client, import_id, chunk, plan, window), window.refused)
         if plan.rejects is not None:
             plan.rejects.add(chunk.sources, done.rejects)
         counts += done.counts
@@ -189,7 +207,7 @@ async def _send(
     return ChunkDone.model_validate_json(reply)
 
 
-async def _insist(
+async def insist(
     asking: Callable[[], Awaitable[R]], refused: Callable[[], None] = lambda: None
 ) -> R:
     """Ask until there is an answer: every step of an import is safe to repeat."""

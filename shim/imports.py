@@ -5,20 +5,30 @@ from email.message import Message
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
-from actors import import_rejects, imports
+from actors import import_rejects, imports, similar
+from contracts.base import field_errors, new_id
 from contracts.entries import Source
+from contracts.errors import ReplaceTooMuch, ValidationFailed
 from contracts.imports import (
+    REMOVED_MAX,
+    Duplicates,
     GetImport,
     GetRejects,
+    ImportCheck,
     ImportCounts,
+    ImportMode,
     ImportReport,
     OnLong,
     RejectPage,
+    StartImport,
 )
 from contracts.mappings import MappingName
+from contracts.similar import FindingStarted, FindSimilar, GetSimilar, SimilarPage
+from pipelines.checking import check_streams
 from pipelines.formats.rows import Format, make_reading
 from pipelines.importing import Plan, import_streams
 from pipelines.mapping import load_shape, parse_shape
@@ -39,7 +49,7 @@ HINTS: dict[str, Format] = {
 }
 
 
-@router.post("", status_code=201, response_model=ImportReport)
+@router.post("", status_code=201, response_model=ImportReport | ImportCheck)
 async def create(
     request: Request,
     backend: BackendOf,
@@ -54,12 +64,20 @@ async def create(
     encoding: Annotated[str | None, Query(description="of text without a mark")] = None,
     on_long: OnLong = OnLong.REJECT,
     max_rejects: Annotated[int | None, Query(ge=0, description="stop where there are more")] = None,
+    mode: ImportMode = ImportMode.UPSERT,
+    max_removed: Annotated[
+        float, Query(ge=0, le=100, description="percent of its source that a replace may archive")
+    ] = REMOVED_MAX,
+    duplicates: Duplicates = Duplicates.AUTO,
+    dry_run: Annotated[bool, Query(description="only read, validate and count")] = False,
+    resume: Annotated[UUID | None, Query(description="an import of the same body")] = None,
     name: str = "body",
 ) -> Response:
     """Import the body, of any length: NDJSON, JSON, CSV or a search server's export.
 
-    It may be packed with gzip, bz2, xz or zstd.
+    It may be packed with gzip, bz2, xz or zstd. A dry run answers 200, and nothing is written.
     """
+    _refuse_mode(source, mode)
     shape = parse_shape(pairs, default, split)
     if mapping is not None:
         saved = await load_shape(backend.client, mapping, timeout=backend.read_timeout)
@@ -79,15 +97,54 @@ async def create(
         on_long=on_long,
         by=by,
         max_rejects=max_rejects,
+        resume=resume,
+        mode=mode,
+        max_removed=max_removed,
+        duplicates=duplicates,
     )
+    begun: list[UUID] = []
     stream = FedStream()
     feeding = asyncio.create_task(_feed(request, stream))
     try:
-        report = await import_streams(backend.client, [(name, stream)], plan, _unseen)
+        if dry_run:
+            check = await check_streams(backend.client, [(name, stream)], plan, _unseen)
+            return json_response(check.model_dump_json().encode())
+        report = await import_streams(backend.client, [(name, stream)], plan, _unseen, begun.append)
+    except ReplaceTooMuch as error:
+        error.details["import_id"] = str(begun[0])
+        raise
     finally:
         stream.close()
         feeding.cancel()
     return json_response(report.model_dump_json().encode(), 201)
+
+
+@router.get("/{import_id}/similar", response_model=SimilarPage)
+async def list_similar(
+    backend: BackendOf,
+    by: Annotated[str, Depends(caller)],
+    import_id: UUID,
+    minimum: Annotated[float, Query(ge=0, le=1, description="similarity")] = 0.0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> Response:
+    """Entries of an import with the most similar other one, once that has been looked for."""
+    request = GetSimilar(id=import_id, minimum=minimum, limit=limit, offset=offset)
+    return await backend.answer(similar.list_page, request)
+
+
+@router.post("/{import_id}/similar", status_code=202, response_model=FindingStarted)
+async def find_similar(
+    backend: BackendOf,
+    by: Annotated[str, Depends(caller)],
+    import_id: UUID,
+    key: Annotated[
+        str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)
+    ] = None,
+) -> Response:
+    """Look for near duplicates of an import's entries, as a task."""
+    command = FindSimilar(import_id=import_id, by=by, key=key or str(new_id()))
+    return await backend.answer(similar.find, command, status=202)
 
 
 @router.get("/{import_id}", response_model=ImportReport)
@@ -114,6 +171,14 @@ async def rejects(
     """The rows that an import did not take, and why."""
     request = GetRejects(id=import_id, cursor=cursor, limit=limit)
     return await backend.answer(import_rejects.list_page, request)
+
+
+def _refuse_mode(source: str, mode: ImportMode) -> None:
+    """Raises: ValidationFailed where no import can be so."""
+    try:
+        StartImport(source=source, mode=mode)
+    except ValidationError as error:
+        raise ValidationFailed(errors=field_errors(error.errors(include_url=False))) from None
 
 
 async def _feed(request: Request, stream: FedStream) -> None:

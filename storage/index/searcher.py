@@ -17,6 +17,7 @@ from storage.index.highlight import Highlighter
 from storage.index.published import Published, Stamp
 from storage.index.query import Filters, Understood, build, understand
 from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
+from storage.index.similar import candidates
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
 
@@ -64,6 +65,13 @@ class IndexReader:
                 "interpreted_as": asked.interpreted_as,
             }
         )
+
+    def alike(self, text: str, most: int, after: str | None = None) -> list[str]:
+        """The ids of at most `most` entries that may hold a similar text, the best first.
+
+        Raises: IndexUnavailable; IndexBehind when the index has not reached `after`.
+        """
+        return candidates(self._reaching(after).searcher, text, most)
 
     def published(self) -> Published | None:
         """What is published now, None while there is no index; opens nothing."""

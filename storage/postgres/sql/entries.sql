@@ -56,10 +56,11 @@ for update;
 -- name: keep_version
 insert into entry_versions (
     entry_id, version, title, problem, solution, category, severity, tags, custom,
-    updated_at, updated_by
+    updated_at, updated_by, archived
 )
 select
-    id, version, title, problem, solution, category, severity, tags, custom, updated_at, updated_by
+    id, version, title, problem, solution, category, severity, tags, custom, updated_at,
+    updated_by, archived_at is not null
 from entries
 where id = %(id)s;
 

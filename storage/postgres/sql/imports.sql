@@ -1,10 +1,10 @@
 -- name: start
-insert into imports (id, source, files, started_by)
-values (%(id)s, %(source)s, %(files)s, %(by)s);
+insert into imports (id, source, files, started_by, mode, duplicates)
+values (%(id)s, %(source)s, %(files)s, %(by)s, %(mode)s, %(duplicates)s);
 
 -- name: lock_open
 select
-    i.source, i.finished_at is not null as finished,
+    i.source, i.mode, i.duplicates, i.finished_at is not null as finished,
     coalesce(t.status = 'canceled', false) or i.undone_by is not null as canceled
 from imports as i
 left join tasks as t on t.id = i.id
@@ -34,7 +34,7 @@ where import_id = %(import_id)s and chunk = %(chunk)s;
 -- name: known
 -- Which of these rows are here already, and as what. An array is looked up in the index whatever
 -- the statistics say; a join with a record set may become a scan while a first import runs.
-select external_id, digest
+select external_id, digest, id
 from entries
 where source = %(source)s and external_id = any(%(external_ids)s::text []);
 
@@ -43,15 +43,35 @@ select text_digest
 from entries
 where text_digest = any(%(text_digests)s::uuid []);
 
+-- name: known_own_texts
+select text_digest
+from entries
+where text_digest = any(%(text_digests)s::uuid []) and external_id is null;
+
+-- name: holders
+-- In two parts: each has an index of its own.
+select text_digest, id, source, external_id
+from entries
+where text_digest = any(%(text_digests)s::uuid []) and external_id is null
+union all
+select text_digest, id, source, external_id
+from entries
+where text_digest = any(%(text_digests)s::uuid []) and external_id is not null
+order by id;
+
+-- name: lock_texts
+-- Chunks that compare texts are stored one after another: two at once would not see each other's.
+select pg_advisory_xact_lock(hashtext('casebook texts'));
+
 -- name: keep_versions
 -- The states that the upsert below is about to replace; locked in the order it uses.
 insert into entry_versions (
     entry_id, version, title, problem, solution, category, severity, tags, custom,
-    updated_at, updated_by
+    updated_at, updated_by, archived
 )
 select
     old.id, old.version, old.title, old.problem, old.solution, old.category, old.severity,
-    old.tags, old.custom, old.updated_at, old.updated_by
+    old.tags, old.custom, old.updated_at, old.updated_by, old.archived_at is not null
 from (
     select *
     from entries
@@ -156,7 +176,32 @@ order by place;
 -- name: count_done
 select count(*) as chunks
 from import_chunks
-where import_id = %(id)s and chunk < %(chunks)s;
+where import_id = %(id)s and chunk >= 0 and chunk < %(chunks)s;
+
+-- name: mode
+select mode, finished_at is not null as finished
+from imports
+where id = %(id)s;
+
+-- name: lock_to_finish
+-- Waits for chunks that are being stored.
+select
+    source, started_by, undone_by is not null as undone,
+    mode = 'replace' and finished_at is null as switches
+from imports
+where id = %(id)s
+for update;
+
+-- name: live
+-- How many entries of a source are not archived, and how many of them these rows are about.
+select
+    count(*) as live,
+    count(*) filter (
+        where external_id = any(%(external_ids)s::text [])
+        or (text_digest = any(%(text_digests)s::uuid []))
+    ) as named
+from entries
+where source = %(source)s and archived_at is null;
 
 -- name: finish
 update imports
@@ -165,9 +210,9 @@ where id = %(id)s;
 
 -- name: report
 select
-    i.id, i.source, i.started_at, i.finished_at, i.notes,
+    i.id, i.source, i.mode, i.archived, i.started_at, i.finished_at, i.notes,
     case when i.finished_at is null then 'open' else 'finished' end as status,
-    count(c.chunk) as chunks,
+    count(c.chunk) filter (where c.chunk >= 0) as chunks,
     coalesce(sum(c.received), 0)::integer as received,
     coalesce(sum(c.created), 0)::integer as created,
     coalesce(sum(c.updated), 0)::integer as updated,

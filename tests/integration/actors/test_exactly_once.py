@@ -8,7 +8,7 @@ from typing import Any
 import dramatiq
 import pytest
 
-from actors import dead_letters, entries, index, replay, tasks, upkeep
+from actors import dead_letters, entries, index, replay, similar, tasks, upkeep
 from actors.broker.delivery import Done
 from actors.catalogue import OF_A_NODE, SHARED
 from actors.tracking import Place
@@ -31,7 +31,8 @@ from tests.support.house import House
 from tests.support.waiting import SOON
 
 #: One index has one writing process, and its queue one reader (storage/index/follower.py).
-ALONE = {index.follow.name, index.rebuild.name}
+#: A copy of a house has no index to compare by: two turns at once are in test_similar.py.
+ALONE = {index.follow.name, index.rebuild.name, similar.compare.name}
 
 ALL = [pytest.param(case, id=name) for name, case in CASES.items()]
 TOGETHER = [pytest.param(case, id=name) for name, case in CASES.items() if name not in ALONE]

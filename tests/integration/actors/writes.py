@@ -16,6 +16,7 @@ from actors import (
     index,
     mappings,
     replay,
+    similar,
     tasks,
     tracking,
     upkeep,
@@ -44,9 +45,10 @@ from contracts.entries import (
     UpdateEntry,
 )
 from contracts.errors import TaskNotFound
-from contracts.imports import FinishImport, ImportChunk, ImportRow, StartImport
+from contracts.imports import FinishImport, ImportChunk, ImportMode, ImportRow, StartImport
 from contracts.mappings import DeleteMapping, SaveMapping, Shape
 from contracts.search import FollowIndex, RebuildIndex
+from contracts.similar import CompareSelected, FindSimilar
 from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step
 from tests.support.house import NODE, House, Work, work
 
@@ -210,11 +212,18 @@ def _(house: House) -> Contract:
     return _chunk(_start_import(house))
 
 
-@case(imports.finish, _cancel_import)
+@case(imports.finish, _cancel_import, _delete_same_text)
 def _(house: House) -> Contract:
-    import_id = _start_import(house)
-    house.call(imports.chunk, _chunk(import_id))
-    return FinishImport(import_id=import_id, chunks=1)
+    first = _start_import(house)
+    house.call(imports.chunk, _chunk(first))
+    mode = ImportMode.REPLACE
+    import_id = house.call(imports.start, StartImport(source="s", mode=mode)).id
+    rows = tuple(
+        ImportRow(line=n, data={"title": f"replaced {n}", "external_id": str(n)}) for n in range(2)
+    )
+    replacing = ImportChunk(import_id=import_id, chunk=0, digest="r", rows=rows)
+    house.call(imports.chunk, replacing)
+    return FinishImport(import_id=import_id, chunks=1, max_removed=100)
 
 
 # --- tasks
@@ -504,3 +513,25 @@ def _(house: House) -> Contract:
 def _(house: House) -> Contract:
     house.call(mappings.save, SaveMapping(name="wiki", shape=Shape(mapping={"title": "name"})))
     return DeleteMapping(name="wiki")
+
+
+# --- near duplicates
+
+
+def _imported(house: House) -> UUID:
+    import_id = _start_import(house)
+    house.call(imports.chunk, _chunk(import_id))
+    return import_id
+
+
+@case(similar.find, _changed_since, _cancel)
+def _(house: House) -> Contract:
+    return FindSimilar(import_id=_imported(house))
+
+
+@case(similar.compare, _changed_since, _cancel)
+def _(house: House) -> Contract:
+    import_id = _imported(house)
+    house.call(index.follow, FollowIndex())
+    found = house.call(similar.find, FindSimilar(import_id=import_id))
+    return CompareSelected(task=found.task, import_id=import_id)
