@@ -180,14 +180,9 @@ def check(request: CheckChunk, store: Store) -> ChunkChecked:
         entries = _canonical(tx, good, ensure=False)
         taken, refused = screen(tx, _candidates(good, entries), policy)
         compared = compare(tx, (candidate.columns for candidate in taken), policy)
-        named = _named(request)
-        there = tx.row(
-            "imports.live",
-            source=request.source,
-            external_ids=sorted(named),
-            text_digests=[c.columns["text_digest"] for c in taken if not c.columns["external_id"]],
-        )
-    assert there is not None
+        there: Row = {}
+        if policy.mode is ImportMode.REPLACE:
+            there = _named_of_all(tx, request, taken)
     rejects += refused
     received = len(request.rows) + len(request.rejects)
     created, updated = len(compared.new), len(compared.different)
@@ -199,6 +194,19 @@ def check(request: CheckChunk, store: Store) -> ChunkChecked:
         rejected=len(rejects),
     )
     return ChunkChecked(counts=counts, rejects=tuple(rejects), **there)
+
+
+def _named_of_all(tx: Transaction, request: CheckChunk, taken: list[Candidate]) -> Row:
+    """`{live, named}`: the source's entries, and how many of them these rows are about."""
+    texts = [c.columns["text_digest"] for c in taken if c.columns["external_id"] is None]
+    found = tx.row(
+        "imports.live",
+        source=request.source,
+        external_ids=sorted(_named(request)),
+        text_digests=texts,
+    )
+    assert found is not None
+    return found
 
 
 def _named(command: ImportChunk | CheckChunk) -> set[str]:

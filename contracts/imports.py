@@ -194,7 +194,7 @@ class ChunkChecked(Contract):
 
     counts: ImportCounts
     rejects: tuple[Reject, ...] = ()
-    #: Entries of the source that are not archived, and how many of them these rows name.
+    #: Of a replace: entries of the source that are not archived, and how many of them rows name.
     live: int = 0
     named: int = 0
 

@@ -39,9 +39,14 @@ from entries
 where source = %(source)s and external_id = any(%(external_ids)s::text []);
 
 -- name: known_texts
+-- In two parts: each has an index of its own, and neither serves a statement for both.
 select text_digest
 from entries
-where text_digest = any(%(text_digests)s::uuid []);
+where text_digest = any(%(text_digests)s::uuid []) and external_id is null
+union all
+select text_digest
+from entries
+where text_digest = any(%(text_digests)s::uuid []) and external_id is not null;
 
 -- name: known_own_texts
 select text_digest

@@ -106,6 +106,8 @@ def test_near_duplicates_are_found_with_how_alike_they_are(indexed: House) -> No
 def test_it_waits_until_the_index_has_seen_the_import(indexed: House) -> None:
     """What the import brought must be comparable with itself."""
     (text,) = texts(1)
+    stored(indexed, "there is an index")
+    indexed.call(index.follow, FollowIndex())
     import_id = load(indexed, text, text + " more")
     started = indexed.call(similar.find, FindSimilar(import_id=import_id))
     (row,) = indexed.rows("select request from task_members")
