@@ -11,9 +11,17 @@ on conflict do nothing
 returning id;
 
 -- name: holder_of_text
+-- In two parts: each has an index of its own, and neither serves a statement for both.
 select id, title
-from entries
-where text_digest = %(text_digest)s and id <> %(except)s
+from (
+    select id, title
+    from entries
+    where text_digest = %(text_digest)s and external_id is null and id <> %(except)s
+    union all
+    select id, title
+    from entries
+    where text_digest = %(text_digest)s and external_id is not null and id <> %(except)s
+) as holders
 order by id
 limit 1;
 
