@@ -85,8 +85,10 @@ async def watch(
 @contextlib.asynccontextmanager
 async def _told(folder: Path, changed: asyncio.Event) -> AsyncIterator[None]:
     async def listen() -> None:
-        async for _ in awatch(folder, recursive=False, watch_filter=None, debounce=200):
-            changed.set()
+        # Where the kernel gives no watch, looking every LOOK seconds will do.
+        with contextlib.suppress(OSError, RuntimeError):
+            async for _ in awatch(folder, recursive=False, watch_filter=None, debounce=200):
+                changed.set()
 
     listening = asyncio.create_task(listen())
     try:
