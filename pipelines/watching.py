@@ -79,7 +79,9 @@ async def watch(
             else:
                 # A file that is being written tells of itself all the time.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), pause + GRAIN)
+                    # Not wait_for: 3.11's loses a cancellation that comes together with the event.
+                    async with asyncio.timeout(pause + GRAIN):
+                        await changed.wait()
 
 
 @contextlib.asynccontextmanager
