@@ -13,7 +13,8 @@ from contracts.search import SearchQuery, SearchReply
 from settings import Settings
 
 
-@click.command()
+# `-805` is a code and `-word` leaves out a word: neither is an option. So help is --help alone.
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("query", nargs=-1)
 @click.option("--category", multiple=True)
 @click.option("--tag", multiple=True)
@@ -23,7 +24,13 @@ from settings import Settings
 @click.option("--after", help="Wait until the index has reached this position.")
 @as_json
 def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
-    """Find entries; the best one's solution is shown first."""
+    """Find entries; the best one's solution is shown first.
+
+    Words, "phrases", -words to leave out, and codes such as S0C7 or -805.
+    """
+    for word in query:
+        if word.startswith("--"):
+            raise click.NoSuchOption(word)
 
     async def conversation(
         client: Any, settings: Settings

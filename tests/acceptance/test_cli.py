@@ -32,6 +32,7 @@ def test_a_code_gives_its_solution_first(casebook: Casebook) -> None:
     [
         ("s0c7", "S0C7"),
         ("-805", "SQLCODE -805"),
+        ("SQLCODE -805", "SQLCODE -805"),
         ("SQLCODE=-805", "SQLCODE -805"),
         ("FILE STATUS 35", "FILE STATUS 35"),
         ("IEF450I S0C4", "S0C4"),
@@ -40,8 +41,16 @@ def test_a_code_gives_its_solution_first(casebook: Casebook) -> None:
 )
 def test_codes_are_found_as_people_write_them(casebook: Casebook, written: str, title: str) -> None:
     """The right entry is first, whatever the case, sign or word before the code."""
-    hits = casebook.run("search", "--json", "--", *written.split(" ")).json["hits"]
+    hits = casebook.run("search", "--json", *written.split(" ")).json["hits"]
     assert hits[0]["title"].startswith(title)
+
+
+def test_words_with_a_hyphen_are_words_and_options_are_options(casebook: Casebook) -> None:
+    """`-word` leaves out a word; an option that does not exist is said so."""
+    assert casebook.run("search", "--json", "S0C7", "-abend").json["interpreted_as"]
+    wrong = casebook.run("search", "S0C7", "--limt", "3")
+    assert (wrong.code, "--limt" in wrong.err) == (2, True)
+    assert "leave out" in casebook.run("search", "--help").out
 
 
 def test_one_reads_ones_own_write(casebook: Casebook) -> None:
