@@ -78,7 +78,7 @@ def start(command: ChangeEntries, store: Store, broker: StreamsBroker) -> Change
         return _begin(tx, task_id, command.action, command.by, found, command.changes)
 
     started = once(store, "bulk.start", command, ChangeStarted, effect)
-    _send(store, broker, started.task)
+    tracking.send_due(store, broker, started.task)
     return started
 
 
@@ -111,7 +111,7 @@ def undo(command: UndoImport, store: Store, broker: StreamsBroker) -> ChangeStar
         return _begin(tx, task_id, "undo", command.by, found, None)
 
     started = once(store, "bulk.undo", command, ChangeStarted, effect)
-    _send(store, broker, started.task)
+    tracking.send_due(store, broker, started.task)
     return started
 
 
@@ -159,12 +159,6 @@ def _begin(
     tracking.add_steps(tx, task_id, [Step(name=action, members=(member,))])
     tracking.advance(tx, task_id)
     return ChangeStarted(task=task_id, count=found)
-
-
-def _send(store: Store, broker: StreamsBroker, task_id: UUID) -> None:
-    with store.transaction() as tx:
-        due = tracking.due(tx, broker, task_id)
-    tracking.send(broker, due)
 
 
 def _refuse_undo(tx: Transaction, import_id: UUID) -> None:

@@ -64,9 +64,7 @@ def start(
         return ReplayStarted(task=task_id, count=count, refused=refused)
 
     started = once(store, "replay.start", command, ReplayStarted, effect)
-    with store.transaction() as tx:
-        due = tracking.due(tx, broker, started.task)
-    tracking.send(broker, due)
+    tracking.send_due(store, broker, started.task)
     return started
 
 

@@ -60,9 +60,7 @@ def find(command: FindSimilar, store: Store, broker: StreamsBroker) -> FindingSt
         return FindingStarted(task=task_id, count=found)
 
     started = once(store, "similar.find", command, FindingStarted, effect)
-    with store.transaction() as tx:
-        due = tracking.due(tx, broker, started.task)
-    tracking.send(broker, due)
+    tracking.send_due(store, broker, started.task)
     return started
 
 

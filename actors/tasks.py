@@ -44,7 +44,7 @@ def start(command: StartTask, store: Store, broker: StreamsBroker) -> TaskStarte
         return TaskStarted(task=task_id)
 
     started = once(store, "tasks.start", command, TaskStarted, effect)
-    _send(store, broker, started.task)
+    tracking.send_due(store, broker, started.task)
     return started
 
 
@@ -100,7 +100,7 @@ def resume(command: ResumeTask, store: Store, broker: StreamsBroker) -> Task:
         return tracking.read_task(tx, command.id)
 
     task = once(store, "tasks.resume", command, Task, effect)
-    _send(store, broker, command.id)
+    tracking.send_due(store, broker, command.id)
     return task
 
 
@@ -133,14 +133,8 @@ def sweep(request: Nothing, store: Store, broker: StreamsBroker) -> Nothing:
         tx.run("dead_letters.give_back")
         idle = [row["id"] for row in tx.rows("tasks.idle")]
     for task_id in idle:
-        _send(store, broker, task_id)
+        tracking.send_due(store, broker, task_id)
     return Nothing()
-
-
-def _send(store: Store, broker: StreamsBroker, task_id: UUID) -> None:
-    with store.transaction() as tx:
-        due = tracking.due(tx, broker, task_id)
-    tracking.send(broker, due)
 
 
 def _status(tx: Transaction, task_id: UUID) -> str:

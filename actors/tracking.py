@@ -174,6 +174,13 @@ def _due(broker: StreamsBroker, row: Row) -> Due:
     return message, "task:{}:{}:{}:{}".format(*place, row["sends"])
 
 
+def send_due(store: Store, broker: StreamsBroker, task_id: UUID) -> None:
+    """Send what of a task should be on its way. Raises as `send`."""
+    with store.transaction() as tx:
+        messages = due(tx, broker, task_id)
+    send(broker, messages)
+
+
 def send(broker: StreamsBroker, messages: Sequence[Due]) -> None:
     """Send what was not sent yet. Raises: QueueUnavailable, QueueFull."""
     broker.enqueue_many(messages)
