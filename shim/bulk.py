@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from actors import bulk, entries
 from contracts.base import new_id
@@ -18,12 +18,10 @@ from contracts.bulk import (
     UndoImport,
 )
 from shim.backend import BackendOf
-from shim.keys import caller
+from shim.keys import Caller, Key
 
 router = APIRouter(tags=["bulk"])
 
-Caller = Annotated[str, Depends(caller)]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 DryRun = Annotated[bool, Query(description="only count")]
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from pydantic import AfterValidator
 
 from actors import dead_letters, replay
@@ -26,12 +26,9 @@ from contracts.dead_letters import (
     refuse_unsendable,
 )
 from shim.backend import BackendOf
-from shim.keys import caller
+from shim.keys import Caller, Key
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
-
-Caller = Annotated[str, Depends(caller)]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
 @router.get("", response_model=DeadLetterPage)

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from actors import entries
 from contracts.base import new_id
@@ -24,18 +24,13 @@ from contracts.entries import (
     UpdateEntry,
 )
 from shim.backend import BackendOf
-from shim.keys import caller
+from shim.keys import Caller, Key
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])
 
-Caller = Annotated[str, Depends(caller)]
 Version = Annotated[
     int | None,
     Query(alias="expected_version", ge=1, description="refuse if this is not its version now"),
-]
-Key = Annotated[
-    str | None,
-    Header(alias="Idempotency-Key", min_length=1, max_length=200),
 ]
 
 

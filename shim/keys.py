@@ -4,7 +4,7 @@ import hashlib
 from typing import Annotated
 
 from cachetools import TTLCache
-from fastapi import Header
+from fastapi import Depends, Header
 
 from actors import system
 from contracts.errors import Unauthorized, Unavailable
@@ -48,3 +48,9 @@ async def _ask(backend: BackendOf, digest: str) -> str:
             raise
         return name
     return verified.name
+
+
+#: The name of who calls; a route with it is closed to those without a key.
+Caller = Annotated[str, Depends(caller)]
+#: Names the write: the same again answers with the first result.
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]

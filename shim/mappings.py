@@ -1,8 +1,6 @@
 """/v1/mappings: mappings that imports use by name."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from actors import mappings
 from contracts.base import Nothing
@@ -17,11 +15,9 @@ from contracts.mappings import (
     Shape,
 )
 from shim.backend import BackendOf
-from shim.keys import caller
+from shim.keys import Caller
 
 router = APIRouter(prefix="/v1/mappings", tags=["imports"])
-
-Caller = Annotated[str, Depends(caller)]
 
 
 @router.get("", response_model=SavedMappings)

@@ -2,17 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel
 
 from contracts.queues import LimitQueue, PauseQueue, QueueState, QueueStates
 from pipelines import queues
 from shim.backend import BackendOf, json_response
-from shim.keys import caller
+from shim.keys import Caller
 
 router = APIRouter(prefix="/v1/queues", tags=["queues"])
 
-Caller = Annotated[str, Depends(caller)]
 Rates = Annotated[bool, Query(description="messages a second; the answer takes a second longer")]
 
 

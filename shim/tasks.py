@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from actors import tasks
@@ -12,12 +12,10 @@ from contracts.errors import WriteWaiting
 from contracts.tasks import CancelTask, ListTasks, ResumeTask, Task, TaskPage, TaskStarted
 from pipelines.tasks import get_task, reindex
 from shim.backend import BackendOf, accepted, json_response
-from shim.keys import caller
+from shim.keys import Caller, Key
 
 router = APIRouter(tags=["tasks"])
 
-Caller = Annotated[str, Depends(caller)]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 Node = Annotated[Text, Field(min_length=1, max_length=100)]
 
 

@@ -218,12 +218,6 @@ select done, total
 from tasks
 where id = %(task_id)s;
 
--- name: died_again
-select count(*) as count
-from dead_letters as again
-inner join dead_letters as replayed on again.replay_of = replayed.id
-where replayed.replay_task = %(task_id)s;
-
 -- name: prune
 delete from dead_letters
 where id in (
