@@ -1,16 +1,16 @@
 """Searches and the index that answers them."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from contracts.base import Contract, Write
 from contracts.entries import Category, Severity, Tag
 from contracts.position import Position
 
-QUERY_MAX = 20_000  # characters: room for a pasted log
+QUERY_MAX = 20_000  # characters of a query that are read: room for a pasted log
 OFFSET_MAX = 10_000  # hits
 
 
@@ -23,10 +23,15 @@ def a_position(text: str) -> str:
 PositionText = Annotated[str, Field(max_length=100), AfterValidator(a_position)]
 
 
+def _what_is_read(text: Any) -> Any:
+    """One character more than is read, so that the reply can say that it was cut."""
+    return text[: QUERY_MAX + 1] if isinstance(text, str) else text
+
+
 class SearchQuery(Contract):
     """What is looked for. An empty `q` matches every entry that passes the filters."""
 
-    q: Annotated[str, Field(max_length=QUERY_MAX)] = ""
+    q: Annotated[str, BeforeValidator(_what_is_read)] = ""
     category: tuple[Category, ...] = ()
     tag: tuple[Tag, ...] = ()
     severity: tuple[Severity, ...] = ()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -21,6 +21,9 @@ QUIET = 0.2  # seconds without a change that end the waiting
 PAUSE = 0.05  # seconds between two looks while it waits
 START = UUID(int=0)
 
+DEPTH_MAX = 10  # categories above each other
+
+Parents = dict[str, str]
 Report = Callable[[int, int], None]
 
 
@@ -44,6 +47,7 @@ class Follower:
         self._root = root
         self._store = store
         self._writer: IndexWriter | None = None
+        self._parents: Parents = {}  # the tree of categories
 
     def step(self) -> Followed:
         """Apply one batch. A lost, outdated or foreign index is rebuilt first.
@@ -67,11 +71,12 @@ class Follower:
         with self._store.transaction() as tx:
             position = head(tx)
             count = (tx.row("feed.count") or {})["count"]
+            self._parents = {row["key"]: row["parent"] for row in tx.rows("feed.parents")}
         writer = IndexWriter.build_new(self._root)
         try:
             after, total = START, 0
             while rows := self._scan(after):
-                writer.apply([_document(row) for row in rows], ())
+                writer.apply([_document(row, self._parents) for row in rows], ())
                 after, total = rows[-1]["id"], total + len(rows)
                 report(total, count)
             # Changes made during the scan come again from the feed: applying twice is harmless.
@@ -93,6 +98,7 @@ class Follower:
         with self._store.transaction() as tx:
             row = tx.row("feed.pruned") or {}
             oldest = tx.position(row["txid"], row["seq"])
+            self._parents = {row["key"]: row["parent"] for row in tx.rows("feed.parents")}
         epoch = oldest.epoch
         writer = self._current(oldest)
         position, applied, begun, grown = writer.position, 0, time.monotonic(), 0.0
@@ -132,7 +138,7 @@ class Follower:
         last = {row["entry_id"]: row for row in rows}
         live = [row for row in last.values() if row["id"] and row["archived_at"] is None]
         gone = [str(key) for key, row in last.items() if not row["id"] or row["archived_at"]]
-        writer.apply([_document(row) for row in live], gone)
+        writer.apply([_document(row, self._parents) for row in live], gone)
 
     def _scan(self, after: UUID) -> list[Row]:
         with self._store.transaction() as tx:
@@ -145,7 +151,7 @@ def head(tx: Transaction) -> Position:
     return tx.position(row["txid"], row["seq"]) if row else tx.position(0, 0)
 
 
-def _document(row: Row) -> IndexDocument:
+def _document(row: Row, parents: Parents) -> IndexDocument:
     return IndexDocument(
         id=str(row["id"]),
         title=row["title"],
@@ -156,4 +162,18 @@ def _document(row: Row) -> IndexDocument:
         tags=tuple(row["tags"]),
         version=row["version"],
         updated_at=row["updated_at"],
+        within=tuple(_ancestors(row["category"], parents)),
+        source=row["source"],
+        external_id=row["external_id"] or "",
+        author=row["created_by"],
+        created_at=row["created_at"],
     )
+
+
+def _ancestors(category: str, parents: Parents) -> Iterator[str]:
+    key: str | None = category.casefold()
+    for _ in range(DEPTH_MAX):
+        key = parents.get(key) if key else None
+        if key is None:
+            return
+        yield key

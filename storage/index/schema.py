@@ -11,11 +11,11 @@ import tantivy
 
 from contracts.position import Position
 from storage.index.codes import find_codes
-from storage.index.text import WORDS, clean, ready_words, stems
+from storage.index.text import WORDS, clean, ready_words, stems, written_words
 
 #: Of the fields and of how text becomes words and codes. Raise it with any change to either: an
 #: index of another version is built anew.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 #: How often each field's words are counted in the one field `text` that is scored. One field is
 #: faster than four, and ranks better: a word in the title counts for more, yet a document is not
@@ -25,9 +25,13 @@ TITLE_WEIGHT, PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT = 6, 2, 1, 1
 
 FIRST_WORDS = 3  # of a title: a code in them is what the entry is about ("FILE STATUS 35: ...")
 SHOWN_MAX = 20_000  # characters of problem and of solution, kept for highlights
+#: What answers are counted by. `year` is that of the last change.
+FACETS = ("category", "tag", "severity", "status", "source", "author", "year")
 BUCKETS = 256  # parts of nearly equal size that all entries can be read in
 
 ENTRY, POSITION = "entry", "position"
+#: Of an entry in the index: one without a solution is a draft.
+DRAFT, ACTIVE = STATUSES = "draft", "active"
 
 
 class IndexDocument(NamedTuple):
@@ -42,6 +46,15 @@ class IndexDocument(NamedTuple):
     tags: Sequence[str]
     version: int
     updated_at: datetime
+    #: The category's ancestors: who looks for DB2 finds what is in a part of it, too.
+    within: Sequence[str] = ()
+    source: str = ""
+    external_id: str = ""
+    author: str = ""
+    created_at: datetime | None = None  # None: when it was updated
+    usage: int = 0
+    success: int = 0
+    failure: int = 0
 
 
 class Mark(NamedTuple):
@@ -53,16 +66,26 @@ class Mark(NamedTuple):
 
 @functools.cache
 def schema() -> tantivy.Schema:
-    """The fields. `raw` ones compare whole and exactly, `text` is what is scored."""
-    builder = tantivy.SchemaBuilder().add_text_field("text", tokenizer_name=WORDS)
-    for name in ("kind", "id", "bucket", "codes", "title_codes", "first_codes"):
+    """The fields. `text` is what is scored; `words` are words as written, each once.
+
+    `title`, `problem` and `solution` answer who asks for that field. `raw` ones compare whole and
+    exactly; of those, the `fast` ones are counted by facets.
+    """
+    builder = tantivy.SchemaBuilder()
+    for name in ("text", "title", "problem", "solution"):
+        builder = builder.add_text_field(name, tokenizer_name=WORDS)
+    builder = builder.add_text_field("words", tokenizer_name=WORDS, index_option="basic")
+    for name in ("kind", "id", "name", "bucket", "within", "codes", "title_codes", "first_codes"):
         builder = builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in ("category", "severity", "tag"):
+    for name in FACETS:
         builder = builder.add_text_field(
             name, tokenizer_name="raw", index_option="basic", fast=True
         )
-    builder = builder.add_integer_field("updated", fast=True)  # microseconds since 1970
-    for name in ("card", "problem", "solution"):
+    for name in ("updated", "created"):  # microseconds since 1970
+        builder = builder.add_integer_field(name, fast=True)
+    for name in ("usage", "success", "failure"):
+        builder = builder.add_integer_field(name, fast=True)
+    for name in ("card", "problem_shown", "solution_shown"):
         builder = builder.add_bytes_field(name, stored=True)
     return builder.build()
 
@@ -88,32 +111,68 @@ def entry_document(entry: IndexDocument) -> tantivy.Document:
     title, problem, solution = clean(entry.title), clean(entry.problem), clean(entry.solution)
     tags = [clean(tag) for tag in entry.tags]
     document = tantivy.Document()
+    _add_keywords(document, entry, bool(solution.strip()))
+    _add_numbers(document, entry)
+    _add_texts(document, title, problem, solution, tags)
+    document.add_bytes("card", _card(entry, title, tags))
+    document.add_bytes("problem_shown", problem[:SHOWN_MAX].encode())
+    document.add_bytes("solution_shown", solution[:SHOWN_MAX].encode())
+    return document
+
+
+def _add_keywords(document: tantivy.Document, entry: IndexDocument, solved: bool) -> None:
+    category = key(entry.category)
     document.add_text("kind", ENTRY)
     document.add_text("id", entry.id)
     document.add_text("bucket", bucket(entry.id))
-    document.add_text("category", key(entry.category))
+    document.add_text("category", category)
     document.add_text("severity", key(entry.severity))
-    document.add_integer("updated", _microseconds(entry.updated_at))
+    document.add_text("status", ACTIVE if solved else DRAFT)
+    document.add_text("year", str(entry.updated_at.year))
+    _add(document, "within", {category, *map(key, entry.within)})
+    _add(document, "name", {key(name) for name in (entry.id, entry.external_id) if name})
+    _add(document, "source", filter(None, [key(entry.source)]))
+    _add(document, "author", filter(None, [key(entry.author)]))
+
+
+def _add_numbers(document: tantivy.Document, entry: IndexDocument) -> None:
+    document.add_integer("updated", microseconds(entry.updated_at))
+    document.add_integer("created", microseconds(entry.created_at or entry.updated_at))
+    document.add_integer("usage", entry.usage)
+    document.add_integer("success", entry.success)
+    document.add_integer("failure", entry.failure)
+
+
+def _add_texts(
+    document: tantivy.Document, title: str, problem: str, solution: str, tags: list[str]
+) -> None:
     title_codes = find_codes(title)
     codes = set(title_codes)
+    words = set(written_words(title))
     # Values of their own, so that no phrase runs from one into the next.
-    for text, weight in ((problem, PROBLEM_WEIGHT), (solution, SOLUTION_WEIGHT)):
+    for field, text, weight in (
+        ("problem", problem, PROBLEM_WEIGHT),
+        ("solution", solution, SOLUTION_WEIGHT),
+    ):
         if text:
-            _add(document, "text", [stems(text)] * weight)
+            stemmed = stems(text)
+            document.add_text(field, stemmed)
+            _add(document, "text", [stemmed] * weight)
             codes.update(find_codes(text))
+            words.update(written_words(text))
     for tag in tags:
         told = _told(tag)
         document.add_text("tag", told.key)
         _add(document, "text", [told.stems] * TAGS_WEIGHT)
         codes.update(told.codes)
-    _add(document, "text", [stems(title)] * TITLE_WEIGHT)
+        words.update(told.words)
+    stemmed = stems(title)
+    document.add_text("title", stemmed)
+    _add(document, "text", [stemmed] * TITLE_WEIGHT)
+    document.add_text("words", " ".join(words))
     _add(document, "title_codes", title_codes)
     _add(document, "first_codes", _first_codes(title, title_codes))
     _add(document, "codes", codes)
-    document.add_bytes("card", _card(entry, title, tags))
-    document.add_bytes("problem", problem[:SHOWN_MAX].encode())
-    document.add_bytes("solution", solution[:SHOWN_MAX].encode())
-    return document
 
 
 def _add(document: tantivy.Document, field: str, texts: Iterable[str]) -> None:
@@ -133,12 +192,13 @@ class _Told(NamedTuple):
     key: str
     stems: str
     codes: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 @functools.lru_cache(maxsize=20_000)
 def _told(tag: str) -> _Told:
     """A tag seldom comes alone, or once."""
-    return _Told(key(tag), stems(tag), tuple(find_codes(tag)))
+    return _Told(key(tag), stems(tag), tuple(find_codes(tag)), tuple(written_words(tag)))
 
 
 def mark_document(mark: Mark) -> tantivy.Document:
@@ -173,6 +233,7 @@ def _card(entry: IndexDocument, title: str, tags: list[str]) -> bytes:
     return orjson.dumps(card, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
 
 
-def _microseconds(moment: datetime) -> int:
+def microseconds(moment: datetime) -> int:
+    """`moment` as microseconds since 1970; one without a time zone is UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return int(aware.timestamp() * 1_000_000)

@@ -13,11 +13,14 @@ from contracts.errors import IndexBehind, IndexUnavailable
 from contracts.position import Position
 from contracts.search import SearchQuery
 from storage.index import published as room
-from storage.index.highlight import Highlighter
+from storage.index.build import Builder, Filters
+from storage.index.grammar import Understood
+from storage.index.hits import Hits
+from storage.index.parser import relaxed, understand
 from storage.index.published import Published, Stamp
-from storage.index.query import Filters, Understood, build, understand
 from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
 from storage.index.similar import candidates
+from storage.index.told import told
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
 
@@ -52,17 +55,19 @@ class IndexReader:
         """
         snapshot = self._reaching(request.after)
         asked = understand(request.q)
-        total, hits = _find(snapshot, asked, request)
-        shown = _Shown(snapshot.searcher, asked, request.highlight)
+        found = _find(snapshot, asked, request)
+        if not found.total and (other := relaxed(asked)):
+            asked, found = other, _find(snapshot, other, request)
+        shown = Hits(snapshot.searcher, asked, request.highlight)
         return orjson.dumps(
             {
-                "hits": [shown.hit(score, address) for score, address in hits],
-                "total": total,
+                "hits": [shown.one(score, address) for score, address in found.hits],
+                "total": found.total,
                 "limit": request.limit,
                 "offset": request.offset,
                 "generation": snapshot.mark.generation,
                 "position": str(snapshot.mark.position),
-                "interpreted_as": asked.interpreted_as,
+                "interpreted_as": told(asked, found.notes),
             }
         )
 
@@ -143,59 +148,26 @@ class IndexReader:
         return Snapshot(stamp, os.getpid(), current.folder, index, searcher, mark)
 
 
-def _find(
-    snapshot: Snapshot, asked: Understood, request: SearchQuery
-) -> tuple[int, list[tuple[float, tantivy.DocAddress]]]:
+class Found(NamedTuple):
     """How many entries match, and those of the page that is asked for, with their scores."""
+
+    total: int
+    hits: list[tuple[float, tantivy.DocAddress]]
+    notes: list[str]
+
+
+def _find(snapshot: Snapshot, asked: Understood, request: SearchQuery) -> Found:
     filters = Filters(request.category, request.tag, tuple(request.severity))
-    query = build(schema(), asked, filters, lambda word: snapshot.searcher.doc_freq("text", word))
+    builder = Builder(snapshot.searcher)
+    query = builder.query(asked, filters)
     page: dict[str, Any] = {"limit": request.limit, "offset": request.offset}
     if not asked.everything:
         found = snapshot.searcher.search(query, **page)
-        return _count(found), found.hits
+        return Found(_count(found), found.hits, builder.notes)
     found = snapshot.searcher.search(query, **page, order_by_field="updated")
-    return _count(found), [(0.0, address) for _, address in found.hits]
+    return Found(_count(found), [(0.0, address) for _, address in found.hits], builder.notes)
 
 
 def _count(found: tantivy.SearchResult) -> int:
     count: int = found.count  # type: ignore[attr-defined]  # the stubs leave it out
     return count
-
-
-class _Shown:
-    """Hits as JSON objects: the stored card, with what depends on the search added to it."""
-
-    def __init__(self, searcher: tantivy.Searcher, asked: Understood, highlight: bool) -> None:
-        self._searcher = searcher
-        self._asked = asked
-        self._highlighter: Highlighter | None = None
-        if highlight and not asked.everything:
-            words = [word for word, _ in asked.words]
-            phrased = [word for phrase in asked.phrases for word in phrase]
-            parts = [part for code in asked.codes for part in code.strip("+-").split("-")]
-            self._highlighter = Highlighter([*words, *phrased, *parts])
-
-    def hit(self, score: float, address: tantivy.DocAddress) -> orjson.Fragment:
-        document = self._searcher.doc(address)
-        card: bytes = document.get_first("card") or b""
-        matched = "words"
-        if self._asked.everything:
-            matched = "all"
-        elif self._asked.codes and score >= self._asked.code_score:
-            matched = "code"
-        added = {"score": round(score, 4), "matched": matched}
-        if self._highlighter:
-            added["highlights"] = dict(self._pieces(document, card, self._highlighter))
-        return orjson.Fragment(card[:-1] + b"," + orjson.dumps(added)[1:])
-
-    def _pieces(
-        self, document: tantivy.Document, card: bytes, highlighter: Highlighter
-    ) -> Iterator[tuple[str, str]]:
-        texts = (
-            ("title", orjson.loads(card)["title"]),
-            ("problem", (document.get_first("problem") or b"").decode()),
-            ("solution", (document.get_first("solution") or b"").decode()),
-        )
-        for field, text in texts:
-            if piece := highlighter.piece(text):
-                yield field, piece

@@ -46,6 +46,29 @@ def telling_words() -> tantivy.TextAnalyzer:
     return _steps(stop_words=False)
 
 
+@functools.cache
+def _written() -> tantivy.TextAnalyzer:
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(tantivy.Filter.remove_long(WORD_MAX + 1))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.ascii_fold())
+        .build()
+    )
+
+
+def written_words(text: str) -> list[str]:
+    """The words as they are written, in lower case and without accents; not their stems."""
+    if text.isascii():
+        return text.encode().translate(_WORDS).decode().split()
+    return _written().analyze(text)
+
+
+def folded(word: str) -> str:
+    """One word in lower case and without accents; an ASCII one keeps its signs."""
+    return word.lower() if word.isascii() else "".join(written_words(word))
+
+
 @functools.lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """The stem of one word; "" for what is none."""

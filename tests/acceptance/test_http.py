@@ -207,7 +207,6 @@ def test_csv_is_imported_with_a_mapping(http: httpx.Client) -> None:
         {"offset": -1},
         {"offset": 10**9},
         {"after": "nonsense"},
-        {"q": "x" * 20_001},
         {"severity": "awful"},
         {"colour": "red"},
     ],
@@ -220,7 +219,7 @@ def test_searches_out_of_bounds_are_refused(http: httpx.Client, params: dict[str
 
 @pytest.mark.parametrize(
     "query",
-    ["", "*", '""', '"', "(" * 5000, "the of and", "!?;", "\u202eabc"],
+    ["", "*", '""', '"', "(" * 5000, "the of and", "!?;", "\u202eabc", "x y " * 250_000],
 )
 def test_no_search_text_is_an_error(http: httpx.Client, query: str) -> None:
     """Whatever is typed is answered."""

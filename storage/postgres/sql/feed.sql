@@ -19,7 +19,7 @@ from pg_control_system();
 select
     c.txid::text, c.seq, c.entry_id, c.op,
     e.id, e.title, e.problem, e.solution, e.category, e.severity, e.tags, e.version, e.updated_at,
-    e.archived_at
+    e.archived_at, e.source, e.external_id, e.created_by, e.created_at
 from (
     select txid, seq, entry_id, op
     from changes
@@ -98,6 +98,12 @@ select
 from changes
 where (txid, seq) > (%(txid)s::text::xid8, %(seq)s);
 
+-- name: parents
+-- The tree of categories, by the names' folded forms.
+select key, parent
+from categories
+where parent is not null;
+
 -- name: count
 select count(*) as count
 from entries
@@ -105,7 +111,9 @@ where archived_at is null;
 
 -- name: scan
 -- All live entries in id order, a slice at a time: one long scan would hold the feed back.
-select id, title, problem, solution, category, severity, tags, version, updated_at
+select
+    id, title, problem, solution, category, severity, tags, version, updated_at,
+    source, external_id, created_by, created_at
 from entries
 where archived_at is null and id > %(after)s
 order by id

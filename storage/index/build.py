@@ -1,0 +1,234 @@
+"""Says in the engine's terms what a query asks for."""
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import tantivy
+
+from storage.index.grammar import (
+    Boosted,
+    Fuzzy,
+    Group,
+    Keyword,
+    Node,
+    Pattern,
+    Phrase,
+    Range,
+    Understood,
+    Words,
+    leaves,
+    ranks,
+)
+from storage.index.schema import ENTRY, key, schema
+
+TERMS_MAX = 64  # distinct words that are scored: the rarest, in a longer text
+#: A code anywhere, in the title, and at the beginning of the title; these add up.
+CODE_WEIGHTS = {"codes": 1, "title_codes": 2, "first_codes": 1}
+COUNT_MAX = 5  # a word repeated in the query counts so often at most
+EXPANDED_MAX = 1_000  # words that one pattern stands for: the most frequent
+PATTERN_SCORE = 1.0
+
+#: Above what one word can score: BM25 gives (k1 + 1) times the logarithm of the entries at most.
+_WORD_SCORE_MAX = 2.2 * 24
+
+_MUST, _SHOULD, _MUST_NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
+
+Query = tantivy.Query
+Clause = tuple[tantivy.Occur, tantivy.Query]
+
+
+class Filters(NamedTuple):
+    """What an entry must be: in one of the categories and severities, and with all of the tags."""
+
+    category: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    severity: tuple[str, ...] = ()
+
+
+def code_score(asked: Understood) -> float:
+    """What one code adds to a score: more than all words and phrases together can."""
+    words = 0.0
+    for leaf in leaves(asked.root):
+        if isinstance(leaf, Words):
+            words += sum(min(count, COUNT_MAX) for _, count in leaf.stems[:TERMS_MAX])
+        elif isinstance(leaf, Phrase):
+            words += len(leaf.stems)
+        else:
+            words += 1
+    return max(1000.0, _WORD_SCORE_MAX * words * _boost(asked.root))
+
+
+def _boost(node: Node) -> float:
+    """How much the boosts of a tree can multiply a score at most."""
+    if isinstance(node, Boosted):
+        return max(1.0, node.factor) * _boost(node.node)
+    parts = (*node.wanted, *node.required) if isinstance(node, Group) else ()
+    return max(map(_boost, parts), default=1.0)
+
+
+class Builder:
+    """Builds queries for one commit of the index."""
+
+    def __init__(self, searcher: tantivy.Searcher) -> None:
+        self._searcher = searcher
+        self._schema = schema()
+        #: What was cut to keep the query small.
+        self.notes: list[str] = []
+
+    def query(self, asked: Understood, filters: Filters) -> tantivy.Query:
+        """The engine's query for what was understood.
+
+        Entries that hold one of the codes score above all others, those with it in the title
+        above the rest.
+        """
+        must = [(_MUST, clause) for clause in self._filtering(filters)]
+        if asked.everything:
+            must.append((_MUST, _silent(self._term("kind", ENTRY))))
+        codes = [(_SHOULD, clause) for clause in self._scored_codes(asked)]
+        return _boolean([*must, *self._clauses(asked.root), *codes], asked.root)
+
+    def _clauses(self, group: Group) -> Iterator[Clause]:
+        for node in group.required:
+            yield _MUST, self._required(node)
+        for node in group.wanted:
+            for clause in self._wanted(node):
+                yield _SHOULD, clause
+        for node in group.excluded:
+            yield _MUST_NOT, self._required(node)
+
+    def _wanted(self, node: Node) -> Iterable[tantivy.Query]:
+        """Clauses each of which adds to the score of an entry."""
+        if isinstance(node, Words) and node.stems:
+            return self._scored_words(node)
+        return (self._required(node),)
+
+    def _required(self, node: Node) -> tantivy.Query:
+        """The query that an entry has to fit, as one clause."""
+        match node:
+            case Words():
+                return self._any_of(self._exact_words(node))
+            case Phrase():
+                return self._phrase(node)
+            case Pattern():
+                return self._pattern(node.text)
+            case Fuzzy():
+                return self._fuzzy(node)
+            case Keyword():
+                return _silent(self._keyword(node))
+            case Range():
+                return _silent(self._range(node))
+            case Boosted():
+                return Query.boost_query(self._required(node.node), node.factor)
+            case Group():
+                clauses = list(self._clauses(node))
+                if not (node.wanted or node.required):
+                    clauses.append((_MUST, _silent(self._term("kind", ENTRY))))
+                return _boolean(clauses, node)
+
+    def _exact_words(self, node: Words) -> Iterator[tantivy.Query]:
+        for code in node.codes:
+            yield _silent(self._term("codes", code))
+        yield from self._scored_words(node)
+
+    def _scored_codes(self, asked: Understood) -> Iterator[tantivy.Query]:
+        score = code_score(asked)
+        for code in asked.codes:
+            for field, weight in CODE_WEIGHTS.items():
+                yield Query.const_score_query(self._term(field, code), weight * score)
+
+    def _scored_words(self, node: Words) -> Iterator[tantivy.Query]:
+        words = node.stems
+        if len(words) > TERMS_MAX:
+            counted = ((self._searcher.doc_freq("text", pair[0]), pair) for pair in words)
+            known = [(often, pair) for often, pair in counted if often]
+            words = tuple(pair for _, pair in heapq.nsmallest(TERMS_MAX, known))
+        for word, count in words:
+            term = self._term("text", word)
+            yield Query.boost_query(term, float(min(count, COUNT_MAX))) if count > 1 else term
+
+    def _phrase(self, node: Phrase) -> tantivy.Query:
+        words: list[str | tuple[int, str]] = list(node.stems)
+        if node.prefix:
+            # The last word is a beginning, of a stem as well: `data se*` finds `data set`.
+            if len(words) == 1:
+                return self._beginning(node.field, node.stems[0])
+            return Query.phrase_prefix_query(self._schema, node.field, words)
+        if len(words) == 1:
+            return self._term(node.field, node.stems[0])
+        return Query.phrase_query(self._schema, node.field, words)
+
+    def _pattern(self, text: str) -> tantivy.Query:
+        """Words and codes that fit, all worth the same; the most frequent EXPANDED_MAX of each."""
+        beginning = re.split(r"[*?]", text, maxsplit=1)[0]
+        signs = {"*": ".*", "?": "."}
+        fits = re.compile("".join(signs.get(sign) or re.escape(sign) for sign in text), re.DOTALL)
+        found = []
+        for field in ("words", "codes"):
+            terms = [
+                term for term in self._beginning_with(field, beginning) if fits.fullmatch(term)
+            ]
+            if terms:
+                found.append(self._one_of(field, terms))
+        return Query.const_score_query(self._any_of(found), PATTERN_SCORE)
+
+    def _fuzzy(self, node: Fuzzy) -> tantivy.Query:
+        """The word as written counts twice as much as one like it."""
+        near = Query.fuzzy_term_query(self._schema, "words", node.text, node.distance)
+        exact = Query.const_score_query(self._term("words", node.text), PATTERN_SCORE)
+        return self._any_of([Query.const_score_query(near, PATTERN_SCORE), exact])
+
+    def _keyword(self, node: Keyword) -> tantivy.Query:
+        if node.prefix:
+            return self._beginning(node.field, node.values[0])
+        return self._one_of(node.field, node.values)
+
+    def _range(self, node: Range) -> tantivy.Query:
+        return Query.range_query(
+            self._schema, node.field, tantivy.FieldType.Integer, node.low, node.high
+        )
+
+    def _filtering(self, filters: Filters) -> Iterator[tantivy.Query]:
+        for field, values in (("within", filters.category), ("severity", filters.severity)):
+            if values:
+                yield _silent(self._one_of(field, [key(value) for value in values]))
+        for tag in filters.tag:
+            yield _silent(self._term("tag", key(tag)))
+
+    def _beginning(self, field: str, beginning: str) -> tantivy.Query:
+        """Every term of the field that begins so."""
+        return Query.const_score_query(
+            self._one_of(field, self._beginning_with(field, beginning)), PATTERN_SCORE
+        )
+
+    def _beginning_with(self, field: str, beginning: str) -> list[str]:
+        found = self._searcher.terms_with_prefix(field, beginning, limit=EXPANDED_MAX + 1)
+        if len(found) > EXPANDED_MAX:
+            self.notes.append(f"of the words in {beginning}* the {EXPANDED_MAX:,} most frequent")
+        return [term for term, _ in found[:EXPANDED_MAX]]
+
+    def _one_of(self, field: str, values: Iterable[str]) -> tantivy.Query:
+        return Query.term_set_query(self._schema, field, list(values))
+
+    def _any_of(self, queries: Iterable[tantivy.Query]) -> tantivy.Query:
+        found = list(queries)
+        if len(found) == 1:
+            return found[0]
+        return Query.boolean_query([(_SHOULD, query) for query in found])
+
+    def _term(self, field: str, value: str) -> tantivy.Query:
+        return Query.term_query(self._schema, field, value)
+
+
+def _boolean(clauses: list[Clause], group: Group) -> tantivy.Query:
+    """All clauses in one, the engine's fastest form. Where nothing that ranks is required, one of
+    what is wanted must be there; without a MUST the engine sees to that by itself."""
+    occurs = {occur for occur, _ in clauses}
+    one = {_MUST, _SHOULD} <= occurs and not any(map(ranks, group.required))
+    return Query.boolean_query(clauses, minimum_number_should_match=1 if one else None)
+
+
+def _silent(query: tantivy.Query) -> tantivy.Query:
+    """`query` as a condition that adds nothing to the score."""
+    return Query.const_score_query(query, 0.0)

@@ -1,0 +1,118 @@
+"""The fields that a query can name, and how what stands after the colon is read."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from storage.index.codes import find_codes
+from storage.index.grammar import Keyword, Node, Phrase, Range, Words
+from storage.index.schema import STATUSES, key, microseconds
+from storage.index.text import every_word
+
+#: The name in a query, the field of the index. Values compare whole; case makes no difference.
+KEYWORDS = {
+    "category": "within",
+    "tag": "tag",
+    "severity": "severity",
+    "status": "status",
+    "source": "source",
+    "author": "author",
+    "id": "name",
+}
+TEXTS = ("title", "problem", "solution")
+NUMBERS = ("usage", "success", "failure")
+DATES = ("updated", "created")
+NAMES = (*KEYWORDS, *TEXTS, *NUMBERS, *DATES, "code")
+
+NUMBER_MAX = 2**53
+_SPAN = re.compile(r"(.*?)\.\.(.*)")
+_BRACKETS = re.compile(r"\[(\S+) TO (\S+)\]")
+_COMPARED = re.compile(r"(>=|<=|>|<)(.+)")
+_DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?")
+_DAY = timedelta(days=1)
+
+
+def read(name: str, value: str, *, quoted: bool) -> Node | None:
+    """What `name:value` asks for; None if that can't be what was meant."""
+    if name in KEYWORDS:
+        return _keyword(name, value, quoted=quoted)
+    if name == "code":
+        codes = find_codes(value) or find_codes(f"abend {value} status {value}")
+        return Words(codes=tuple(codes)) if codes else _word(value)
+    if name in TEXTS:
+        return _text(name, value)
+    low_high = next(_bounds(name, value), None)
+    return Range(name, *low_high) if low_high else None
+
+
+def _keyword(name: str, value: str, *, quoted: bool) -> Node | None:
+    value = key(value)
+    prefix = not quoted and len(value) > 2 and value.endswith("*")
+    value = value[:-1] if prefix else value
+    if not value or (name == "status" and value not in STATUSES):
+        return None
+    return Keyword(KEYWORDS[name], (value,), prefix=prefix)
+
+
+def _text(name: str, value: str) -> Node | None:
+    stems = tuple(every_word().analyze(value.removesuffix("*")))
+    return Phrase(stems, name, prefix=value.endswith("*")) if stems else None
+
+
+def _word(value: str) -> Node | None:
+    """A code of letters alone (`ASRA`) has no shape; in the title it is what an entry is about."""
+    stems = tuple(every_word().analyze(value))
+    return Phrase(stems, "title") if stems else None
+
+
+def _bounds(name: str, value: str) -> Iterator[tuple[int | None, int | None]]:
+    """Lowest and highest, both included; nothing if `value` has not that form."""
+    first, after = (_moment, _moment_after) if name in DATES else (_number, _number_after)
+    try:
+        if match := _COMPARED.fullmatch(value):
+            sign, bound = match.groups()
+            if sign[0] == ">":
+                yield (first(bound) if sign == ">=" else after(bound)), None
+            else:
+                yield None, (after(bound) - 1 if sign == "<=" else first(bound) - 1)
+        elif match := _SPAN.fullmatch(value) or _BRACKETS.fullmatch(value):
+            low, high = (None if end in ("", "*") else end for end in match.groups())
+            if low or high:
+                yield first(low) if low else None, after(high) - 1 if high else None
+        else:
+            yield first(value), after(value) - 1
+    except (ValueError, OverflowError):
+        return
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(text)
+    return min(int(text[:20]), NUMBER_MAX)
+
+
+def _number_after(text: str) -> int:
+    return _number(text) + 1
+
+
+def _moment(text: str) -> int:
+    """The first microsecond of a year, month, day, or of a moment in ISO 8601 (UTC if silent)."""
+    if match := _DATE.fullmatch(text):
+        year, month, day = (int(part or 1) for part in match.groups())
+        return microseconds(datetime(year, month, day, tzinfo=UTC))
+    return microseconds(datetime.fromisoformat(text))
+
+
+def _moment_after(text: str) -> int:
+    """The first microsecond after it."""
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return _moment(text) + 1
+    year, month, day = (int(part) if part else None for part in match.groups())
+    assert year is not None
+    if day:
+        return microseconds(datetime(year, month or 1, day, tzinfo=UTC) + _DAY)
+    if month:
+        year, month = year + month // 12, month % 12 + 1
+        return microseconds(datetime(year, month, 1, tzinfo=UTC))
+    return microseconds(datetime(year + 1, 1, 1, tzinfo=UTC))

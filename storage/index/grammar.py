@@ -1,0 +1,130 @@
+"""What a query can say, as a tree: the parser makes it, the builder says it in the engine's terms.
+
+The language, in which whatever can't be read is plain words:
+
+    query    := clause*                        any of the plain words; the more, the better
+    clause   := any | ("-" | "NOT" | "!") unit | "+" unit
+    any      := all ("OR" all)*                binds tighter than standing side by side
+    all      := unit ("AND" (unit | "NOT" unit))*
+    unit     := primary ("^" number)?
+    primary  := "(" query ")" | field ":" value | phrase | word
+    phrase   := '"' words '"' | '"' words '*"'
+    word     := text | text "*" | text "?" text | text "~" (1 | 2)
+    value    := word | phrase | "(" value ("OR" value)* ")" | range
+    range    := low ".." high | (">" | ">=" | "<" | "<=") bound | "[" low "TO" high "]"
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Plain words: stems, each with how often it was written, and the codes among them."""
+
+    stems: tuple[tuple[str, int], ...] = ()
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Stems next to each other in a field. With `prefix` the last is the beginning of a word."""
+
+    stems: tuple[str, ...]
+    field: str = "text"
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A word as written with `*` (any letters) and `?` (one letter); it begins with neither."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """A word as written, give or take some letters."""
+
+    text: str
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """A field that holds exactly one of these values; with `prefix`, one that begins so."""
+
+    field: str
+    values: tuple[str, ...]
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number between two ends, both included; None is no end. Dates are microseconds."""
+
+    field: str
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Boosted:
+    """Counts so many times as much."""
+
+    node: "Node"
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All of `required`, none of `excluded`; of `wanted` the more the better.
+
+    One of `wanted` must be there if nothing is required.
+    """
+
+    wanted: tuple["Node", ...] = ()
+    required: tuple["Node", ...] = ()
+    excluded: tuple["Node", ...] = ()
+
+
+Node: TypeAlias = Words | Phrase | Pattern | Fuzzy | Keyword | Range | Boosted | Group
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a query asks for. Words are stems, as they are indexed."""
+
+    root: Group = field(default_factory=Group)
+    #: Every code that is asked for, wherever it stands: what holds one comes first.
+    codes: tuple[str, ...] = ()
+    #: What was read in another way than it was written, and why.
+    notes: tuple[str, ...] = ()
+
+    @property
+    def everything(self) -> bool:
+        """Nothing is asked for that could make one entry better than another."""
+        return not (self.codes or any(map(ranks, (*self.root.wanted, *self.root.required))))
+
+
+def ranks(node: Node) -> bool:
+    """Whether some entries fit `node` better than others."""
+    if isinstance(node, Boosted):
+        return ranks(node.node)
+    if isinstance(node, Group):
+        return any(map(ranks, (*node.wanted, *node.required)))
+    return not isinstance(node, Keyword | Range)
+
+
+def leaves(node: Node, *, excluded: bool = False) -> list[Node]:
+    """What a tree asks for at its ends, from left to right; with `excluded` what it refuses."""
+    if isinstance(node, Boosted):
+        return leaves(node.node, excluded=excluded)
+    if not isinstance(node, Group):
+        return [] if excluded else [node]
+    found = [
+        leaf for part in (*node.required, *node.wanted) for leaf in leaves(part, excluded=excluded)
+    ]
+    if excluded:
+        found += [leaf for part in node.excluded for leaf in leaves(part)]
+    return found

@@ -1,0 +1,277 @@
+"""From what a person types to what they ask for. Never raises, and its work is bounded.
+
+The language is in grammar.py. What can't be read in it is searched as plain words, and a note
+says so; a pasted log is not read in it at all.
+"""
+
+import re
+from collections import Counter
+
+from contracts.search import QUERY_MAX
+from storage.index import fields
+from storage.index.codes import find_codes
+from storage.index.grammar import (
+    Boosted,
+    Fuzzy,
+    Group,
+    Keyword,
+    Node,
+    Pattern,
+    Phrase,
+    Range,
+    Understood,
+    Words,
+    leaves,
+)
+from storage.index.lexer import Kind, Token, lex
+from storage.index.prose import meant
+from storage.index.text import clean, every_word, folded, telling_words
+
+CODES_MAX = 32
+PHRASE_WORDS_MAX = 16
+PARTS_MAX = 64  # phrases, patterns, fields and groups in one query
+DEPTH_MAX = 20  # parentheses in parentheses
+PASTED = 400  # characters: a longer text is no query that somebody typed
+BOOST_MAX = 100.0
+
+_OPERATORS = (Kind.AND, Kind.OR, Kind.NOT)
+_FUZZY = re.compile(r"([^\W\d_]{3,40})~([12]?)")
+_WILD = re.compile(r"\*|\?(?=\w)")
+#: Letters and digits; with a digit also the signs that codes have.
+_PATTERN = re.compile(r"[^\W_]{2}[^\W_*?]*[*?][^\W_*?]*[*?]?|[-+]?(?=\D{0,12}\d)[\w-]{2}[\w*?-]*")
+
+
+class _Unreadable(Exception):
+    """The text is not in the language; the message says why."""
+
+
+def understand(q: str) -> Understood:
+    """Read a query. Only its first QUERY_MAX characters are read."""
+    text = clean(q[:QUERY_MAX])
+    notes = [f"only the first {QUERY_MAX:,} characters were read"] if len(q) > QUERY_MAX else []
+    if len(text) > PASTED or "\n" in text.strip():
+        return _plain(text, [*notes, "read as pasted text: its codes and its rarest words"])
+    try:
+        return _Parser(text, notes).query()
+    except _Unreadable as reason:
+        return _plain(text, [*notes, f"{reason}: searched as plain words"])
+
+
+def relaxed(asked: Understood) -> Understood | None:
+    """The same question without the need for its phrases, for when nothing holds them.
+
+    None if it asks for nothing else. What AND or + require stays required.
+    """
+    root = asked.root
+    phrases = [node for node in root.required if isinstance(node, Phrase) and node.field == "text"]
+    if not phrases or not (root.wanted or asked.codes):
+        return None
+    words = tuple(Words(tuple(Counter(phrase.stems).items())) for phrase in phrases)
+    kept = tuple(node for node in root.required if node not in phrases)
+    note = "nothing holds the phrase: searched for its words"
+    return Understood(
+        Group((*root.wanted, *words), kept, root.excluded), asked.codes, (*asked.notes, note)
+    )
+
+
+def _plain(text: str, notes: list[str]) -> Understood:
+    found = _words(text)
+    root = Group(wanted=(found,) if found.stems else ())
+    return Understood(root, found.codes, tuple(notes))
+
+
+def _words(text: str) -> Words:
+    """Plain words. Those that tell nothing are left out, unless there are no others."""
+    codes = find_codes(text)[:CODES_MAX]
+    stems = telling_words().analyze(text)
+    if not (stems or codes):
+        stems = every_word().analyze(text)
+    return Words(tuple(Counter(stems).items()), tuple(codes))
+
+
+class _Parser:
+    """Reads the tokens of one query, each once."""
+
+    def __init__(self, text: str, notes: list[str]) -> None:
+        self._tokens = meant(lex(text), notes)
+        self._notes = notes
+        self._at = self._parts = self._unwanted = 0
+        self._said: list[str] = []  # all that is not excluded: what codes are looked for in
+
+    def query(self) -> Understood:
+        root = self._group(0)
+        if self._at < len(self._tokens):
+            raise _Unreadable("a parenthesis is closed that was not opened")
+        codes = [code for leaf in leaves(root) if isinstance(leaf, Words) for code in leaf.codes]
+        codes = list(dict.fromkeys([*find_codes(" ".join(self._said)), *codes]))[:CODES_MAX]
+        return Understood(root, tuple(codes), tuple(self._notes))
+
+    def _peek(self) -> Kind | None:
+        return self._tokens[self._at].kind if self._at < len(self._tokens) else None
+
+    def _take(self) -> Token:
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def _group(self, depth: int) -> Group:
+        """Clauses up to the end or to the parenthesis that closes."""
+        if depth > DEPTH_MAX:
+            raise _Unreadable(f"more than {DEPTH_MAX} parentheses in each other")
+        run: list[str] = []
+        wanted: list[Node] = []
+        required: list[Node] = []
+        excluded: list[Node] = []
+        while (kind := self._peek()) not in (None, Kind.CLOSE):
+            if kind is Kind.NOT or (kind is Kind.SIGN and self._tokens[self._at].text == "-"):
+                self._take()
+                excluded += self._refused(depth)
+                continue
+            must = kind is Kind.SIGN and bool(self._take())
+            node = self._any(depth)
+            if isinstance(node, str) and not must:
+                run.append(node)
+            elif isinstance(node, Group) and node.required:  # of an AND
+                required += node.required
+                excluded += node.excluded
+                wanted += node.wanted
+            elif found := _needed(node):
+                (required if must or _strict(found) else wanted).append(found)
+        if run and (words := _words(" ".join(run))).stems:
+            wanted.insert(0, words)
+        if len(wanted) == 1 and isinstance(wanted[0], Group) and not (required or excluded):
+            return wanted[0]
+        return Group(tuple(wanted), tuple(required), tuple(excluded))
+
+    def _refused(self, depth: int) -> list[Node]:
+        self._unwanted += 1
+        node = _needed(self._unit(depth))
+        self._unwanted -= 1
+        return [node] if node else []
+
+    def _any(self, depth: int) -> Node | str | None:
+        nodes = [self._all(depth)]
+        while self._peek() is Kind.OR:
+            self._take()
+            nodes.append(self._all(depth))
+        if len(nodes) == 1:
+            return nodes[0]
+        return Group(wanted=tuple(found for node in nodes if (found := _needed(node))))
+
+    def _all(self, depth: int) -> Node | str | None:
+        first = self._unit(depth)
+        if self._peek() is not Kind.AND:
+            return first
+        required, excluded = [_needed(first)], list[Node]()
+        while self._peek() is Kind.AND:
+            self._take()
+            if self._peek() is Kind.NOT:
+                self._take()
+                excluded += self._refused(depth)
+            else:
+                required.append(_needed(self._unit(depth)))
+        return Group(required=tuple(node for node in required if node), excluded=tuple(excluded))
+
+    def _unit(self, depth: int) -> Node | str | None:
+        if self._peek() in (None, Kind.CLOSE, *_OPERATORS):
+            raise _Unreadable("AND, OR or NOT stands without something to join")
+        node = self._primary(depth)
+        if self._peek() is Kind.BOOST:
+            factor = min(float(self._take().text), BOOST_MAX)
+            found = _needed(node)
+            return Boosted(found, factor) if found else None
+        return node
+
+    def _primary(self, depth: int) -> Node | str | None:
+        token = self._take()
+        if token.kind in (Kind.BOOST, Kind.SIGN):
+            return token.text
+        if token.kind is Kind.WORD:
+            return self._word(token.text)
+        self._parts += 1
+        if self._parts > PARTS_MAX:
+            raise _Unreadable(f"more than {PARTS_MAX} phrases, fields and parentheses")
+        if token.kind is Kind.OPEN:
+            group = self._group(depth + 1)
+            if self._peek() is not Kind.CLOSE:
+                raise _Unreadable("a parenthesis is not closed")
+            self._take()
+            return group if group != Group() else None
+        if token.kind is Kind.FIELD:
+            return self._field(token.text, depth)
+        return self._quote(token)
+
+    def _say(self, text: str) -> None:
+        if not self._unwanted:
+            self._said.append(text)
+
+    def _quote(self, token: Token) -> Node | str | None:
+        text = token.text.removesuffix("*")
+        self._say(text)
+        if token.glued:  # DSN="A.B" was copied from somewhere
+            return text
+        stems = tuple(every_word().analyze(text)[:PHRASE_WORDS_MAX])
+        return Phrase(stems, prefix=token.text.endswith("*")) if stems else None
+
+    def _word(self, text: str) -> Node | str:
+        if match := _FUZZY.fullmatch(text):
+            self._say(match[1])
+            return Fuzzy(folded(match[1]), int(match[2] or 1))
+        wild = _WILD.search(text)
+        if wild and _PATTERN.fullmatch(text):
+            self._parts += 1
+            return Pattern(folded(text[: wild.start()]) + text[wild.start() :].lower())
+        self._say(text)
+        if wild and text.strip("*"):
+            self._notes.append(f"{text[:40]} was read without its * and ?")
+        return text
+
+    def _field(self, name: str, depth: int) -> Node | str | None:
+        """A value, a phrase or a group of them after `name:`."""
+        token = self._take()
+        if token.kind is Kind.OPEN:
+            found: list[Node] = []
+            while self._peek() not in (None, Kind.CLOSE):
+                token = self._take()
+                if token.kind in (Kind.WORD, Kind.QUOTE) and (node := self._value(name, token)):
+                    found.append(node)
+            if self._peek() is None:
+                raise _Unreadable("a parenthesis is not closed")
+            self._take()
+            return Group(wanted=tuple(found)) if found else None
+        if token.kind in (Kind.WORD, Kind.QUOTE):
+            return self._value(name, token) or self._not_a_value(name, token.text)
+        return self._not_a_value(name, token.text)
+
+    def _value(self, name: str, token: Token) -> Node | None:
+        node = fields.read(name, token.text, quoted=token.kind is Kind.QUOTE)
+        if name in (*fields.TEXTS, "code") and node:
+            self._say(f"{name} {token.text}")
+        return node
+
+    def _not_a_value(self, name: str, value: str) -> str:
+        self._notes.append(f"{value[:40]} is no {name}: searched as words")
+        self._say(f"{name}:{value}")
+        return f"{name}:{value}"
+
+
+def _needed(node: Node | str | None) -> Node | None:
+    """`node` as something that can be required or refused by itself."""
+    if not isinstance(node, str):
+        return node
+    if codes := find_codes(node)[:CODES_MAX]:
+        return Words(codes=tuple(codes[:1]))
+    stems = tuple(every_word().analyze(node)[:PHRASE_WORDS_MAX])
+    if len(stems) > 1:
+        return Phrase(stems)
+    return Words(((stems[0], 1),)) if stems else None
+
+
+def _strict(node: Node) -> bool:
+    """Whether an entry that does not fit is not wanted at all."""
+    if isinstance(node, Boosted):
+        return _strict(node.node)
+    if isinstance(node, Group):
+        return all(map(_strict, leaves(node)))
+    return isinstance(node, Phrase | Keyword | Range) or (
+        isinstance(node, Words) and not node.stems
+    )

@@ -1,0 +1,362 @@
+"""What a query is understood as."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from contracts.search import QUERY_MAX
+from storage.index import parser
+from storage.index.build import code_score
+from storage.index.grammar import (
+    Boosted,
+    Fuzzy,
+    Group,
+    Keyword,
+    Node,
+    Pattern,
+    Phrase,
+    Range,
+    Understood,
+    Words,
+    leaves,
+)
+from storage.index.parser import relaxed, understand
+from storage.index.schema import microseconds
+from storage.index.told import SHOWN_MAX, told
+
+NAUGHTY = [
+    "\0",
+    "a\0b",
+    "\ud800",
+    "S0C7 \udfff",
+    "\u202eesrever\u202c",
+    "😀👩\u200d👩\u200d👧 🏴",
+    "(" * 20_000,
+    "(" * 300 + "a" + ")" * 99,
+    "(a " * 7_000 + ")" * 7_000,
+    '"' * 20_000,
+    '"a" ' * 5_000,
+    '"a" ' * 99,
+    "-" * 20_000,
+    "-a " * 7_000,
+    "-ab " * 99,
+    "ab* " * 99,
+    "x" * 1_000_000,
+    "x " * 500_000,
+    "STEP01:SYSIN",
+    "a && !b || c AND OR NOT",
+    "title:[a TO z} ^2 ~3 \\ / * ? S0C*",
+    "' OR 1=1 --",
+    'title: tag:( usage:.. updated:[ TO ] code:* id:"',
+    "usage:99999999999999999999999999..* updated:>9999-12-31 updated:0000 updated:²",
+    "İ ß ﬁ Å",
+    "\n\t\r\v",
+    "^9 ~ ~1 word~9 * ** *a ?b a^ a^0 a^999999",
+]
+
+
+def words(*stems: str) -> Words:
+    """Plain words, each written once."""
+    return Words(tuple((stem, 1) for stem in stems))
+
+
+def wanted(q: str) -> tuple[Node, ...]:
+    """What makes an entry better."""
+    return understand(q).root.wanted
+
+
+def required(q: str) -> tuple[Node, ...]:
+    """What an entry must hold."""
+    return understand(q).root.required
+
+
+def excluded(q: str) -> tuple[Node, ...]:
+    """What an entry must not hold."""
+    return understand(q).root.excluded
+
+
+def day(*date: int) -> int:
+    """The first microsecond of a day."""
+    return microseconds(datetime(*date, tzinfo=UTC))  # type: ignore[arg-type,misc]  # year to day
+
+
+def test_words_are_counted_stems_without_stop_words() -> None:
+    """Words are reduced to stems, those that tell nothing are left out, repeats are counted."""
+    assert wanted("the jobs of the failing job") == (Words((("job", 2), ("fail", 1))),)
+
+
+def test_a_phrase_keeps_all_its_words() -> None:
+    """Words in quotes belong together, stop words too, and are no single words any more."""
+    asked = understand('restart "not in catalog" step')
+    assert asked.root == Group((words("restart", "step"),), (Phrase(("not", "in", "catalog")),))
+
+
+def test_a_phrase_may_end_in_a_beginning() -> None:
+    """A star after the quotes makes the last word the beginning of one."""
+    assert (
+        required('"data se"*') == required('"data se*"') == (Phrase(("data", "se"), prefix=True),)
+    )
+
+
+def test_curly_quotes_are_quotes() -> None:
+    """Quotes that a word processor made are read as quotes."""
+    assert required("“data set”") == (Phrase(("data", "set")),)
+
+
+def test_an_unclosed_quote_is_plain() -> None:
+    """Without its end a quote means nothing."""
+    assert understand('"data set').root == Group((words("data", "set"),))
+
+
+def test_a_quote_inside_a_word_was_copied() -> None:
+    """`DSN="A.B"` is no phrase that must be there."""
+    assert understand('dsn="prod.master" gone').root == Group(
+        (words("dsn", "prod", "master", "gone"),)
+    )
+
+
+@pytest.mark.parametrize("q", ["abend -testing", "abend NOT testing", "abend !testing"])
+def test_a_word_is_excluded(q: str) -> None:
+    """`-word` is what must not be there."""
+    assert understand(q).root == Group((words("abend"),), (), (words("test"),))
+
+
+def test_phrases_groups_and_fields_are_excluded() -> None:
+    """A minus stands before whatever is one thing."""
+    assert excluded('a -"data set"') == (Phrase(("data", "set")),)
+    assert excluded("a -(b OR c)") == (Group((words("b"), words("c"))),)
+    assert excluded("a -tag:night") == (Keyword("tag", ("night",)),)
+
+
+@pytest.mark.parametrize("q", ["-805", "SQLCODE -805", "-911 deadlock", "kill -9", "x -S0C7"])
+def test_a_minus_before_digits_never_excludes(q: str) -> None:
+    """`-805` is a code."""
+    asked = understand(q)
+    assert asked.root.excluded == ()
+    assert asked.codes
+
+
+def test_pasted_options_do_not_exclude() -> None:
+    """One letter after a minus is an option of some command."""
+    assert excluded("grep -v name data-set") == ()
+
+
+def test_only_stop_words_are_what_is_meant() -> None:
+    """A query of nothing but stop words searches them."""
+    assert wanted("to be or not") == (words("to", "be", "or", "not"),)
+
+
+@pytest.mark.parametrize("q", ["", "   ", "!!! ???", '""', "*", "()"])
+def test_nothing_readable_means_everything(q: str) -> None:
+    """Without a word, code or phrase every entry is as good as another."""
+    assert understand(q).root == Group()
+    assert understand(q).everything
+    assert told(understand(q)).startswith("everything, newest first")
+
+
+def test_and_binds_before_or_before_standing_beside() -> None:
+    """`a b AND c OR d` is a, and better: b with c, or d."""
+    assert understand("alpha beta AND gamma OR delta").root == Group(
+        (words("alpha"), Group((Group(required=(words("beta"), words("gamma"))), words("delta"))))
+    )
+
+
+def test_and_requires_both() -> None:
+    """What AND joins must be there; with NOT, must not."""
+    root = understand("vsam AND open AND NOT close later").root
+    assert root == Group((words("later"),), (words("vsam"), words("open")), (words("close"),))
+
+
+def test_a_plus_requires() -> None:
+    """`+word` must be there."""
+    assert understand("+vsam open").root == Group((words("open"),), (words("vsam"),))
+
+
+def test_codes_are_joined_too() -> None:
+    """A code beside an operator must be there as a code."""
+    asked = understand("S0C7 AND cobol")
+    assert asked.root.required == (Words(codes=("s0c7",)), words("cobol"))
+    assert asked.codes == ("s0c7",)
+    assert understand("cobol NOT S0C7").codes == ()
+
+
+def test_parentheses_group() -> None:
+    """What stands in parentheses is one thing."""
+    assert understand("(alpha OR beta) AND gamma").root.required == (
+        Group((words("alpha"), words("beta"))),
+        words("gamma"),
+    )
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        "DATA SET NOT FOUND",
+        "column IS NOT NULL constraint",
+        "NOT NULL constraint",
+        "CREATE OR REPLACE view",
+        "what a long question this is, but NOT written as an expression",
+    ],
+)
+def test_operators_in_ordinary_text_are_words(q: str) -> None:
+    """Between words in capitals, or in a long text, nobody meant an operator."""
+    asked = understand(q)
+    assert not (asked.root.required or asked.root.excluded)
+    assert [type(node) for node in asked.root.wanted] == [Words]
+    assert "were read as words" in told(asked)
+
+
+def test_beside_a_code_operators_are_meant() -> None:
+    """A code is in capitals because it is a code."""
+    assert excluded("ABEND NOT S0C7") == (Words(codes=("s0c7",)),)
+    assert excluded("abend NOT CICS") == (words("cic"),)
+
+
+@pytest.mark.parametrize("q", ["fails (only at night)", "fails (only at night).", "f(only) (night"])
+def test_parentheses_in_ordinary_text_are_nothing(q: str) -> None:
+    """Without an operator, what they set apart is words like the others."""
+    assert [type(node) for node in wanted(q)] == [Words]
+    assert understand(q).notes == ()
+
+
+@pytest.mark.parametrize("q", ["alpha AND", "OR alpha", "(alpha OR", "alpha AND OR beta"])
+def test_what_does_not_parse_is_plain_words(q: str) -> None:
+    """Half an expression is searched as words, and the reply says so."""
+    asked = understand(q)
+    assert not (asked.root.required or asked.root.excluded)
+    assert "searched as plain words" in told(asked)
+
+
+def test_a_pasted_log_is_not_read_as_language() -> None:
+    """Of more than one line, only the codes and the words count."""
+    asked = understand('IEF450I JOB - ABEND=S0C7\nopen "x" AND (y -abc title:z')
+    assert set(asked.codes) >= {"ief450i", "s0c7"}
+    assert isinstance(asked.root.wanted[0], Words)
+    assert not (asked.root.required or asked.root.excluded)
+    assert "pasted" in told(asked)
+
+
+@pytest.mark.parametrize(
+    ("q", "node"),
+    [
+        ("category:db2", Keyword("within", ("db2",))),
+        ('tag:"Night Batch"', Keyword("tag", ("night batch",))),
+        ("tag:nig*", Keyword("tag", ("nig",), prefix=True)),
+        ("SEVERITY:High", Keyword("severity", ("high",))),
+        ("status:draft", Keyword("status", ("draft",))),
+        ("author:ann", Keyword("author", ("ann",))),
+        ("source:wiki", Keyword("source", ("wiki",))),
+        ("id:batch/s0c7", Keyword("name", ("batch/s0c7",))),
+        ("title:jobs", Phrase(("job",), "title")),
+        ('problem:"data sets"', Phrase(("data", "set"), "problem")),
+        ("solution:restart*", Phrase(("restart",), "solution", prefix=True)),
+        ("code:S0C7", Words(codes=("s0c7",))),
+        ("code:0c7", Words(codes=("s0c7",))),
+        ("code:ASRA", Phrase(("asra",), "title")),
+        ("usage:10..50", Range("usage", 10, 50)),
+        ("usage:>10", Range("usage", 11, None)),
+        ("usage:<=10", Range("usage", None, 10)),
+        ("success:[1 TO *]", Range("success", 1, None)),
+        ("usage:7", Range("usage", 7, 7)),
+        ("updated:>2026-01-01", Range("updated", day(2026, 1, 2), None)),
+        ("updated:>=2026-01", Range("updated", day(2026, 1, 1), None)),
+        ("updated:<2026", Range("updated", None, day(2026, 1, 1) - 1)),
+        ("created:2026-12", Range("created", day(2026, 12, 1), day(2027, 1, 1) - 1)),
+        ("created:2026-02-28..2026-03", Range("created", day(2026, 2, 28), day(2026, 4, 1) - 1)),
+    ],
+)
+def test_fields(q: str, node: Node) -> None:
+    """A field before a value must fit."""
+    assert required(q) == (node,)
+
+
+def test_values_of_a_field_in_parentheses() -> None:
+    """Any of several values."""
+    assert required("category:(db2 OR vsam)") == (
+        Group((Keyword("within", ("db2",)), Keyword("within", ("vsam",)))),
+    )
+
+
+@pytest.mark.parametrize("q", ["usage:many", "updated:soon", "status:35", "updated:2026-13"])
+def test_no_value_of_the_field(q: str) -> None:
+    """What can't be a value of the field is searched as words, and the reply says so."""
+    asked = understand(q)
+    assert not asked.root.required
+    assert "searched as words" in told(asked)
+
+
+def test_an_unknown_field_is_words() -> None:
+    """A colon after any other name means nothing."""
+    assert wanted("colour:red") == (words("colour", "red"),)
+
+
+def test_patterns_misspellings_and_boosts() -> None:
+    """`*` and `?` stand for letters, `~` for misspelt ones, `^` counts more."""
+    assert wanted("Abend*") == (Pattern("abend*"),)
+    assert wanted("ab?nd") == (Pattern("ab?nd"),)
+    assert wanted("what?") == (words("what"),)
+    assert wanted("catalgo~") == (Fuzzy("catalgo", 1),)
+    assert wanted("Catalgo~2") == (Fuzzy("catalgo", 2),)
+    assert wanted("vsam^3 open") == (words("open"), Boosted(words("vsam"), 3.0))
+    assert understand("S0C7~1").codes == ("s0c7",)
+
+
+@pytest.mark.parametrize("q", ["*abend", "pro*c-style", "uint_*", "?bend"])
+def test_other_stars_are_nothing(q: str) -> None:
+    """A beginning with `*` would read every word there is; the reply says it was left out."""
+    asked = understand(q)
+    assert [type(node) for node in asked.root.wanted] == [Words]
+    assert "without its *" in told(asked)
+
+
+def test_codes_have_patterns() -> None:
+    """`S0C*` and `-80*` are the beginnings of codes."""
+    assert wanted("S0C*") == (Pattern("s0c*"),)
+    assert wanted("-80*") == (Pattern("-80*"),)
+    assert wanted("ORA-006*") == (Pattern("ora-006*"),)
+
+
+def test_asked_less_strictly() -> None:
+    """Phrases become words; fields, refusals, lone phrases and what AND requires stay."""
+    loose = relaxed(understand('relation "orders" missing tag:a -test'))
+    assert loose is not None
+    assert loose.root == Group(
+        (words("relat", "miss"), words("order")), (Keyword("tag", ("a",)),), (words("test"),)
+    )
+    assert relaxed(understand('"data set" tag:a')) is None
+    assert relaxed(understand("plain words")) is None
+    assert relaxed(understand("vsam AND open s0c7")) is None
+
+
+def test_the_understanding_is_told() -> None:
+    """A person can read what was searched."""
+    assert (
+        told(understand('S0C7 "data set" jobs -test'))
+        == 'code s0c7; phrase "data set"; words s0c7 job; without test'
+    )
+    assert (
+        told(understand("vsam AND open category:db2 updated:>2026-01-01"))
+        == "must have vsam; must have open; category db2; updated from 2026-01-02"
+    )
+
+
+@pytest.mark.parametrize("q", NAUGHTY, ids=range(len(NAUGHTY)))
+def test_no_text_is_an_error(q: str) -> None:
+    """Whatever is typed is understood, within the bounds."""
+    asked = understand(q)
+    assert isinstance(asked, Understood)
+    found = leaves(asked.root) + leaves(asked.root, excluded=True)
+    assert len(asked.codes) <= parser.CODES_MAX
+    assert len([leaf for leaf in found if not isinstance(leaf, Words)]) <= parser.PARTS_MAX + 99
+    assert all(
+        len(leaf.stems) <= parser.PHRASE_WORDS_MAX for leaf in found if isinstance(leaf, Phrase)
+    )
+    assert all(len(leaf.stems) <= QUERY_MAX for leaf in found if isinstance(leaf, Words))
+    assert len(told(asked)) <= SHOWN_MAX
+
+
+def test_a_code_outweighs_any_number_of_words() -> None:
+    """The score of a code grows with what the words of the same query could reach."""
+    long = understand(" ".join(f"word{n} word{n}" for n in range(100)))
+    assert code_score(long) > 64 * 2 * 2.2 * 22
+    assert code_score(understand("vsam^100")) > 100 * 2.2 * 22
