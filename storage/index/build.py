@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import tantivy
 
+from storage.index.codes import is_message
 from storage.index.grammar import (
     Boosted,
     Fuzzy,
@@ -24,8 +25,10 @@ from storage.index.grammar import (
 from storage.index.schema import ENTRY, key, schema
 
 TERMS_MAX = 64  # distinct words that are scored: the rarest, in a longer text
-#: A code anywhere, in the title, and at the beginning of the title; these add up.
+#: A code anywhere, in the title, and at the beginning of the title; these add up. The id of a
+#: message counts half beside other codes, which it only carries.
 CODE_WEIGHTS = {"codes": 1, "title_codes": 2, "first_codes": 1}
+NEXT_CODE_LESS = 0.05  # the first of several codes is meant most: `SQLCODE 204` is -204, or +204
 COUNT_MAX = 5  # a word repeated in the query counts so often at most
 EXPANDED_MAX = 1_000  # words that one pattern stands for: the most frequent
 PATTERN_SCORE = 1.0
@@ -133,8 +136,10 @@ class Builder:
         yield from self._scored_words(node)
 
     def _scored_codes(self, asked: Understood) -> Iterator[tantivy.Query]:
-        score = code_score(asked)
-        for code in asked.codes:
+        messages = set(filter(is_message, asked.codes))
+        for place, code in enumerate(asked.codes):
+            carries = code in messages and len(messages) < len(asked.codes)
+            score = code_score(asked) * (1 if carries else 2) / (1 + place * NEXT_CODE_LESS)
             for field, weight in CODE_WEIGHTS.items():
                 yield Query.const_score_query(self._term(field, code), weight * score)
 

@@ -3,7 +3,7 @@
 A code has one form however it is written: `S0C7`, `s0c7`, `0C7` and `ABEND=S0C7` are `s0c7`.
 Zeros are dropped or added only where both forms are certain to mean the same (`-007` is `-7`,
 `ORA-600` is `ORA-00600`); everywhere else they stay as written. Most codes of letters alone
-(`ASRA`, `GE`) have no shape to go by, and are found as words.
+(`NOTFND`, `GE`) have no shape to go by, and are found as words.
 """
 
 import functools
@@ -28,7 +28,9 @@ _SHORT_ABEND = re.compile(r"0c[0-9a-f]|[bde]37")  # a system abend without its S
 _USER_ABEND = re.compile(r"u([0-9]{3,4})")
 _ERRNO = re.compile(r"e2big|el2hlt|el2nsync|el3hlt|el3rst")
 _HEX = re.compile(r"0x([0-9a-f]{4,16})")
-_SQL_MESSAGE = re.compile(r"sql([0-9]{4,5})[nw]")  # SQL0805N says SQLCODE -805
+_FILE_STATUS = re.compile(r"fs[0-9]{2}")
+_SQL_SIGNED = re.compile(r"sql(?:code)?([+-])([0-9]{1,5})")  # SQL-805
+_SQL_MESSAGE = re.compile(r"sql([0-9]{4,5})([nw])")  # SQL0805N says SQLCODE -805, SQL0100W +100
 _ORACLE = re.compile(r"(ora|tns|pls|rman|imp|exp)-([0-9]{1,5})")
 _NUMBERED = re.compile(r"[a-z]{2,10}(?:-[0-9]{1,10}){1,3}")  # CVE-2026-1234
 #: 100MB, 250ms, 64bit, 1990s, 1024x768, 02T10: amounts and times, not codes.
@@ -52,7 +54,7 @@ def _part(text: str) -> str | None:
         return f"u{match[1]:0>4}"
     if _SHORT_ABEND.fullmatch(text):
         return "s" + text
-    if _ABEND.fullmatch(text) or _ERRNO.fullmatch(text):
+    if any(shape.fullmatch(text) for shape in (_ABEND, _ERRNO, _FILE_STATUS)):
         return text
     # Of what merely mixes letters and digits, three digits tell S806 and 311992D3 from mp3.
     if 3 <= digits < len(text) and not _AMOUNT.fullmatch(text):
@@ -103,7 +105,7 @@ def _codes_of(token: str) -> tuple[str, ...]:
 def _look(token: str) -> Iterator[str]:
     """The codes in a token that has a digit; names and numbers come again and again."""
     core = token.strip(".")
-    if match := _SIGNED.fullmatch(core):
+    if match := _SIGNED.fullmatch(core) or _SQL_SIGNED.fullmatch(core):
         yield f"{match[1]}{int(match[2])}"
         return
     for piece in dict.fromkeys(core.replace("+", ".").split(".")):
@@ -113,7 +115,7 @@ def _look(token: str) -> Iterator[str]:
         elif code := _part(piece):
             yield code
             if match := _SQL_MESSAGE.fullmatch(code):
-                yield f"-{int(match[1])}"
+                yield f"{'-' if match[2] == 'n' else '+'}{int(match[1])}"
 
 
 # Numbers that are codes because of the word before them. Each pattern starts with its word, which
@@ -124,12 +126,28 @@ _SQLCODE = re.compile(rf"sqlcode{_GAP}([+-]?)([0-9]{{1,5}}){_END}")
 _AFTER_ABEND = re.compile(
     rf"abend(?:ed)?(?:\s{{1,3}}with)?{_GAP}(?:s?([0-9a-f]{{3}})|u?([0-9]{{4}})|u([0-9]{{1,3}})){_END}"
 )
+_USER_ABEND_NUMBER = re.compile(rf"user abend{_GAP}([0-9]{{1,4}}){_END}")
 _STATUS = re.compile(rf"status(?<!exit.status){_GAP}([0-9]{{2}}){_END}")
-_IMS_STATUS = re.compile(rf"status(?:(?<=ims.status)|(?<=pcb.status)){_GAP}([a-z]{{2}}){_END}")
+_IMS_STATUS = re.compile(
+    r"status(?:(?<=ims.status)|(?<=pcb.status)|(?<=dl.i.status)|(?<=dli.status))"
+    rf"{_GAP}([a-z]{{2}}){_END}"
+)
+_STATUS_CODE = re.compile(r"status code[\s=:(]{1,3}['\"]?([a-z]{2})(?=['\",;)]|\.?\s{0,9}$)")
 _FS = re.compile(rf"fs(?<![0-9a-z]fs)[\s=:]{{1,3}}['\"]?([0-9]{{2}}){_END}")
-#: The CICS abends that may have no digit, AEIA to AEZZ: no word looks like them, yet their stems
+#: The CICS abends that may have no digit: no word looks like them, yet the stems of AEIA to AEZZ
 #: run together.
-_CICS_ABEND = re.compile(rf"ae(?<![0-9a-z]ae)[ixyz][0-9a-z]{_END}")
+_CICS_ABEND = re.compile(
+    rf"a(?<![0-9a-z]a)(?:e[ixyz][0-9a-z]|ica|pct|sr[abd]|tch|tni|kc[st]|kea|bmb){_END}"
+)
+_CICS_ABENDS = ("ae", "aica", "apct", "asr", "atch", "atni", "akc", "akea", "abmb")
+#: "system completion code 0C4", "COMPLETION CODE - SYSTEM=0C4 USER=0000"
+_COMPLETION = re.compile(
+    r"completion code(?:(?<=system completion code)|\s{0,2}-\s{0,2}system)"
+    rf"{_GAP}([0-9a-f]{{3}}){_END}"
+)
+_USER_COMPLETION = re.compile(
+    rf"(?:user completion code|(?<=[0-9a-f] )user){_GAP}([0-9]{{1,4}}){_END}"
+)
 _RESP = re.compile(rf"resp(?:(?<=eibresp)|(?<![0-9a-z]resp))(?=[\s=:(]){_GAP}([0-9]{{1,3}}){_END}")
 
 
@@ -140,20 +158,51 @@ def _by_context(text: str) -> Iterator[str]:
             # Without its sign it may be either: the error is meant more often.
             yield from (f"{either}{int(number)}" for either in sign or "-+")
     if "abend" in text:
+        yield from (f"u{number:0>4}" for number in _USER_ABEND_NUMBER.findall(text))
         for system, user, short in _AFTER_ABEND.findall(text):
             if not system:
                 yield f"u{user or short:0>4}"
             elif _digits(system):
                 yield f"s{system}"
+    if "completion code" in text:
+        yield from (f"s{system}" for system in _COMPLETION.findall(text) if system != "000")
+        yield from (f"u{user:0>4}" for user in _USER_COMPLETION.findall(text) if int(user))
     if "status" in text:
         yield from (f"fs{number}" for number in _STATUS.findall(text))
         yield from (f"ims-{letters}" for letters in _IMS_STATUS.findall(text))
-    if "ae" in text:
+        yield from (f"ims-{letters}" for letters in _STATUS_CODE.findall(text))
+    if any(beginning in text for beginning in _CICS_ABENDS):
         yield from _CICS_ABEND.findall(text)
     if "fs" in text:
         yield from (f"fs{number}" for number in _FS.findall(text))
     if "resp" in text:
         yield from (f"resp{int(number)}" for number in _RESP.findall(text))
+
+
+#: IEF450I, DSNT408I: it tells of an event, and often carries the code of its cause.
+_MESSAGE = re.compile(r"[a-z]{3,8}[0-9]{3,5}[a-z]?|dfh[a-z]{2}[0-9]{4}")
+_BARE = re.compile(r"(?=[0-9a-f]{0,2}[0-9])[0-9a-f]{3}")
+_BARE_USER = re.compile(r"u([0-9]{1,4})")
+
+
+def is_message(code: str) -> bool:
+    """Whether a code has the form of a message's id."""
+    return _MESSAGE.fullmatch(code) is not None
+
+
+def bare_codes(text: str) -> list[str]:
+    """The codes that `text` may stand for, when it is all that is asked for.
+
+    `013` is the abend S013, `805` may be SQLCODE -805 too, `u16` is U0016; in a sentence none of
+    them would be a code.
+    """
+    text = text.strip().lower()
+    if match := _BARE_USER.fullmatch(text):
+        return [f"u{match[1]:0>4}"]
+    if not _BARE.fullmatch(text):
+        return []
+    number = [f"-{int(text)}", f"+{int(text)}"] if text.isdigit() else []
+    return [f"s{text}", *number]
 
 
 def find_codes(text: str) -> list[str]:

@@ -60,7 +60,7 @@ def _text(name: str, value: str) -> Node | None:
 
 
 def _word(value: str) -> Node | None:
-    """A code of letters alone (`ASRA`) has no shape; in the title it is what an entry is about."""
+    """A code of letters alone (`GE`) has no shape; in the title it is what an entry is about."""
     stems = tuple(every_word().analyze(value))
     return Phrase(stems, "title") if stems else None
 

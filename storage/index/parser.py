@@ -9,7 +9,7 @@ from collections import Counter
 
 from contracts.search import QUERY_MAX
 from storage.index import fields
-from storage.index.codes import find_codes
+from storage.index.codes import bare_codes, find_codes
 from storage.index.grammar import (
     Boosted,
     Fuzzy,
@@ -103,7 +103,8 @@ class _Parser:
         if self._at < len(self._tokens):
             raise _Unreadable("a parenthesis is closed that was not opened")
         codes = [code for leaf in leaves(root) if isinstance(leaf, Words) for code in leaf.codes]
-        codes = list(dict.fromkeys([*find_codes(" ".join(self._said)), *codes]))[:CODES_MAX]
+        said = " ".join(self._said)
+        codes = list(dict.fromkeys([*find_codes(said), *bare_codes(said), *codes]))[:CODES_MAX]
         return Understood(root, tuple(codes), tuple(self._notes))
 
     def _peek(self) -> Kind | None:

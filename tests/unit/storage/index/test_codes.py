@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from storage.index.codes import find_codes
+from storage.index.codes import bare_codes, find_codes, is_message
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,16 @@ from storage.index.codes import find_codes
         ("status 35", ["fs35"]),
         ("FS=35", ["fs35"]),
         ("EIBRESP=69", ["resp69"]),
+        ("FS35", ["fs35"]),
+        ("SQL-805", ["-805"]),
+        ("SQL0100W", ["sql0100w", "+100"]),
+        ("user abend 240", ["u0240", "s240"]),
+        ("system completion code 001", ["s001"]),
+        ("COMPLETION CODE - SYSTEM=0C4 USER=0000", ["s0c4"]),
+        ("COMPLETION CODE - SYSTEM=000 USER=4038", ["u4038"]),
+        ("ASRA AICA", ["asra", "aica"]),
+        ("DL/I status code AT", ["ims-at"]),
+        ("status code 'GE'", ["ims-ge"]),
     ],
 )
 def test_a_code_has_one_form_however_it_is_written(text: str, codes: list[str]) -> None:
@@ -73,7 +83,9 @@ def test_a_code_has_one_form_however_it_is_written(text: str, codes: list[str]) 
         "-1.5 degrees",
         "data-set-name --option",
         "SYS1.PROCLIB",
-        "ASRA AICA NOTFND GE",
+        "NOTFND GE, asrael",
+        "status code of a request",
+        "013",
         "status is fine, aerial aex michaeix",
         "日本語 ١٢٣ ²³",
     ],
@@ -81,6 +93,20 @@ def test_a_code_has_one_form_however_it_is_written(text: str, codes: list[str]) 
 def test_other_numbers_are_no_codes(text: str) -> None:
     """Amounts, dates, names and plain numbers do not claim the first places."""
     assert find_codes(text) == []
+
+
+def test_a_bare_number_may_be_several_codes() -> None:
+    """What would be no code in a sentence can be one when nothing else is asked for."""
+    assert bare_codes("013") == ["s013", "-13", "+13"]
+    assert bare_codes(" 03B") == ["s03b"]
+    assert bare_codes("u16") == ["u0016"]
+    assert bare_codes("bed") == bare_codes("13") == bare_codes("013 job") == []
+
+
+def test_messages_tell_of_other_codes() -> None:
+    """The ids of messages are told from what they carry."""
+    assert all(map(is_message, ["ief450i", "dsnt408i", "hasp165", "dfhac2206"]))
+    assert not any(map(is_message, ["s0c7", "-805", "u4038", "aey9", "fs35"]))
 
 
 @pytest.mark.parametrize("one", ["S0C4", "0c1", "SA03", "-804", "U4039", "IEF451I", "FS 34"])
@@ -94,6 +120,7 @@ def test_near_codes_differ(one: str) -> None:
     "part",
     [
         *("a", "1", "-", "a-", "1-", "a1", "ab1-", ".1", "+", " ", "é", "\0", "\ud800"),
+        *("status code ", "completion code ", "user abend  ", "completion code - system  "),
         *("status ", "sqlcode   ", "abend is  ", "abend code is ", "resp= ", "fs  "),
         "IEF450I S0C7 -805 ",
     ],
