@@ -67,6 +67,8 @@ class SearchReply(Contract):
     generation: int
     position: str
     interpreted_as: str
+    #: The query with the words that no entry holds spelt as others are.
+    did_you_mean: str | None = None
 
 
 class FollowIndex(Contract):

@@ -9,6 +9,7 @@ import tantivy
 
 from storage.index.codes import is_message
 from storage.index.grammar import (
+    Alike,
     Boosted,
     Fuzzy,
     Group,
@@ -17,6 +18,7 @@ from storage.index.grammar import (
     Pattern,
     Phrase,
     Range,
+    Synonyms,
     Understood,
     Words,
     leaves,
@@ -32,6 +34,8 @@ NEXT_CODE_LESS = 0.05  # the first of several codes is meant most: `SQLCODE 204`
 COUNT_MAX = 5  # a word repeated in the query counts so often at most
 EXPANDED_MAX = 1_000  # words that one pattern stands for: the most frequent
 PATTERN_SCORE = 1.0
+ALIKE_WEIGHT = 0.7  # of a word that was not written so, to one that was
+SYNONYM_WEIGHT = 0.8
 
 #: Above what one word can score: BM25 gives (k1 + 1) times the logarithm of the entries at most.
 _WORD_SCORE_MAX = 2.2 * 24
@@ -58,6 +62,8 @@ def code_score(asked: Understood) -> float:
             words += sum(min(count, COUNT_MAX) for _, count in leaf.stems[:TERMS_MAX])
         elif isinstance(leaf, Phrase):
             words += len(leaf.stems)
+        elif isinstance(leaf, Synonyms):
+            words += max(map(len, leaf.others))
         else:
             words += 1
     return max(1000.0, _WORD_SCORE_MAX * words * _boost(asked.root))
@@ -114,6 +120,11 @@ class Builder:
                 return self._any_of(self._exact_words(node))
             case Phrase():
                 return self._phrase(node)
+            case Alike():
+                near = [self._term("text", word) for word in node.stems]
+                return Query.boost_query(Query.disjunction_max_query(near), ALIKE_WEIGHT)
+            case Synonyms():
+                return self._synonyms(node)
             case Pattern():
                 return self._pattern(node.text)
             case Fuzzy():
@@ -163,6 +174,14 @@ class Builder:
         if len(words) == 1:
             return self._term(node.field, node.stems[0])
         return Query.phrase_query(self._schema, node.field, words)
+
+    def _synonyms(self, node: Synonyms) -> tantivy.Query:
+        others = [self._phrase(Phrase(words)) for words in node.others]
+        best = Query.boost_query(Query.disjunction_max_query(others), SYNONYM_WEIGHT)
+        if not node.category:
+            return best
+        within = _silent(self._term("within", key(node.category)))
+        return Query.boolean_query([(_MUST, within), (_MUST, best)])
 
     def _pattern(self, text: str) -> tantivy.Query:
         """Words and codes that fit, all worth the same; the most frequent EXPANDED_MAX of each."""

@@ -20,10 +20,34 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Plain words: stems, each with how often it was written, and the codes among them."""
+    """Plain words: stems, each with how often it was written, and the codes among them.
+
+    `text` is the run as it was written.
+    """
 
     stems: tuple[tuple[str, int], ...] = ()
     codes: tuple[str, ...] = ()
+    text: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Stems of which each stands for `meant`, which nobody wrote; the nearest of them are meant."""
+
+    meant: str
+    stems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Synonyms:
+    """What means the same as words of the query, a sequence of stems each; best of them counts.
+
+    Only in entries of `category` or one below it, unless that is empty.
+    """
+
+    said: tuple[str, ...]
+    others: tuple[tuple[str, ...], ...]
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +112,9 @@ class Group:
     excluded: tuple["Node", ...] = ()
 
 
-Node: TypeAlias = Words | Phrase | Pattern | Fuzzy | Keyword | Range | Boosted | Group
+Node: TypeAlias = (
+    Words | Alike | Synonyms | Phrase | Pattern | Fuzzy | Keyword | Range | Boosted | Group
+)
 
 
 @dataclass(frozen=True, slots=True)

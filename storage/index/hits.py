@@ -6,7 +6,16 @@ import orjson
 import tantivy
 
 from storage.index.build import code_score
-from storage.index.grammar import Fuzzy, Pattern, Phrase, Understood, Words, leaves
+from storage.index.grammar import (
+    Alike,
+    Fuzzy,
+    Pattern,
+    Phrase,
+    Synonyms,
+    Understood,
+    Words,
+    leaves,
+)
 from storage.index.highlight import Highlighter
 from storage.index.text import stem
 
@@ -43,8 +52,10 @@ def _searched(asked: Understood) -> Iterator[str]:
     for leaf in leaves(asked.root):
         if isinstance(leaf, Words):
             yield from (word for word, _ in leaf.stems)
-        elif isinstance(leaf, Phrase):
+        elif isinstance(leaf, Phrase | Alike):
             yield from leaf.stems
+        elif isinstance(leaf, Synonyms):
+            yield from (word for words in leaf.others for word in words)
         elif isinstance(leaf, Pattern | Fuzzy):
             yield stem(leaf.text)
     for code in asked.codes:

@@ -86,7 +86,7 @@ def _words(text: str) -> Words:
     stems = telling_words().analyze(text)
     if not (stems or codes):
         stems = every_word().analyze(text)
-    return Words(tuple(Counter(stems).items()), tuple(codes))
+    return Words(tuple(Counter(stems).items()), tuple(codes), text)
 
 
 class _Parser:
@@ -260,11 +260,11 @@ def _needed(node: Node | str | None) -> Node | None:
     if not isinstance(node, str):
         return node
     if codes := find_codes(node)[:CODES_MAX]:
-        return Words(codes=tuple(codes[:1]))
+        return Words(codes=tuple(codes[:1]), text=node)
     stems = tuple(every_word().analyze(node)[:PHRASE_WORDS_MAX])
     if len(stems) > 1:
         return Phrase(stems)
-    return Words(((stems[0], 1),)) if stems else None
+    return Words(((stems[0], 1),), text=node) if stems else None
 
 
 def _strict(node: Node) -> bool:

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +15,14 @@ from contracts.position import Position
 from contracts.search import SearchQuery
 from storage.index import published as room
 from storage.index.build import Builder, Filters
+from storage.index.forgive import Thesaurus, forgiving, meant
 from storage.index.grammar import Understood
 from storage.index.hits import Hits
 from storage.index.parser import relaxed, understand
 from storage.index.published import Published, Stamp
 from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
 from storage.index.similar import candidates
+from storage.index.spelling import Vocabulary, spelt
 from storage.index.told import told
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
@@ -46,6 +49,8 @@ class IndexReader:
         self._root = root
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
+        self._vocabulary = Vocabulary()
+        self._thesaurus = Thesaurus()
 
     def search(self, request: SearchQuery) -> bytes:
         """The best hits, as the JSON of a SearchReply.
@@ -54,7 +59,7 @@ class IndexReader:
         `request.after`, or that is of another epoch (`details.position` is where the index is).
         """
         snapshot = self._reaching(request.after)
-        asked = understand(request.q)
+        asked = self._forgiving(snapshot, understand(request.q))
         found = _find(snapshot, asked, request)
         if not found.total and (other := relaxed(asked)):
             asked, found = other, _find(snapshot, other, request)
@@ -68,6 +73,7 @@ class IndexReader:
                 "generation": snapshot.mark.generation,
                 "position": str(snapshot.mark.position),
                 "interpreted_as": told(asked, found.notes),
+                "did_you_mean": meant(request.q, asked, partial(spelt, snapshot.searcher)),
             }
         )
 
@@ -94,6 +100,15 @@ class IndexReader:
             for _, address in searcher.search(part, size, count=False).hits if size else ():
                 card = orjson.loads(searcher.doc(address).get_first("card") or b"")
                 yield card["id"], card["version"]
+
+    def _forgiving(self, snapshot: Snapshot, asked: Understood) -> Understood:
+        searcher = snapshot.searcher
+        return forgiving(
+            asked,
+            unknown=lambda word: not searcher.doc_freq("text", word),
+            near=partial(self._vocabulary.near, searcher),
+            thesaurus=self._thesaurus,
+        )
 
     def _reaching(self, after: str | None) -> Snapshot:
         """The current snapshot, if it has seen `after`."""

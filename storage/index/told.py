@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from storage.index.fields import DATES
 from storage.index.grammar import (
+    Alike,
     Boosted,
     Fuzzy,
     Group,
@@ -13,6 +14,7 @@ from storage.index.grammar import (
     Pattern,
     Phrase,
     Range,
+    Synonyms,
     Understood,
     Words,
 )
@@ -59,6 +61,11 @@ def _bare(node: Node) -> str:
         case Phrase():
             where = "" if node.field == "text" else f" in {node.field}"
             return f'phrase "{" ".join(node.stems)}{"*" if node.prefix else ""}"{where}'
+        case Alike():
+            return f"{' or '.join(node.stems)} for {node.meant}"
+        case Synonyms():
+            others = " or ".join(" ".join(words) for words in node.others)
+            return f"{others} for {' '.join(node.said)}"
         case Pattern():
             return f"words like {node.text}"
         case Fuzzy():

@@ -20,7 +20,7 @@ CASES = [
     ("de?ta", {"delta"}),
     ("be*a", {"alpha beta", "alpha beta gamma"}),
     ("detla~", {"delta"}),
-    ("detla", set()),
+    ("dletas~2", {"delta"}),
     ("title:gamma", {"alpha beta gamma"}),
     ("problem:gamma", {"alpha"}),
     ("problem:gam*", {"alpha"}),

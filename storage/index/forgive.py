@@ -1,0 +1,99 @@
+"""Adds to a query what its writer would have written, had they known the words of the index.
+
+Nothing is taken away, and what was written counts more.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from storage.index.grammar import Alike, Group, Node, Synonyms, Understood, Words
+from storage.index.text import clean, every_word, stem
+
+SYNONYMS_MAX = 16  # sets of synonyms that one query takes in
+NAME_MAX = 8  # letters of a word that may be a code when it is in capitals
+ALIKE_MAX = 8  # misspelt words of one query that are guessed at
+
+Near = Callable[[str], Sequence[str]]
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+class Meaning(NamedTuple):
+    """Words that mean the same, each one or more stems; in one category, or everywhere."""
+
+    ways: tuple[tuple[str, ...], ...]
+    category: str = ""
+
+
+class Thesaurus:
+    """Meanings, found by the first stem of each of their ways."""
+
+    def __init__(self, sets: Sequence[tuple[str, Sequence[str]]] = ()) -> None:
+        """Of `(category, words or phrases)`; an empty category is everywhere."""
+        self._by_first: dict[str, list[tuple[tuple[str, ...], Meaning]]] = {}
+        for category, texts in sets:
+            ways = (tuple(every_word().analyze(clean(text))) for text in texts)
+            meaning = Meaning(tuple(dict.fromkeys(filter(None, ways))), category)
+            if len(meaning.ways) > 1:
+                for way in meaning.ways:
+                    self._by_first.setdefault(way[0], []).append((way, meaning))
+
+    def said(self, text: str) -> Iterator[Synonyms]:
+        """What means the same as something in `text`."""
+        if not self._by_first:
+            return
+        stems = every_word().analyze(text)
+        for place, first in enumerate(stems):
+            for way, meaning in self._by_first.get(first, ()):
+                if tuple(stems[place : place + len(way)]) == way:
+                    others = tuple(other for other in meaning.ways if other != way)
+                    yield Synonyms(way, others, meaning.category)
+
+
+def forgiving(
+    asked: Understood, unknown: Callable[[str], bool], near: Near, thesaurus: Thesaurus
+) -> Understood:
+    """`asked` with synonyms, and with the nearest words of the index for those it does not have.
+
+    `unknown` tells whether no entry holds a stem, `near` gives the stems that are nearest to it.
+    """
+    root = asked.root
+    runs = [node for node in root.wanted if isinstance(node, Words)]
+    more: list[Node] = []
+    for run in runs:
+        more += dict.fromkeys(thesaurus.said(run.text))
+        more += _alike(run, unknown, near)
+    if not more:
+        return asked
+    bound = (SYNONYMS_MAX, ALIKE_MAX)
+    kept = [
+        node
+        for kind, most in zip((Synonyms, Alike), bound, strict=True)
+        for node in [node for node in more if isinstance(node, kind)][:most]
+    ]
+    return Understood(
+        Group((*root.wanted, *kept), root.required, root.excluded), asked.codes, asked.notes
+    )
+
+
+def _alike(run: Words, unknown: Callable[[str], bool], near: Near) -> Iterator[Alike]:
+    """Guesses. A short word in capitals is a name or a code (`NOTFND`), and none is made at it."""
+    names = {
+        stem(word) for word in _WORD.findall(run.text) if len(word) <= NAME_MAX and word.isupper()
+    }
+    for word, _ in run.stems[: 8 * ALIKE_MAX]:
+        if word not in names and unknown(word) and (found := near(word)):
+            yield Alike(word, tuple(found))
+
+
+def meant(q: str, asked: Understood, spelt: Callable[[str], str]) -> str | None:
+    """The query with its misspelt words as they may have been meant; None if none was misspelt."""
+    better = {node.meant: node.stems[0] for node in asked.root.wanted if isinstance(node, Alike)}
+    if not better:
+        return None
+
+    def corrected(match: re.Match[str]) -> str:
+        word = better.get(stem(match[0]))
+        return spelt(word) if word else match[0]
+
+    return _WORD.sub(corrected, clean(q))

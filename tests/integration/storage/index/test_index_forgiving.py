@@ -1,0 +1,71 @@
+"""Searches by people who don't know how it is written."""
+
+import pytest
+
+from storage.index.forgive import Thesaurus, forgiving
+from storage.index.grammar import Synonyms
+from storage.index.parser import understand
+from tests.integration.storage.index.conftest import Fill
+from tests.integration.storage.index.index_helpers import ask, entry, titles
+
+
+@pytest.mark.parametrize("q", ["catalgo", "cataloge", "ctaalog", "Katalog catlog", "catalóg"])
+def test_a_misspelt_word_finds(fill: Fill, q: str) -> None:
+    """A word that no entry holds stands for the nearest one that some do."""
+    reader = fill(entry("catalog is full"), entry("category missing"), entry("dialog"))
+    assert titles(reader, q)[:1] == ["catalog is full"]
+
+
+def test_the_reply_asks_what_was_meant(fill: Fill) -> None:
+    """The query comes back with the word as entries spell it, and nothing else changed."""
+    reader = fill(entry("Libraries missing"), entry("library missing"), entry("library gone"))
+    reply = ask(reader, 'S0C7: the libary "is missing"')
+    assert reply.did_you_mean == 'S0C7: the library "is missing"'
+    assert "librari for libari" in reply.interpreted_as
+    assert ask(reader, "library").did_you_mean is None
+
+
+def test_a_word_as_written_comes_first(fill: Fill) -> None:
+    """Beside a word that is there, a guess counts less."""
+    reader = fill(entry("storage group"), entry("allocation group"))
+    assert titles(reader, "storage alocation")[0] == "storage group"
+
+
+@pytest.mark.parametrize("q", ["S0C8", "-806", "ASRB", "NOTFMD", "U4039", "aeip", "IEF451I", "abc"])
+def test_codes_and_names_are_never_guessed_at(fill: Fill, q: str) -> None:
+    """The wrong abend is worse than none."""
+    reader = fill(
+        *(entry(code) for code in ("S0C7", "-805", "ASRA", "U4038", "AEIM", "IEF450I", "abd")),
+        entry("NOTFND condition"),
+    )
+    reply = ask(reader, q)
+    assert (reply.total, reply.did_you_mean) == (0, None)
+
+
+def test_synonyms_find(fill: Fill) -> None:
+    """What means the same is found, below what was written; phrases stay phrases."""
+    reader = fill(
+        entry("dsn of the job"), entry("data set of the job"), entry("a set of data"), entry("zap")
+    )
+    reader._thesaurus = Thesaurus([("", ["dsn", "data set", "dataset"])])
+    assert titles(reader, "dsn") == ["dsn of the job", "data set of the job"]
+    assert set(titles(reader, "dataset gone")) == {"dsn of the job", "data set of the job"}
+    assert "dsn of the job" in titles(reader, "data sets")
+    assert "data set or dataset for dsn" in ask(reader, "dsn").interpreted_as
+
+
+def test_synonyms_of_a_category(fill: Fill) -> None:
+    """A meaning that holds in one category finds nothing elsewhere."""
+    reader = fill(
+        entry("package one", category="Bind", within=("db2",)), entry("package two", category="HR")
+    )
+    reader._thesaurus = Thesaurus([("DB2", ["dbrm", "package"])])
+    assert titles(reader, "dbrm") == ["package one"]
+
+
+def test_a_thesaurus_is_bounded() -> None:
+    """A text full of synonyms stays a small query."""
+    thesaurus = Thesaurus([("", [f"word{n}", f"other{n}"]) for n in range(100)])
+    asked = understand(" ".join(f"word{n}" for n in range(40)))
+    found = forgiving(asked, lambda _: False, lambda _: [], thesaurus).root.wanted
+    assert len([node for node in found if isinstance(node, Synonyms)]) == 16
