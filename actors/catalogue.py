@@ -26,6 +26,7 @@ from actors.middleware import policies
 #: On queues that any node serves.
 SHARED: tuple[Operation[Any, Any], ...] = (
     search.query,
+    search.suggest,
     entries.get,
     entries.get_many,
     entries.versions,

@@ -3,6 +3,7 @@
 from actors.actor import actor
 from contracts.base import EncodedReply
 from contracts.search import SearchQuery
+from contracts.suggest import Suggest
 from storage.index.searcher import IndexReader
 
 
@@ -10,3 +11,9 @@ from storage.index.searcher import IndexReader
 def query(request: SearchQuery, index: IndexReader) -> EncodedReply:
     """The best hits as a SearchReply. Raises: IndexUnavailable, IndexBehind."""
     return EncodedReply(index.search(request))
+
+
+@actor(queue="search", read=True)
+def suggest(request: Suggest, index: IndexReader) -> EncodedReply:
+    """What may be meant by a few letters, as Suggestions. Raises: IndexUnavailable."""
+    return EncodedReply(index.suggest(request))

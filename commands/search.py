@@ -10,7 +10,29 @@ from commands.base import SEVERITIES, as_json, out, print_json, talk
 from commands.entries import fetch, show
 from contracts.entries import Entry
 from contracts.search import SearchQuery, SearchReply
+from contracts.suggest import Suggest, Suggestions
 from settings import Settings
+
+
+@click.command()
+@click.argument("typed")
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 50))
+@as_json
+def suggest(typed: str, limit: int, json_: bool) -> None:
+    """Show what may be meant by a few letters: codes, entries, tags."""
+
+    async def conversation(client: Any, settings: Settings) -> bytes:
+        from pipelines.searching import suggest
+
+        request = Suggest(q=typed, limit=limit)
+        return await suggest(client, request, timeout=settings.read_timeout)
+
+    body = talk(conversation)
+    if json_:
+        print_json(body)
+        return
+    for one in Suggestions.model_validate_json(body).suggestions:
+        out.print(f"[dim]{one.kind:5}[/dim]  {escape(one.text)}")
 
 
 # `-805` is a code and `-word` leaves out a word: neither is an option. So help is --help alone.

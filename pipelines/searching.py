@@ -6,6 +6,7 @@ from actors import search
 from actors.broker.client import Client
 from contracts.errors import IndexBehind, IndexUnavailable
 from contracts.search import SearchQuery
+from contracts.suggest import Suggest
 from pipelines.ask import ask
 
 PAUSE = 0.005, 0.1  # seconds: first and longest between two askings of an index that is behind
@@ -27,6 +28,11 @@ async def find(client: Client, request: SearchQuery, *, timeout: float) -> bytes
                 raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE[1])
+
+
+async def suggest(client: Client, request: Suggest, *, timeout: float) -> bytes:
+    """The JSON of Suggestions. Raises: what `ask` raises."""
+    return await ask(client, search.suggest, request, timeout=timeout)
 
 
 async def until_searchable(client: Client, position: str, *, timeout: float) -> None:

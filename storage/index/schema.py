@@ -25,6 +25,10 @@ TITLE_WEIGHT, PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT = 6, 2, 1, 1
 
 FIRST_WORDS = 3  # of a title: a code in them is what the entry is about ("FILE STATUS 35: ...")
 SHOWN_MAX = 20_000  # characters of problem and of solution, kept for highlights
+CODES = ("codes", "title_codes", "first_codes")
+#: Beginnings that are looked up, since so many titles share them that gathering them takes long:
+#: of words up to 3 letters, of titles (with a ^ before them) up to 12.
+WORD_BEGINNINGS, TITLE_BEGINNINGS = range(1, 4), range(2, 13)
 #: What answers are counted by. `year` is that of the last change.
 FACETS = ("category", "tag", "severity", "status", "source", "author", "year")
 BUCKETS = 256  # parts of nearly equal size that all entries can be read in
@@ -68,14 +72,16 @@ class Mark(NamedTuple):
 def schema() -> tantivy.Schema:
     """The fields. `text` is what is scored; `words` are words as written, each once.
 
-    `title`, `problem` and `solution` answer who asks for that field. `raw` ones compare whole and
+    `title`, `problem` and `solution` answer who asks for that field, `title_words` (as written)
+    and `begins` who has not finished typing. `raw` ones compare whole and
     exactly; of those, the `fast` ones are counted by facets.
     """
     builder = tantivy.SchemaBuilder()
     for name in ("text", "title", "problem", "solution"):
         builder = builder.add_text_field(name, tokenizer_name=WORDS)
-    builder = builder.add_text_field("words", tokenizer_name=WORDS, index_option="basic")
-    for name in ("kind", "id", "name", "bucket", "within", "codes", "title_codes", "first_codes"):
+    for name in ("words", "title_words"):
+        builder = builder.add_text_field(name, tokenizer_name=WORDS, index_option="basic")
+    for name in ("kind", "id", "name", "bucket", "within", "begins", *CODES):
         builder = builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in FACETS:
         builder = builder.add_text_field(
@@ -169,6 +175,11 @@ def _add_texts(
     stemmed = stems(title)
     document.add_text("title", stemmed)
     _add(document, "text", [stemmed] * TITLE_WEIGHT)
+    title_words = written_words(title)
+    start = key(title)
+    document.add_text("title_words", " ".join(title_words))
+    begins = {word[:size] for word in title_words for size in WORD_BEGINNINGS}
+    _add(document, "begins", begins | {f"^{start[:size]}" for size in TITLE_BEGINNINGS})
     document.add_text("words", " ".join(words))
     _add(document, "title_codes", title_codes)
     _add(document, "first_codes", _first_codes(title, title_codes))

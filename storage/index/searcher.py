@@ -13,6 +13,7 @@ import tantivy
 from contracts.errors import IndexBehind, IndexUnavailable
 from contracts.position import Position
 from contracts.search import SearchQuery
+from contracts.suggest import Suggest
 from storage.index import published as room
 from storage.index.build import Builder, Filters
 from storage.index.forgive import Thesaurus, forgiving, meant
@@ -23,6 +24,7 @@ from storage.index.published import Published, Stamp
 from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
 from storage.index.similar import candidates
 from storage.index.spelling import Vocabulary, spelt
+from storage.index.suggest import suggestions
 from storage.index.told import told
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
@@ -76,6 +78,12 @@ class IndexReader:
                 "did_you_mean": meant(request.q, asked, partial(spelt, snapshot.searcher)),
             }
         )
+
+    def suggest(self, request: Suggest) -> bytes:
+        """The JSON of Suggestions. Raises: IndexUnavailable."""
+        snapshot = self._current()
+        found = suggestions(snapshot.searcher, request.q, request.limit)
+        return orjson.dumps({"suggestions": found, "generation": snapshot.mark.generation})
 
     def alike(self, text: str, most: int, after: str | None = None) -> list[str]:
         """The ids of at most `most` entries that may hold a similar text, the best first.

@@ -260,3 +260,11 @@ def test_a_large_entry_fits(http: httpx.Client) -> None:
     """Problem and solution at their limits, in text that takes several bytes a character."""
     entry = created(http, "As large as it may be", problem="é" * 100_000, solution="✓" * 100_000)
     assert len(entry["entry"]["solution"]) == 100_000
+
+
+def test_suggestions_while_typing(http: httpx.Client) -> None:
+    """From two characters on, codes and entries that go on so."""
+    found = http.get("/v1/suggest", params={"q": "S0C"}).json()["suggestions"]
+    assert {"code", "entry"} <= {one["kind"] for one in found}
+    assert all("S0C" in one["text"].upper() for one in found)
+    assert http.get("/v1/suggest", params={"q": "S"}).json()["code"] == "VALIDATION_FAILED"

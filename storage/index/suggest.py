@@ -1,0 +1,79 @@
+"""What somebody who has typed a few letters may be about to ask for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import tantivy
+
+from storage.index.schema import TITLE_BEGINNINGS, WORD_BEGINNINGS, key, schema
+from storage.index.text import clean, written_words
+
+Suggestion = dict[str, Any]
+
+CODES, TAGS, TITLES = 4, 3, 6  # of each kind at most, in a list that has room for all
+WORDS_MAX = 16  # words of what was typed
+GOING_ON_MAX = 1_000  # words that the last letters may be the beginning of
+CODE_MIN = 2  # letters
+
+
+def suggestions(searcher: tantivy.Searcher, typed: str, limit: int) -> list[Suggestion]:
+    """Codes, entries by their titles, and tags that go on as `typed` begins, each once."""
+    typed = clean(typed).strip()
+    if len(typed) < CODE_MIN:
+        return []
+    found = [*_codes(searcher, typed), *_titles(searcher, typed), *_tags(searcher, typed)]
+    return list({(one["kind"], one["text"]): one for one in found}.values())[:limit]
+
+
+def _codes(searcher: tantivy.Searcher, typed: str) -> Iterator[Suggestion]:
+    beginning = typed.casefold()
+    if " " in beginning:
+        return
+    # As people write it: 0C7 is the abend S0C7.
+    for start in (beginning, f"s{beginning}") if beginning[0].isdigit() else (beginning,):
+        for code, count in searcher.terms_with_prefix("title_codes", start, limit=CODES):
+            yield {"kind": "code", "text": code.upper(), "entries": count}
+
+
+def _tags(searcher: tantivy.Searcher, typed: str) -> Iterator[Suggestion]:
+    for tag, count in searcher.terms_with_prefix("tag", key(typed), limit=TAGS):
+        yield {"kind": "tag", "text": tag, "entries": count}
+
+
+def _titles(searcher: tantivy.Searcher, typed: str) -> Iterator[Suggestion]:
+    """First the titles that begin so, then those that hold the words, the last one begun."""
+    words = written_words(typed)[:WORDS_MAX]
+    if not words:
+        return
+    holding, start = _holding(searcher, words), key(typed)
+    begins = [_term("begins", "^" + start[: TITLE_BEGINNINGS[-1]])]
+    if len(start) > TITLE_BEGINNINGS[-1]:
+        begins.append(holding)
+    yield from _entries(searcher, _all_of(begins))
+    yield from _entries(searcher, holding)
+
+
+def _holding(searcher: tantivy.Searcher, words: list[str]) -> tantivy.Query:
+    *whole, begun = words
+    queries = [_term("title_words", word) for word in whole]
+    if len(begun) in WORD_BEGINNINGS:
+        return _all_of([*queries, _term("begins", begun)])
+    found = searcher.terms_with_prefix("title_words", begun, limit=GOING_ON_MAX)
+    going_on = [word for word, _ in found]
+    return _all_of([*queries, tantivy.Query.term_set_query(schema(), "title_words", going_on)])
+
+
+def _term(field: str, value: str) -> tantivy.Query:
+    return tantivy.Query.term_query(schema(), field, value)
+
+
+def _all_of(queries: list[tantivy.Query]) -> tantivy.Query:
+    return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in queries])
+
+
+def _entries(searcher: tantivy.Searcher, query: tantivy.Query) -> Iterator[Suggestion]:
+    found = searcher.search(query, TITLES, count=False, order_by_field="usage")
+    for _, address in found.hits:
+        card = orjson.loads(searcher.doc(address).get_first("card") or b"")
+        yield {"kind": "entry", "text": card["title"], "id": card["id"]}

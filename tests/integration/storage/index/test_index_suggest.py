@@ -1,0 +1,73 @@
+"""Suggestions from a real index."""
+
+from uuid import UUID
+
+import orjson
+import pytest
+
+from contracts.suggest import Suggest, Suggestions
+from storage.index.searcher import IndexReader
+from tests.integration.storage.index.conftest import Fill
+from tests.integration.storage.index.index_helpers import entry
+
+
+def suggested(reader: IndexReader, q: str, limit: int = 10) -> list[tuple[str, str]]:
+    """Kinds and texts, in order."""
+    reply = Suggestions(**orjson.loads(reader.suggest(Suggest(q=q, limit=limit))))
+    return [(one.kind, one.text) for one in reply.suggestions]
+
+
+@pytest.fixture
+def reader(fill: Fill) -> IndexReader:
+    """A few entries with codes and tags."""
+    return fill(
+        entry("S0C7 data exception", "of numbers", tags=("data", "Night")),
+        entry("S0C4 protection exception", tags=("night",)),
+        entry("Data set not found", usage=5),
+        entry("The data base is away", usage=9),
+        entry("SQLCODE -805"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("q", "first"),
+    [
+        ("s0", ("code", "S0C4")),
+        ("S0C7", ("code", "S0C7")),
+        ("0c7", ("code", "S0C7")),
+        ("-80", ("code", "-805")),
+        ("data s", ("entry", "Data set not found")),
+        ("DATA", ("entry", "Data set not found")),
+        ("the data ba", ("entry", "The data base is away")),
+        ("base aw", ("entry", "The data base is away")),
+        ("ni", ("tag", "night")),
+        ("sqlc", ("entry", "SQLCODE -805")),
+    ],
+)
+def test_what_begins_so_comes_first(reader: IndexReader, q: str, first: tuple[str, str]) -> None:
+    """Codes, then titles that begin so, then titles that hold the words, then tags."""
+    assert suggested(reader, q)[0] == first
+
+
+def test_each_kind_is_there(reader: IndexReader) -> None:
+    """Entries carry their id, codes and tags how many entries have them."""
+    reply = Suggestions(**orjson.loads(reader.suggest(Suggest(q="data"))))
+    assert [(one.kind, one.text) for one in reply.suggestions] == [
+        ("entry", "Data set not found"),
+        ("entry", "The data base is away"),
+        ("entry", "S0C7 data exception"),
+        ("tag", "data"),
+    ]
+    assert isinstance(reply.suggestions[0].id, UUID)
+    assert reply.suggestions[-1].entries == 1
+
+
+def test_a_limit_holds(reader: IndexReader) -> None:
+    """No more than was asked for."""
+    assert len(suggested(reader, "da", limit=2)) == 2
+
+
+@pytest.mark.parametrize("q", ["zz", "  ", "\0\0", '"(', "**", "x" * 200, "😀😀", "a b " * 50])
+def test_nothing_typed_is_an_error(reader: IndexReader, q: str) -> None:
+    """Whatever is typed is answered."""
+    assert suggested(reader, q) == []
