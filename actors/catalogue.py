@@ -27,6 +27,7 @@ from actors.middleware import policies
 SHARED: tuple[Operation[Any, Any], ...] = (
     search.query,
     search.suggest,
+    search.like,
     entries.get,
     entries.get_many,
     entries.versions,

@@ -3,6 +3,7 @@
 from actors.actor import actor
 from contracts.base import EncodedReply
 from contracts.search import SearchQuery
+from contracts.similar import MoreLikeThis
 from contracts.suggest import Suggest
 from storage.index.searcher import IndexReader
 
@@ -17,3 +18,9 @@ def query(request: SearchQuery, index: IndexReader) -> EncodedReply:
 def suggest(request: Suggest, index: IndexReader) -> EncodedReply:
     """What may be meant by a few letters, as Suggestions. Raises: IndexUnavailable."""
     return EncodedReply(index.suggest(request))
+
+
+@actor(queue="search", read=True)
+def like(request: MoreLikeThis, index: IndexReader) -> EncodedReply:
+    """What is like an entry or a text, as LikeEntries. Raises: EntryNotFound, IndexUnavailable."""
+    return EncodedReply(index.like(request))

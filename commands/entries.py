@@ -75,11 +75,13 @@ def write(operation: str, command: Write, json_: bool, done: str, wait: bool) ->
 
     async def conversation(client: Any, settings: Settings) -> bytes:
         from actors import entries
-        from pipelines.searching import until_searchable
+        from pipelines.searching import until_searchable, with_similar
         from pipelines.tasks import ask_write
 
         asked = getattr(entries, operation)
         reply = await ask_write(client, asked, command, timeout=settings.write_timeout)
+        if isinstance(command, CreateEntry):
+            reply = await with_similar(client, reply, command.entry)
         if wait:
             position = orjson.loads(reply)["position"]
             await until_searchable(client, position, timeout=settings.write_timeout)
@@ -96,8 +98,10 @@ def write(operation: str, command: Write, json_: bool, done: str, wait: bool) ->
     elif operation == "delete":
         out.print(done)
     else:
-        entry = EntryStored.model_validate_json(reply).entry
-        out.print(f"{done} [bold]{entry.id}[/bold] (version {entry.version})")
+        stored = EntryStored.model_validate_json(reply)
+        out.print(f"{done} [bold]{stored.entry.id}[/bold] (version {stored.entry.version})")
+        for other in stored.similar:
+            out.print(f"{other.similarity:.0%} like {other.id}: {escape(other.title)}")
 
 
 @click.command()

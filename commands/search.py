@@ -1,15 +1,17 @@
 """Finding entries, the best one's solution first."""
 
 from typing import Any
+from uuid import UUID
 
 import click
 from rich.markup import escape
 from rich.table import Table
 
-from commands.base import SEVERITIES, as_json, out, print_json, talk
+from commands.base import SEVERITIES, as_json, failures, out, print_json, talk
 from commands.entries import fetch, show
 from contracts.entries import Entry
 from contracts.search import SearchQuery, SearchReply
+from contracts.similar import LikeEntries, MoreLikeThis
 from contracts.suggest import Suggest, Suggestions
 from settings import Settings
 
@@ -33,6 +35,32 @@ def suggest(typed: str, limit: int, json_: bool) -> None:
         return
     for one in Suggestions.model_validate_json(body).suggestions:
         out.print(f"[dim]{one.kind:5}[/dim]  {escape(one.text)}")
+
+
+@click.command()
+@click.argument("entry_id", type=click.UUID, required=False)
+@click.option("--text", help="Compare with this text instead of an entry.")
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 50))
+@as_json
+def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) -> None:
+    """Find entries about the same thing as an entry, or as a text."""
+    with failures():
+        request = MoreLikeThis(id=entry_id, text=text or "", limit=limit)
+
+    async def conversation(client: Any, settings: Settings) -> bytes:
+        from pipelines.searching import like
+
+        return await like(client, request, timeout=settings.read_timeout)
+
+    body = talk(conversation)
+    if json_:
+        print_json(body)
+        return
+    table = Table("shared", "title", "category", "id", box=None)
+    for entry in LikeEntries.model_validate_json(body).entries:
+        shared = f"{entry.similarity:.0%}"
+        table.add_row(shared, escape(entry.title), escape(entry.category), str(entry.id))
+    out.print(table)
 
 
 # `-805` is a code and `-word` leaves out a word: neither is an option. So help is --help alone.

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from contracts.base import Contract, Write, refuse_nul
+from contracts.similar import LikeEntry
 
 TITLE_MAX = 255  # characters
 BODY_MAX = 100_000  # characters, problem and solution each
@@ -160,6 +161,8 @@ class EntryStored(Contract):
 
     entry: Entry
     position: str
+    #: Of a new entry: others that it may be a duplicate of, the most similar first.
+    similar: tuple[LikeEntry, ...] = ()
 
 
 class EntryDeleted(Contract):

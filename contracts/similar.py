@@ -1,13 +1,50 @@
-"""Near duplicates: of an import's entries, the most similar other one."""
+"""What is like an entry or a text; and of an import's entries, the most similar other one."""
 
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.base import Contract, Write
 
+TEXT_MAX = 300_000  # characters
+LIKE = 0.3  # from this similarity on a new entry's writer is told of another one
 NEAR = 0.8  # from this similarity on two entries are called near duplicates
+
+
+class MoreLikeThis(Contract):
+    """Look for entries about the same thing as an entry, or as a text."""
+
+    id: UUID | None = None
+    text: Annotated[str, Field(max_length=TEXT_MAX)] = ""
+    limit: Annotated[int, Field(ge=1, le=50)] = 10
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.id is None) == (not self.text.strip()):
+            raise ValueError("name an entry or give a text, and not both")
+        return self
+
+
+class LikeEntry(Contract):
+    """An entry that is like another.
+
+    `score` grows with the rare words that both have, and orders the answer; `similarity` is the
+    share of their pairs of neighbouring words that they have in common, 0 to 1.
+    """
+
+    id: UUID
+    title: str
+    category: str
+    score: float
+    similarity: float
+
+
+class LikeEntries(Contract):
+    """The most like it first."""
+
+    entries: tuple[LikeEntry, ...]
+    generation: int
 
 
 class FindSimilar(Write):

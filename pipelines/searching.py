@@ -2,13 +2,18 @@
 
 import asyncio
 
+import orjson
+
 from actors import search
 from actors.broker.client import Client
-from contracts.errors import IndexBehind, IndexUnavailable
+from contracts.entries import EntryFields
+from contracts.errors import CasebookError, IndexBehind, IndexUnavailable
 from contracts.search import SearchQuery
+from contracts.similar import LIKE, MoreLikeThis
 from contracts.suggest import Suggest
 from pipelines.ask import ask
 
+HINTS, HINT_WITHIN = 5, 1.0  # entries and seconds for a writer to hear of possible duplicates
 PAUSE = 0.005, 0.1  # seconds: first and longest between two askings of an index that is behind
 
 
@@ -33,6 +38,32 @@ async def find(client: Client, request: SearchQuery, *, timeout: float) -> bytes
 async def suggest(client: Client, request: Suggest, *, timeout: float) -> bytes:
     """The JSON of Suggestions. Raises: what `ask` raises."""
     return await ask(client, search.suggest, request, timeout=timeout)
+
+
+async def like(client: Client, request: MoreLikeThis, *, timeout: float) -> bytes:
+    """The JSON of LikeEntries. Raises: what `ask` raises."""
+    return await ask(client, search.like, request, timeout=timeout)
+
+
+async def with_similar(client: Client, stored: bytes, fields: EntryFields) -> bytes:
+    """The JSON of an EntryStored, and in it the entries that a new one may be a duplicate of.
+
+    The entry is kept by now: an index that is away costs its writer the hint and nothing else.
+    """
+    text = "\n".join((fields.title, fields.problem, fields.solution))
+    reply = orjson.loads(stored)
+    try:
+        request = MoreLikeThis(text=text, limit=HINTS + 1)
+        answer = await like(client, request, timeout=HINT_WITHIN)
+    except CasebookError:
+        return stored
+    found = [
+        entry
+        for entry in orjson.loads(answer)["entries"]
+        if entry["similarity"] >= LIKE and entry["id"] != reply["entry"]["id"]
+    ]
+    found.sort(key=lambda entry: -entry["similarity"])
+    return orjson.dumps(reply | {"similar": found[:HINTS]})
 
 
 async def until_searchable(client: Client, position: str, *, timeout: float) -> None:

@@ -19,7 +19,6 @@ from shim import (
     problems,
     queues,
     search,
-    suggest,
     tasks,
 )
 from shim.backend import Backend
@@ -47,7 +46,7 @@ def make_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    rooms = (bulk, entries, search, suggest, imports, mappings, tasks, dead_letters, queues, health)
+    rooms = (bulk, entries, search, imports, mappings, tasks, dead_letters, queues, health)
     for room in rooms:
         app.include_router(room.router)
     return app

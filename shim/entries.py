@@ -23,7 +23,9 @@ from contracts.entries import (
     RelationKind,
     UpdateEntry,
 )
-from shim.backend import BackendOf
+from contracts.similar import LikeEntries, MoreLikeThis
+from pipelines import searching
+from shim.backend import BackendOf, json_response
 from shim.keys import Caller, Key
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])
@@ -40,9 +42,13 @@ def _key(key: str | None) -> str:
 
 @router.post("", status_code=201, response_model=EntryStored)
 async def create(backend: BackendOf, by: Caller, fields: EntryFields, key: Key = None) -> Response:
-    """Store an entry."""
+    """Store an entry; the reply lists others that it may be a duplicate of."""
     command = CreateEntry(entry=fields, key=_key(key), by=by)
-    return await backend.answer(entries.create, command, status=201)
+    response = await backend.answer(entries.create, command, status=201)
+    if response.status_code != 201:
+        return response
+    body = await searching.with_similar(backend.client, bytes(response.body), fields)
+    return json_response(body, 201)
 
 
 @router.get("", response_model=EntryPage)
@@ -63,6 +69,17 @@ async def get(backend: BackendOf, by: Caller, entry_id: UUID) -> Response:
 async def versions(backend: BackendOf, by: Caller, entry_id: UUID) -> Response:
     """The kept states of one entry, the newest first."""
     return await backend.answer(entries.versions, GetEntry(id=entry_id))
+
+
+@router.get("/{entry_id}/similar", response_model=LikeEntries)
+async def similar(
+    backend: BackendOf, by: Caller, entry_id: UUID, limit: Annotated[int, Query(ge=1, le=50)] = 10
+) -> Response:
+    """Entries about the same thing, the most like it first."""
+    request = MoreLikeThis(id=entry_id, limit=limit)
+    return json_response(
+        await searching.like(backend.client, request, timeout=backend.read_timeout)
+    )
 
 
 @router.put("/{entry_id}", response_model=EntryStored)

@@ -1,18 +1,20 @@
-"""/v1/search."""
+"""/v1/search, /v1/suggest, /v1/similar."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from contracts.search import SearchQuery, SearchReply
+from contracts.similar import LikeEntries, MoreLikeThis
+from contracts.suggest import Suggest, Suggestions
 from pipelines import searching
 from shim.backend import BackendOf, json_response
 from shim.keys import caller
 
-router = APIRouter(prefix="/v1/search", tags=["search"], dependencies=[Depends(caller)])
+router = APIRouter(prefix="/v1", tags=["search"], dependencies=[Depends(caller)])
 
 
-@router.get("", response_model=SearchReply)
+@router.get("/search", response_model=SearchReply)
 async def find(backend: BackendOf, request: Annotated[SearchQuery, Query()]) -> Response:
     """Search entries: words, "phrases", -not, codes."""
     return json_response(
@@ -20,9 +22,25 @@ async def find(backend: BackendOf, request: Annotated[SearchQuery, Query()]) -> 
     )
 
 
-@router.post("", response_model=SearchReply)
+@router.post("/search", response_model=SearchReply)
 async def find_posted(backend: BackendOf, request: SearchQuery) -> Response:
     """As GET, for what is too long for a URL (a pasted log)."""
     return json_response(
         await searching.find(backend.client, request, timeout=backend.read_timeout)
+    )
+
+
+@router.get("/suggest", response_model=Suggestions)
+async def suggest(backend: BackendOf, request: Annotated[Suggest, Query()]) -> Response:
+    """Codes, entries and tags that go on as `q` begins; from two characters on."""
+    return json_response(
+        await searching.suggest(backend.client, request, timeout=backend.read_timeout)
+    )
+
+
+@router.post("/similar", response_model=LikeEntries)
+async def similar(backend: BackendOf, request: MoreLikeThis) -> Response:
+    """Entries about the same thing as a text, or as an entry."""
+    return json_response(
+        await searching.like(backend.client, request, timeout=backend.read_timeout)
     )

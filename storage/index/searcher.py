@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import orjson
 import tantivy
 
-from contracts.errors import IndexBehind, IndexUnavailable
+from contracts.errors import EntryNotFound, IndexBehind, IndexUnavailable
 from contracts.position import Position
 from contracts.search import SearchQuery
+from contracts.similar import MoreLikeThis
 from contracts.suggest import Suggest
 from storage.index import published as room
 from storage.index.build import Builder, Filters
@@ -22,7 +23,7 @@ from storage.index.hits import Hits
 from storage.index.parser import relaxed, understand
 from storage.index.published import Published, Stamp
 from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
-from storage.index.similar import candidates
+from storage.index.similar import candidates, like, text_of
 from storage.index.spelling import Vocabulary, spelt
 from storage.index.suggest import suggestions
 from storage.index.told import told
@@ -84,6 +85,17 @@ class IndexReader:
         snapshot = self._current()
         found = suggestions(snapshot.searcher, request.q, request.limit)
         return orjson.dumps({"suggestions": found, "generation": snapshot.mark.generation})
+
+    def like(self, request: MoreLikeThis) -> bytes:
+        """The JSON of LikeEntries. Raises: IndexUnavailable; EntryNotFound, also for an entry that
+        the index does not have yet."""
+        snapshot = self._current()
+        own = str(request.id) if request.id else None
+        text = text_of(snapshot.searcher, own) if own else request.text
+        if text is None:
+            raise EntryNotFound(id=own)
+        found = like(snapshot.searcher, text, request.limit, own)
+        return orjson.dumps({"entries": found, "generation": snapshot.mark.generation})
 
     def alike(self, text: str, most: int, after: str | None = None) -> list[str]:
         """The ids of at most `most` entries that may hold a similar text, the best first.

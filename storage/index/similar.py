@@ -4,7 +4,9 @@ The index gives a few candidates by the rarest words of a text; the pairs of nei
 both texts, compared exactly, decide.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import orjson
 import tantivy
@@ -29,14 +31,56 @@ def similarity(one: Shingles, other: Shingles) -> float:
 
 
 def candidates(searcher: tantivy.Searcher, text: str, most: int) -> list[str]:
-    """The ids of at most `most` entries that share the rarest words of `text`, the best first.
+    """The ids of at most `most` entries that share the rarest words of `text`, the best first."""
+    return [str(card["id"]) for _, _, card in _sharing(searcher, text, most)]
+
+
+def like(
+    searcher: tantivy.Searcher, text: str, limit: int, but: str | None = None
+) -> list[dict[str, Any]]:
+    """LikeEntry objects for entries that are like `text`, without the entry `but`."""
+    own, found = shingles(text), []
+    for score, document, card in _sharing(searcher, text, limit + 1):
+        if card["id"] == but:
+            continue
+        shared = similarity(own, shingles(_text(document, card)))
+        found.append(
+            {
+                "id": card["id"],
+                "title": card["title"],
+                "category": card["category"],
+                "score": round(score, 4),
+                "similarity": round(shared, 4),
+            }
+        )
+    return found[:limit]
+
+
+def text_of(searcher: tantivy.Searcher, entry_id: str) -> str | None:
+    """Title, problem and solution of an entry, as far as they are shown; None if it is gone."""
+    found = searcher.search(tantivy.Query.term_query(schema(), "id", entry_id), 1).hits
+    if not found:
+        return None
+    document = searcher.doc(found[0][1])
+    return _text(document, orjson.loads(document.get_first("card") or b""))
+
+
+def _text(document: tantivy.Document, card: dict[str, Any]) -> str:
+    shown = (document.get_first(name) or b"" for name in ("problem_shown", "solution_shown"))
+    return "\n".join((card["title"], *(part.decode() for part in shown)))
+
+
+def _sharing(
+    searcher: tantivy.Searcher, text: str, most: int
+) -> Iterator[tuple[float, tantivy.Document, dict[str, Any]]]:
+    """Score, document and card of the entries that share the rarest words of `text`.
 
     Words that one entry alone has are passed over: that is the one whose text this is.
     """
     counted = ((searcher.doc_freq("text", word), word) for word in set(stems(clean(text)).split()))
     rarest = sorted((count, word) for count, word in counted if count > 1)[:RAREST]
     if not rarest:
-        return []
+        return
     fields, should = schema(), tantivy.Occur.Should
     words = [(should, tantivy.Query.term_query(fields, "text", word)) for _, word in rarest]
     wanted = [
@@ -44,5 +88,6 @@ def candidates(searcher: tantivy.Searcher, text: str, most: int) -> list[str]:
         (tantivy.Occur.Must, tantivy.Query.boolean_query(words)),
     ]
     found = searcher.search(tantivy.Query.boolean_query(wanted), most, count=False)
-    cards = (searcher.doc(address).get_first("card") or b"" for _, address in found.hits)
-    return [str(orjson.loads(card)["id"]) for card in cards]
+    for score, address in found.hits:
+        document = searcher.doc(address)
+        yield score, document, orjson.loads(document.get_first("card") or b"")

@@ -1,6 +1,7 @@
 """The HTTP shim as a program meets it."""
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import orjson
@@ -268,3 +269,29 @@ def test_suggestions_while_typing(http: httpx.Client) -> None:
     assert {"code", "entry"} <= {one["kind"] for one in found}
     assert all("S0C" in one["text"].upper() for one in found)
     assert http.get("/v1/suggest", params={"q": "S"}).json()["code"] == "VALIDATION_FAILED"
+
+
+def test_what_is_like_an_entry(http: httpx.Client) -> None:
+    """More like an entry, more like a text, and nothing for one that is not there."""
+    hit = http.get("/v1/search", params={"q": "S0C7"}).json()["hits"][0]
+    found = http.get(f"/v1/entries/{hit['id']}/similar", params={"limit": 5}).json()["entries"]
+    assert len(found) == 5
+    assert hit["id"] not in {entry["id"] for entry in found}
+    text = "a packed decimal field holds spaces: data exception"
+    like = http.post("/v1/similar", json={"text": text}).json()["entries"]
+    assert hit["id"] in {entry["id"] for entry in like}
+    missing = http.get(f"/v1/entries/{uuid4()}/similar")
+    assert (missing.status_code, missing.json()["code"]) == (404, "ENTRY_NOT_FOUND")
+    assert http.post("/v1/similar", json={}).json()["code"] == "VALIDATION_FAILED"
+
+
+def test_a_new_entry_hears_of_its_likes(http: httpx.Client) -> None:
+    """A text like one that is there is stored, and the reply lists the other with how alike."""
+    hit = http.get("/v1/search", params={"q": "S0C7"}).json()["hits"][0]
+    known = http.get(f"/v1/entries/{hit['id']}").json()
+    fields = {name: known[name] for name in ("problem", "solution")}
+    made = http.post("/v1/entries", json={"title": "S0C7 once more", **fields})
+    assert made.status_code == 201
+    best = made.json()["similar"][0]
+    assert best["id"] == hit["id"]
+    assert best["similarity"] > 0.8
