@@ -172,6 +172,7 @@ def _relate(command: RelateEntries, tx: Transaction) -> Entry:
     ends = {"from_id": command.id, "to_id": command.to_id, "kind": command.kind}
     if command.strength is None:
         tx.run("entries.unrelate", **ends)
+        tx.run("links.forget", **ends)
     else:
         tx.run("entries.relate", strength=command.strength, **ends)
     return _entry(tx, command.id)

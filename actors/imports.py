@@ -1,17 +1,15 @@
 """Bulk imports: each chunk of rows is one message, done once."""
 
 from datetime import timedelta
-from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
-from actors import tracking
+from actors import links, tracking
 from actors.actor import actor
-from actors.screening import Candidate, Policy, compare, known_texts, reject, screen
+from actors.rows import by_source, candidates_of, canonical, validate
+from actors.screening import Candidate, Policy, compare, known_texts, screen
 from actors.staging import clear, prepare, stage, switch
-from contracts.base import field_errors, new_id
-from contracts.entries import BODY_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
+from contracts.base import new_id
 from contracts.errors import (
     ChunkChanged,
     DatabaseBusy,
@@ -20,6 +18,7 @@ from contracts.errors import (
     ImportNotFound,
 )
 from contracts.imports import (
+    NOTES_MAX,
     CheckChunk,
     ChunkChecked,
     ChunkDone,
@@ -28,16 +27,12 @@ from contracts.imports import (
     GetImport,
     ImportChunk,
     ImportCounts,
-    ImportedEntry,
     ImportMode,
     ImportReport,
-    ImportRow,
     ImportStarted,
-    OnLong,
     Reject,
     StartImport,
 )
-from storage.postgres.digests import digest, text_digest
 from storage.postgres.effects import once
 from storage.postgres.store import Row, Store, Transaction
 
@@ -76,7 +71,7 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
     Arriving again it answers as the first time. Raises: ImportNotFound, ImportFinished,
     ImportCanceled, ChunkChanged when `(import_id, chunk)` was done with other rows.
     """
-    good, rejects = _validate(command)
+    good, rejects = validate(command)
     with store.transaction() as tx:
         policy = _open_import(tx, command)
         done = _claim(tx, command)
@@ -84,14 +79,16 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
             return done
         if policy.compares_texts:
             tx.run("imports.lock_texts")
-        candidates = _candidates(good, _canonical(tx, good))
-        taken, refused = screen(tx, candidates, policy, command.import_id)
-        rejects += refused
-        if policy.mode is ImportMode.REPLACE:
-            stage(tx, command, taken, _named_by(command, taken), policy)
-            stored = dict(NOTHING)
-        else:
-            stored = _store(tx, [candidate.columns for candidate in taken], policy, command.by)
+        stored = dict(NOTHING)
+        for own, candidates in by_source(candidates_of(good, canonical(tx, good)), policy):
+            taken, refused = screen(tx, candidates, own, command.import_id)
+            rejects += refused
+            if own.mode is ImportMode.REPLACE:
+                stage(tx, command, taken, _named_by(command, taken), own)
+            else:
+                columns = [candidate.columns for candidate in taken]
+                stored = _added(stored, _store(tx, columns, own, command.by))
+                links.state(tx, command.import_id, own.source, columns)
         _record(tx, command, rejects)
         changed = stored["created"] + stored["updated"]
         counts = ImportCounts(
@@ -158,7 +155,7 @@ def _finish(command: FinishImport, store: Store) -> ImportReport:
             "imports.finish",
             id=command.import_id,
             chunks=command.chunks,
-            notes=list(command.notes),
+            notes=[*command.notes, *links.notes(tx, command.import_id)][:NOTES_MAX],
         )
         tx.run("tasks.succeed", id=command.import_id)
         return _report(tx, GetImport(id=command.import_id))
@@ -174,18 +171,20 @@ def report(request: GetImport, store: Store) -> ImportReport:
 @actor(queue="reads", read=True)
 def check(request: CheckChunk, store: Store) -> ChunkChecked:
     """What a chunk of these rows would come to. Nothing is written."""
-    good, rejects = _validate(request)
+    good, rejects = validate(request)
     policy = Policy(request.source, request.mode, request.duplicates)
+    created, updated, there = 0, 0, Row()
     with store.transaction() as tx:
-        entries = _canonical(tx, good, ensure=False)
-        taken, refused = screen(tx, _candidates(good, entries), policy)
-        compared = compare(tx, (candidate.columns for candidate in taken), policy)
-        there: Row = {}
-        if policy.mode is ImportMode.REPLACE:
-            there = _named_of_all(tx, request, taken)
-    rejects += refused
+        entries = canonical(tx, good, ensure=False)
+        for own, candidates in by_source(candidates_of(good, entries), policy):
+            taken, refused = screen(tx, candidates, own)
+            rejects += refused
+            compared = compare(tx, (candidate.columns for candidate in taken), own)
+            created += len(compared.new)
+            updated += len(compared.different)
+            if own.mode is ImportMode.REPLACE:
+                there = _named_of_all(tx, request, taken)
     received = len(request.rows) + len(request.rejects)
-    created, updated = len(compared.new), len(compared.different)
     counts = ImportCounts(
         received=received,
         created=created,
@@ -220,46 +219,6 @@ def _named_by(command: ImportChunk, taken: list[Candidate]) -> set[str]:
     return _named(command) - {candidate.columns["external_id"] for candidate in taken}
 
 
-def _validate(
-    command: ImportChunk | CheckChunk,
-) -> tuple[list[tuple[ImportRow, ImportedEntry]], list[Reject]]:
-    """The good rows, in order, and the rejects: the client's and ours."""
-    good, rejects = [], list(command.rejects)
-    for row in command.rows:
-        data = {name: value for name, value in row.data.items() if value is not None}
-        if command.on_long is OnLong.TRUNCATE:
-            truncate(data)
-        try:
-            good.append((row, ImportedEntry.model_validate(data)))
-        except ValidationError as error:
-            rejects.append(_reject(row, error))
-    return good, rejects
-
-
-def truncate(data: dict[str, Any]) -> None:
-    """Make a row fit the limits: what a title has too much of opens the problem text."""
-    title = data.get("title")
-    if isinstance(title, str) and len(title.strip()) > TITLE_MAX:
-        title = title.strip()
-        cut = title.rfind(" ", TITLE_MAX // 2, TITLE_MAX)
-        cut = TITLE_MAX if cut < 0 else cut
-        data["title"] = title[:cut]
-        data["problem"] = f"{title[cut:].strip()}\n\n{data.get('problem') or ''}".strip()
-    for name in ("problem", "solution"):
-        if isinstance(data.get(name), str):
-            data[name] = data[name][:BODY_MAX]
-    if isinstance(data.get("tags"), list):
-        data["tags"] = [
-            tag[:TAG_MAX] if isinstance(tag, str) else tag for tag in data["tags"][:TAGS_MAX]
-        ]
-
-
-def _reject(row: ImportRow, error: ValidationError) -> Reject:
-    first, *others = field_errors(error.errors(include_url=False, include_context=False))
-    also = f" (and {len(others)} more errors)" if others else ""
-    return reject(row, first["code"], first["message"] + also, first["field"])
-
-
 def _open_import(tx: Transaction, command: ImportChunk) -> Policy:
     row = tx.row("imports.lock_open", id=command.import_id)
     if row is None:
@@ -289,6 +248,17 @@ def _claim(tx: Transaction, command: ImportChunk) -> ChunkDone | None:
     return ChunkDone(counts=counts, position=_position(tx, row), rejects=told)
 
 
+def _added(total: Row, done: Row) -> Row:
+    """What both did; the position is that of the later one that changed something."""
+    where = done if done["txid"] is not None else total
+    return {
+        "created": total["created"] + done["created"],
+        "updated": total["updated"] + done["updated"],
+        "txid": where["txid"],
+        "seq": where["seq"],
+    }
+
+
 def _store(tx: Transaction, columns: list[Row], policy: Policy, by: str) -> Row:
     """Write the rows; `{created, updated, txid, seq}` of what changed."""
     total: Row = dict(NOTHING)
@@ -300,10 +270,7 @@ def _store(tx: Transaction, columns: list[Row], policy: Policy, by: str) -> Row:
             encoded = orjson.dumps(rows).decode()
             done = tx.row(statement, rows=encoded, source=policy.source, by=by)
             assert done is not None
-            total["created"] += done["created"]
-            total["updated"] += done["updated"]
-            if done["txid"] is not None:
-                total |= {"txid": done["txid"], "seq": done["seq"]}
+            total = _added(total, done)
     if policy.mode is ImportMode.CREATE and total["updated"]:
         # Stored by another since the rows were screened: looked at again, they are rejects.
         raise DatabaseBusy("Another import stores the same rows at this moment.")
@@ -332,48 +299,6 @@ def _new_texts(tx: Transaction, columns: list[Row], policy: Policy) -> list[Row]
     rows = {row["text_digest"]: row for row in columns if row["external_id"] is None}
     known = known_texts(tx, list(rows), policy)
     return [row for text, row in rows.items() if text not in known]
-
-
-def _candidates(
-    good: list[tuple[ImportRow, ImportedEntry]], entries: list[ImportedEntry]
-) -> list[Candidate]:
-    return [Candidate(row, _columns(entry)) for (row, _), entry in zip(good, entries, strict=True)]
-
-
-def _canonical(
-    tx: Transaction, good: list[tuple[ImportRow, ImportedEntry]], *, ensure: bool = True
-) -> list[ImportedEntry]:
-    """The entries with their categories in the spelling that was first given."""
-    entries = [entry for _, entry in good]
-    names = sorted({entry.category for entry in entries})
-    if not names:
-        return entries
-    if ensure:
-        tx.run("entries.ensure_categories", names=names)
-    rows = tx.rows("entries.category_names", names=names)
-    spelling = {row["key"]: row["name"] for row in rows}
-    return [
-        entry
-        if (name := spelling.get(entry.category.lower(), entry.category)) == entry.category
-        else entry.model_copy(update={"category": name})
-        for entry in entries
-    ]
-
-
-def _columns(entry: ImportedEntry) -> Row:
-    return {
-        "id": new_id(),
-        "external_id": entry.external_id,
-        "title": entry.title,
-        "problem": entry.problem,
-        "solution": entry.solution,
-        "category": entry.category,
-        "severity": entry.severity,
-        "tags": entry.tags,
-        "custom": entry.custom,
-        "digest": digest(entry),
-        "text_digest": text_digest(entry),
-    }
 
 
 def _record(tx: Transaction, command: ImportChunk, rejects: list[Reject]) -> None:

@@ -18,14 +18,14 @@ SWITCH = -1  # the chunk that holds what the switch did: `imports undo` finds it
 LONGEST = "9min"  # for one statement of a switch: below the time limit of `imports.finish`
 
 CONTENT = ("id", "title", "problem", "solution", "category", "severity", "tags", "custom")
-KEYS = ("external_id", "text_digest", "digest")
+KEYS = ("external_id", "text_digest", "digest", "related")
 
 
 def stage(
     tx: Transaction, command: ImportChunk, taken: list[Candidate], refused: set[str], policy: Policy
 ) -> None:
-    """Keep what the switch needs of a chunk: the content of rows that are new or different, the
-    names of the others. An entry whose row was `refused` is named too: it stays as it is."""
+    """Keep what the switch needs of a chunk: the content of rows that are new or different, names
+    and links of the others. An entry whose row was `refused` is named too: it stays as it is."""
     compared = compare(tx, (candidate.columns for candidate in taken), policy)
     rows: list[Row] = [*compared.new, *compared.different]
     rows += [{name: row[name] for name in KEYS} for row in compared.same]
@@ -66,6 +66,7 @@ def switch(tx: Transaction, command: FinishImport, by: str, source: str) -> None
     tx.run("staging.keep_versions")
     done = tx.row("staging.switch", by=by, **place)
     assert done is not None
+    tx.run("links.switch", **place)
     changed = done["created"] + done["updated"]
     tx.run(
         "staging.note",

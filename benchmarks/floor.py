@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import psycopg
 
-from actors.imports import truncate
+from actors.rows import truncate
 from benchmarks.system import MAPPING
 from benchmarks.usage import cpu_of
 from contracts.base import new_id

@@ -134,11 +134,13 @@ class EntryChanges(Contract):
 
 
 class Relation(Contract):
-    """One end's view of a relation between two entries."""
+    """One end's view of a relation between two entries; the far one with its name in its source."""
 
     to_id: UUID
     kind: RelationKind
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
+    source: Source = ""
+    external_id: ExternalId | None = None
 
 
 class Entry(EntryFields):

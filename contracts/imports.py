@@ -6,10 +6,11 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 import orjson
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from contracts.base import Contract, Text, Write, new_id
 from contracts.entries import Custom, EntryFields, ExternalId, Severity, Source, Tags
+from contracts.links import Links, id_text
 
 CHUNK_ROWS = 500
 CHUNK_BYTES = 256 * 1024  # of JSON in UTF-8; one larger row may travel alone
@@ -56,11 +57,6 @@ class Reject(Contract):
     row: Text = ""
 
 
-def _id_text(value: Any) -> Any:
-    """Sources number their rows; an id is text here."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 def _split_tags(value: Any) -> Any:
     """CSV has one text for all tags."""
     if isinstance(value, str):
@@ -83,12 +79,27 @@ def _json_text(value: Any) -> Any:
 
 
 class ImportedEntry(EntryFields):
-    """An entry as sources write it; `external_id` is its name there."""
+    """An entry as sources write it; `external_id` is its name there.
 
-    external_id: Annotated[ExternalId | None, BeforeValidator(_id_text)] = None
+    Its `source` counts where the import has none; `related` names entries of the same one.
+    """
+
+    external_id: Annotated[ExternalId | None, BeforeValidator(id_text)] = None
+    source: Source = ""
+    related: Links = ()
     tags: Annotated[Tags, BeforeValidator(_split_tags)] = ()
     severity: Annotated[Severity, BeforeValidator(_lower)] = Severity.MEDIUM
     custom: Annotated[Custom, BeforeValidator(_json_text)] = Field(default_factory=dict)
+
+    @field_validator("related")
+    @classmethod
+    def _among_others(cls, related: Links, info: ValidationInfo) -> Links:
+        own = info.data.get("external_id")
+        if related and own is None:
+            raise ValueError("only an entry with an external_id can be related to others")
+        if any(link.to == own for link in related):
+            raise ValueError("an entry can't be related to itself")
+        return related
 
 
 class ImportRow(Contract):

@@ -30,11 +30,8 @@ select
     e.*,
     e.archived_at is not null as archived,
     coalesce((
-        select jsonb_agg(
-            jsonb_build_object('to_id', r.to_id, 'kind', r.kind, 'strength', r.strength)
-            order by r.strength desc, r.to_id
-        )
-        from relations as r
+        select jsonb_agg(to_jsonb(r) - 'from_id' order by r.strength desc, r.to_id)
+        from entry_relations as r
         where r.from_id = e.id
     ), '[]') as relations
 from entries as e
@@ -45,11 +42,8 @@ select
     e.*,
     e.archived_at is not null as archived,
     coalesce((
-        select jsonb_agg(
-            jsonb_build_object('to_id', r.to_id, 'kind', r.kind, 'strength', r.strength)
-            order by r.strength desc, r.to_id
-        )
-        from relations as r
+        select jsonb_agg(to_jsonb(r) - 'from_id' order by r.strength desc, r.to_id)
+        from entry_relations as r
         where r.from_id = e.id
     ), '[]') as relations
 from entries as e
@@ -102,7 +96,14 @@ where entry_id = %(id)s
 order by version desc;
 
 -- name: page_newest
-select e.*, e.archived_at is not null as archived
+select
+    e.*,
+    e.archived_at is not null as archived,
+    coalesce((
+        select jsonb_agg(to_jsonb(r) - 'from_id' order by r.strength desc, r.to_id)
+        from entry_relations as r
+        where r.from_id = e.id
+    ), '[]') as relations
 from entries as e
 where
     (%(cursor)s::uuid is null or e.id < %(cursor)s)
@@ -115,7 +116,14 @@ order by e.id desc
 limit %(limit)s;
 
 -- name: page_oldest
-select e.*, e.archived_at is not null as archived
+select
+    e.*,
+    e.archived_at is not null as archived,
+    coalesce((
+        select jsonb_agg(to_jsonb(r) - 'from_id' order by r.strength desc, r.to_id)
+        from entry_relations as r
+        where r.from_id = e.id
+    ), '[]') as relations
 from entries as e
 where
     (%(cursor)s::uuid is null or e.id > %(cursor)s)

@@ -210,8 +210,8 @@ where source = %(source)s and archived_at is null;
 
 -- name: finish
 update imports
-set chunks = %(chunks)s, notes = %(notes)s, finished_at = coalesce(finished_at, now())
-where id = %(id)s;
+set chunks = %(chunks)s, notes = %(notes)s, finished_at = now()
+where id = %(id)s and finished_at is null;
 
 -- name: report
 select

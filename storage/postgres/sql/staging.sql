@@ -1,14 +1,15 @@
 -- name: stage
 insert into import_staged (
     import_id, chunk, place, external_id, digest, text_digest, id, title, problem, solution,
-    category, severity, tags, custom
+    category, severity, tags, custom, related
 )
 select
     %(import_id)s, %(chunk)s, place, external_id, digest, text_digest, id, title, problem,
-    solution, category, severity, tags, custom
+    solution, category, severity, tags, custom, related
 from jsonb_to_recordset(%(rows)s::jsonb) as r (
     place integer, external_id text, digest uuid, text_digest uuid, id uuid, title text,
-    problem text, solution text, category text, severity text, tags text [], custom jsonb
+    problem text, solution text, category text, severity text, tags text [], custom jsonb,
+    related jsonb
 );
 
 -- name: holders

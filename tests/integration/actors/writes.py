@@ -167,7 +167,10 @@ def _(house: House) -> Contract:
 
 
 def _chunk(import_id: UUID, number: int = 0) -> ImportChunk:
-    rows = [{"title": f"row {n}", "external_id": f"{number}-{n}"} for n in range(3)]
+    rows: list[dict[str, Any]] = [
+        {"title": f"row {n}", "external_id": f"{number}-{n}", "related": [f"{number}-{n + 1}"]}
+        for n in range(3)
+    ]
     rows += [{"title": "without an id"}, {"title": "-"}]
     return ImportChunk(
         import_id=import_id,
@@ -219,7 +222,8 @@ def _(house: House) -> Contract:
     mode = ImportMode.REPLACE
     import_id = house.call(imports.start, StartImport(source="s", mode=mode)).id
     rows = tuple(
-        ImportRow(line=n, data={"title": f"replaced {n}", "external_id": str(n)}) for n in range(2)
+        ImportRow(line=n, data={"title": f"new {n}", "external_id": f"{n}", "related": "0,1,2"[n:]})
+        for n in range(1, 3)
     )
     replacing = ImportChunk(import_id=import_id, chunk=0, digest="r", rows=rows)
     house.call(imports.chunk, replacing)

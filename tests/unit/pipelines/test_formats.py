@@ -140,11 +140,17 @@ def test_markdown_is_one_entry() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"no front matter", b"---\n: [\n---\n", b"---\n- a\n---\n", b"---\na: b\n---\nstray\n"]
+    ("text", "line"),
+    [
+        (b"no front matter", 1),
+        (b"---\n: [\n---\n", 2),
+        (b"---\n- a\n---\n", 2),
+        (b"---\na: b\n---\nstray\n", 4),
+    ],
 )
-def test_broken_markdown_is_rejected(text: bytes) -> None:
-    """Markdown without readable front matter, or with stray text, is a reject."""
-    assert codes(text, "x.md") == [(1, "MARKDOWN_UNREADABLE")]
+def test_broken_markdown_is_rejected(text: bytes, line: int) -> None:
+    """Markdown without readable front matter, or with stray text, is a reject at its line."""
+    assert codes(text, "x.md") == [(line, "MARKDOWN_UNREADABLE")]
 
 
 def test_a_cell_that_is_too_large_is_rejected() -> None:

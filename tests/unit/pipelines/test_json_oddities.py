@@ -228,7 +228,7 @@ def test_any_bytes_are_rows_or_rejects(
         b"- " * 30_000 + b"\n",
         b"? " * 30_000 + b"\n",
         b"a: " + b"9" * 60_000 + b"\n",
-        b"x: y\n" * 20_000,
+        b"x: y\n" * 60_000,
         b"a: !!python/object/apply:os.system [x]\n",
         b"when: 2024-99-99\n",
         b"1: number\n",
@@ -237,7 +237,9 @@ def test_any_bytes_are_rows_or_rejects(
 )
 def test_front_matter_that_explodes(front: bytes) -> None:
     """Aliases, nesting, sheer size and foreign tags are one reject."""
-    assert codes(b"---\n" + front + b"---\n", "x.md") == [(1, "MARKDOWN_UNREADABLE")]
+    assert [code for _, code in codes(b"---\n" + front + b"---\n", "x.md")] == [
+        "MARKDOWN_UNREADABLE"
+    ]
 
 
 def test_markdown_in_another_encoding() -> None:
