@@ -11,6 +11,7 @@ from commands import (
     change,
     dead,
     entries,
+    export,
     mappings,
     processes,
     queues,
@@ -39,7 +40,7 @@ main.add_command(search.suggest)
 main.add_command(search.similar)
 main.add_command(bulk.import_)
 main.add_command(watch.watch)
-main.add_command(bulk.export)
+main.add_command(export.export)
 main.add_command(change.change)
 main.add_command(change.imports)
 main.add_command(mappings.mappings)

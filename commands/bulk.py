@@ -1,25 +1,21 @@
-"""Many entries at once: import and export."""
+"""Many entries at once: import."""
 
 import asyncio
 import contextlib
-import csv
-import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
-import orjson
 from rich.markup import escape
 
 from commands.base import Failure, as_json, err, failures, me, out, print_json, talk
 from commands.import_progress import KINDS, ImportProgress, default_kind
 from commands.mappings import shape_options
 from contracts.base import Nothing
-from contracts.entries import ListEntries
 from contracts.errors import CasebookError, ReplaceTooMuch, TooManyRejects
 from contracts.imports import (
     REMOVED_MAX,
@@ -283,50 +279,3 @@ def print_report(report: ImportReport | ImportCheck, seconds: float | None = Non
         out.print(f"[red]rejected[/red] {escape(where)} {escape(what)} [dim]({reject.code})[/dim]")
     if counts.rejected > len(report.rejects):
         out.print(f"[dim]and {counts.rejected - len(report.rejects):,} more[/dim]")
-
-
-@click.command()
-@click.option("--format", "kind", type=click.Choice(["ndjson", "csv"]), default="ndjson")
-@click.option("--output", type=click.Path(path_type=Path), help="A file instead of stdout.")
-@click.option("--category")
-@click.option("--tag")
-@click.option("--source")
-def export(kind: str, output: Path | None, **filters: Any) -> None:
-    """Write entries in a form that import reads."""
-
-    async def conversation(client: Any, settings: Settings) -> int:
-        from contracts.imports import ImportedEntry
-        from pipelines.exporting import export_entries, importable
-
-        names, count = list(ImportedEntry.model_fields), 0
-        with _sink(output) as sink:
-            table = csv.DictWriter(sink, names)
-            if kind == "csv":
-                table.writeheader()
-            async for entry in export_entries(client, ListEntries(**filters)):
-                row, count = importable(entry), count + 1
-                if kind == "ndjson":
-                    sink.write(orjson.dumps(row).decode() + "\n")
-                else:
-                    custom = orjson.dumps(row["custom"]).decode() if row["custom"] else ""
-                    table.writerow(row | {"tags": ",".join(row["tags"]), "custom": custom})
-        return count
-
-    err.print(f"[dim]{talk(conversation):,} entries[/dim]")
-
-
-@contextlib.contextmanager
-def _sink(output: Path | None) -> Iterator[IO[str]]:
-    """Standard output, or a file that appears whole or not at all."""
-    if output is None:
-        yield sys.stdout
-        return
-    staged = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        with staged.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        staged.replace(output)
-    except OSError as error:
-        raise Failure(f"{output} can't be written: {error}", "OUTPUT_UNWRITABLE", 2) from None
-    finally:
-        staged.unlink(missing_ok=True)

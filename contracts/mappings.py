@@ -9,7 +9,7 @@ from contracts.base import Contract, Text, Write, refuse_nul
 from contracts.imports import ImportedEntry
 
 FIELDS = tuple(ImportedEntry.model_fields)
-LISTS = ("tags",)
+LISTS = ("tags", "related")
 
 
 def _known(field: str) -> str:

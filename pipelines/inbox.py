@@ -12,10 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from contracts.base import Contract
 from contracts.errors import FolderWatched
-from pipelines.formats.paths import known
-
-DONE, FAILED = "done", "failed"  # folders in the folder
-JOURNAL, LOCK = ".casebook.json", ".casebook.lock"
+from pipelines.formats.paths import DONE, FAILED, JOURNAL, LOCK, is_source
 
 
 class Look(NamedTuple):
@@ -69,7 +66,7 @@ class Inbox:
         seen, ready, due = {}, [], None
         for path in sorted(self.folder.iterdir()):
             look = look_at(path)
-            if look is None or path.name.startswith(".") or not known(path.name):
+            if look is None or not is_source(path.name):
                 continue
             before, since = self._seen.get(path.name, (None, now))
             seen[path.name] = look, (since if look == before else now)

@@ -15,6 +15,8 @@ from pipelines.ask import ask_for
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 TEXTS = frozenset(FIELDS) - {"custom", *LISTS}
+#: Other sources have these too, and mean something else: only where they are mapped.
+OURS = frozenset({"source", "related"})
 #: Names that others give to what we call external_id; the first that a row has is taken.
 ID_NAMES = ("_id", "id")
 EXACT = 2**63  # JSON integers beyond are read as floats, so that two ids may become one
@@ -80,8 +82,8 @@ def shaper(shape: Shape) -> Callable[[Row], Row]:
     """A function from a source's row to an entry's fields. It raises NotText.
 
     Without a mapping the row is taken as it is. With one, fields that are not mapped are taken
-    from where they have their own name; what else the source has is left out. Where nothing says
-    what the external id is, it is the row's `_id` or `id`.
+    from where they have their own name, but for OURS; what else the source has is left out. Where
+    nothing says what the external id is, it is the row's `_id` or `id`.
     """
     selectors = {field: _selector(field, path) for field, path in shape.mapping.items()}
 
@@ -89,8 +91,10 @@ def shaper(shape: Shape) -> Callable[[Row], Row]:
         if selectors:
             entry: Row = {}
             for field in FIELDS:
-                select = selectors.get(field)
-                entry[field] = data.get(field) if select is None else select(data)
+                if (select := selectors.get(field)) is not None:
+                    entry[field] = select(data)
+                elif field not in OURS:
+                    entry[field] = data.get(field)
             if "external_id" not in selectors:
                 entry["external_id"] = _external_id(data)
             entry = {field: value for field, value in entry.items() if value is not None}
@@ -146,7 +150,7 @@ def _selector(field: str, path: str) -> Callable[[Row], Any]:
         )
     if field in TEXTS:
         return lambda data: _text(field, path, _dotted(path, data))
-    if field in LISTS:
+    if field == "tags":
         return lambda data: _texts(field, path, _dotted(path, data))
     return lambda data: _dotted(path, data)
 

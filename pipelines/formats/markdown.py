@@ -130,7 +130,7 @@ def file_of(entry: ImportedEntry, name: str) -> str:
     """The entry as the text of a file that is called `name`."""
     more: Fields = {"related": [link.written() for link in entry.related], "source": entry.source}
     more = {field: value for field, value in more.items() if value}
-    if entry.external_id != called(name):
+    if entry.external_id != called(name) or not called(name).isascii():  # some systems respell it
         more["external_id"] = entry.external_id
     return render(entry, more)
 

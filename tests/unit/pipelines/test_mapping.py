@@ -156,3 +156,11 @@ def test_what_is_said_here_goes_before_what_is_saved() -> None:
     assert own.over(saved) == parse_shape(
         ["title=c", "problem=b"], ["category=X", "severity=low"], ["tags=;"]
     )
+
+
+def test_what_others_call_a_source_is_none() -> None:
+    """With a mapping `source` and `related` are taken only where it names them."""
+    data = {"title": "abc", "source": "web", "related": [{"url": "x"}], "links": ["a", "b"]}
+    assert shaper(parse_shape(["problem=title"]))(data) == {"title": "abc", "problem": "abc"}
+    shaped = shaper(parse_shape(["related=links", "source=source"]))(data)
+    assert shaped == {"title": "abc", "source": "web", "related": ["a", "b"]}

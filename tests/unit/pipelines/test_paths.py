@@ -29,6 +29,28 @@ def test_a_folder_is_what_it_holds(folder: Path) -> None:
     assert names(folder, ".") == everything or names(folder, "") == everything
 
 
+def test_what_is_no_source_is_passed_over(folder: Path) -> None:
+    """What is hidden, a README, a list of codes, and what was put away by a watch."""
+    for name in (".a.csv", ".git/b.csv", "README.md", "deep/codes.tsv", "deep/done/e.csv"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    before = ["a.csv", "b.json.gz", "deep/d.md", "deep/done/e.csv", "deep/er/c.NDJSON.zst"]
+    assert names(folder, "") == [*before, "f[1].csv"]
+    (folder / "deep" / ".casebook.lock").touch()
+    assert names(folder, "deep") == ["deep/d.md", "deep/er/c.NDJSON.zst"]
+    assert names(folder, "README.md") == ["README.md"]
+
+
+def test_an_entry_has_its_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its external id is folder and name, from wherever it is imported."""
+    monkeypatch.chdir(folder / "deep")
+    entry = str(folder / "deep" / "d.md")
+    assert files_of(("d.md",)) == files_of(("*.md",)) == files_of((".", "../f[[]1].csv"))[:1]
+    assert files_of(("d.md",)) == [entry]
+    monkeypatch.chdir(folder / "deep" / "er")
+    assert files_of(("../d.md",)) == [entry]
+
+
 def test_patterns_are_expanded(folder: Path) -> None:
     """As a shell would, for those that don't; sorted, whatever the extension."""
     assert names(folder, "*.csv") == ["a.csv", "f[1].csv"]
