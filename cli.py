@@ -12,6 +12,7 @@ from commands import (
     dead,
     entries,
     export,
+    lint,
     mappings,
     processes,
     queues,
@@ -41,6 +42,7 @@ main.add_command(search.similar)
 main.add_command(bulk.import_)
 main.add_command(watch.watch)
 main.add_command(export.export)
+main.add_command(lint.lint)
 main.add_command(change.change)
 main.add_command(change.imports)
 main.add_command(mappings.mappings)

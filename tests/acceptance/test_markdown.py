@@ -140,3 +140,20 @@ def test_a_broken_folder_is_told(casebook: Casebook, tmp_path: Path) -> None:
     assert (
         "A circular relation (prerequisite) in source broken: kb/one → kb/two → kb/one." in done.out
     )
+
+
+def test_a_folder_is_judged_without_a_server(tmp_path: Path) -> None:
+    """A line for each finding, or one document; exit code 1, and 0 where there is none."""
+    casebook = Casebook(tmp_path / "nothing runs", 0)
+    (tmp_path / "kb").mkdir()
+    (tmp_path / "kb" / "a.md").write_text("---\ntitle: [\n---\n")
+    done = casebook.run("lint", str(tmp_path))
+    assert done.code == 1
+    assert done.out.startswith(f"{tmp_path}/kb/a.md:3: MARKDOWN_UNREADABLE ")
+    assert "1 files, 1 findings" in done.err
+    (finding,) = casebook.run("lint", str(tmp_path), "--json").json["findings"]
+    assert (finding["line"], finding["code"]) == (3, "MARKDOWN_UNREADABLE")
+    assert casebook.run("lint", str(tmp_path), "--ignore", "MARKDOWN_UNREADABLE").code == 0
+    (tmp_path / "kb" / "a.md").unlink()
+    nothing = casebook.run("lint", str(tmp_path))
+    assert (nothing.code, "SOURCE_UNREADABLE" in nothing.err) == (2, True)
