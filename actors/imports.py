@@ -7,7 +7,7 @@ import orjson
 from actors import links, tracking
 from actors.actor import actor
 from actors.rows import by_source, candidates_of, canonical, validate
-from actors.screening import Candidate, Policy, compare, known_texts, screen
+from actors.screening import Candidate, Policy, adopt, compare, known, known_texts, screen
 from actors.staging import clear, prepare, stage, switch
 from contracts.base import new_id
 from contracts.errors import (
@@ -81,6 +81,7 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
             tx.run("imports.lock_texts")
         stored = dict(NOTHING)
         for own, candidates in by_source(candidates_of(good, canonical(tx, good)), policy):
+            adopt(tx, candidates, own.source)
             taken, refused = screen(tx, candidates, own, command.import_id)
             rejects += refused
             if own.mode is ImportMode.REPLACE:
@@ -283,15 +284,11 @@ def _changed(tx: Transaction, columns: list[Row], policy: Policy) -> list[Row]:
     rows = {row["external_id"]: row for row in columns if row["external_id"] is not None}
     if not rows:
         return []
-    source = policy.source
-    known = {
-        row["external_id"]: row["digest"]
-        for row in tx.rows("imports.known", source=source, external_ids=list(rows))
-    }
-    replaced = [name for name, digest in known.items() if rows[name]["digest"] != digest]
-    if replaced:
-        tx.run("imports.keep_versions", source=source, external_ids=replaced)
-    return [row for name, row in rows.items() if known.get(str(name)) != row["digest"]]
+    here = known(tx, list(rows), policy.source)
+    same = {name for name, there in here.items() if there["digest"] == rows[name]["digest"]}
+    if replaced := sorted(here.keys() - same):
+        tx.run("imports.keep_versions", source=policy.source, external_ids=replaced)
+    return [row for name, row in rows.items() if name not in same]
 
 
 def _new_texts(tx: Transaction, columns: list[Row], policy: Policy) -> list[Row]:

@@ -17,15 +17,12 @@ def state(tx: Transaction, import_id: UUID, source: str, columns: list[Row]) -> 
     """Keep what these rows say, in the place of what was said of their entries before."""
     # Of rows that share an id the last one counts.
     said = {row["external_id"]: row["related"] for row in columns if row["external_id"] is not None}
-    if said:
-        links = [{"from_name": name, **link} for name, related in said.items() for link in related]
-        tx.run(
-            "links.state",
-            links=orjson.dumps(links).decode(),
-            names=sorted(said),
-            source=source,
-            import_id=import_id,
-        )
+    links = [{"from_name": name, **link} for name, related in said.items() for link in related]
+    if links:
+        encoded, names = orjson.dumps(links).decode(), sorted(said)
+        tx.run("links.state", links=encoded, names=names, source=source, import_id=import_id)
+    elif said:
+        tx.run("links.clear", names=sorted(said), source=source)
 
 
 def notes(tx: Transaction, import_id: UUID) -> list[str]:

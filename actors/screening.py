@@ -1,5 +1,6 @@
 """What becomes of a row: stored, refused, or here already."""
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
@@ -8,6 +9,9 @@ import orjson
 
 from contracts.imports import REJECT_ROW_BYTES, Duplicates, ImportMode, ImportRow, Reject
 from storage.postgres.store import Row, Transaction
+
+#: An entry's own id, as an export writes it where there is no other.
+OWN_ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Candidate(NamedTuple):
@@ -60,14 +64,14 @@ def compare(tx: Transaction, columns: Iterable[Row], policy: Policy) -> Compared
     rows = list(columns)
     named = {row["external_id"]: row for row in rows if row["external_id"] is not None}
     texts = {row["text_digest"]: row for row in rows if row["external_id"] is None}
-    known = _known(tx, list(named), policy.source)
+    here = known(tx, list(named), policy.source)
     held = known_texts(tx, list(texts), policy)
-    new = [row for name, row in named.items() if name not in known]
-    found = [row for name, row in named.items() if name in known]
+    new = [row for name, row in named.items() if name not in here]
+    found = [row for name, row in named.items() if name in here]
     return Compared(
         new=new + [row for text, row in texts.items() if text not in held],
-        different=[row for row in found if known[row["external_id"]]["digest"] != row["digest"]],
-        same=[row for row in found if known[row["external_id"]]["digest"] == row["digest"]]
+        different=[row for row in found if here[row["external_id"]]["digest"] != row["digest"]],
+        same=[row for row in found if here[row["external_id"]]["digest"] == row["digest"]]
         + [row for text, row in texts.items() if text in held],
     )
 
@@ -90,15 +94,15 @@ def _only_new(
 ) -> tuple[list[Candidate], list[Reject]]:
     """Without those whose entry is here with other content."""
     names = [c.columns["external_id"] for c in candidates if c.columns["external_id"] is not None]
-    known = _known(tx, names, source)
+    here = known(tx, names, source)
     # Of rows of one chunk that share an id the first is created; another one is a row too many.
     mine: dict[str, Row] = {}
     kept, rejects = [], []
     for candidate in candidates:
         name = candidate.columns["external_id"]
-        there = known.get(name) or mine.get(name)
+        there = here.get(name) or mine.get(name)
         if there is not None and there["digest"] != candidate.columns["digest"]:
-            what = f"Entry {there['id']}" if name in known else "An earlier row"
+            what = f"Entry {there['id']}" if name in here else "An earlier row"
             message = f"{what} has this id, with other content."
             rejects.append(reject(candidate.row, "ENTRY_EXISTS", message, "external_id"))
             continue
@@ -108,11 +112,25 @@ def _only_new(
     return kept, rejects
 
 
-def _known(tx: Transaction, names: list[str], source: str) -> dict[str, Row]:
+def known(tx: Transaction, names: list[str], source: str) -> dict[str, Row]:
+    """What is here already of these external ids: `{external_id, digest, id}` by that."""
     if not names:
         return {}
-    rows = tx.rows("imports.known", source=source, external_ids=names)
+    rows = tx.rows("imports.known", source=source, external_ids=names, ids=_own_ids(names))
     return {row["external_id"]: row for row in rows}
+
+
+def adopt(tx: Transaction, candidates: list[Candidate], source: str) -> None:
+    """An exported entry that had no external id went out under its own id: it has that from now on,
+    so that its row finds it."""
+    names = [candidate.columns["external_id"] for candidate in candidates]
+    if ids := _own_ids(names):
+        tx.run("imports.adopt", ids=ids, source=source)
+
+
+def _own_ids(names: Iterable[str | None]) -> list[UUID]:
+    """Those of the names that may be an entry's own id."""
+    return [UUID(name) for name in names if name is not None and OWN_ID.fullmatch(name)]
 
 
 def known_texts(tx: Transaction, digests: list[UUID], policy: Policy) -> set[UUID]:

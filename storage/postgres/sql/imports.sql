@@ -34,9 +34,32 @@ where import_id = %(import_id)s and chunk = %(chunk)s;
 -- name: known
 -- Which of these rows are here already, and as what. An array is looked up in the index whatever
 -- the statistics say; a join with a record set may become a scan while a first import runs.
+-- An entry without a name of its own is known by its id, as an export calls it.
 select external_id, digest, id
 from entries
-where source = %(source)s and external_id = any(%(external_ids)s::text []);
+where source = %(source)s and external_id = any(%(external_ids)s::text [])
+union all
+select e.id::text, e.digest, e.id
+from entries as e
+where
+    e.id = any(%(ids)s::uuid []) and e.source = %(source)s and e.external_id is null
+    and not exists (
+        select 1
+        from entries as other
+        where other.source = e.source and other.external_id = e.id::text
+    );
+
+-- name: adopt
+-- Entries that rows call by their ids take these for names: an export comes back to where it was made.
+update entries as e
+set external_id = e.id::text
+where
+    e.id = any(%(ids)s::uuid []) and e.source = %(source)s and e.external_id is null
+    and not exists (
+        select 1
+        from entries as other
+        where other.source = e.source and other.external_id = e.id::text
+    );
 
 -- name: known_texts
 -- In two parts: each has an index of its own, and neither serves a statement for both.
@@ -202,7 +225,7 @@ for update;
 select
     count(*) as live,
     count(*) filter (
-        where external_id = any(%(external_ids)s::text [])
+        where coalesce(external_id, id::text) = any(%(external_ids)s::text [])
         or (text_digest = any(%(text_digests)s::uuid []))
     ) as named
 from entries

@@ -27,6 +27,10 @@ on conflict (source, from_name, to_name, kind) do update
         strength = excluded.strength, import_id = excluded.import_id, file = excluded.file,
         line = excluded.line;
 
+-- name: clear
+delete from links
+where source = %(source)s and from_name = any(%(names)s::text []);
+
 -- name: switch
 -- As `state`, for all rows of a stage. An entry whose row was not taken keeps what was said of it.
 with said as (

@@ -8,13 +8,16 @@ import pytest
 from actors import entries, imports
 from contracts.entries import (
     ChangeEntryState,
+    CreateEntry,
     Entry,
+    EntryFields,
     GetEntry,
     ListEntries,
     RelateEntries,
     RelationKind,
 )
 from contracts.imports import CheckChunk, FinishImport, ImportMode, ImportReport, StartImport
+from pipelines.exporting import importable
 from storage.postgres.store import Store
 from tests.integration.actors.test_imports import chunk_of, counts
 
@@ -177,3 +180,24 @@ def test_a_link_waits_for_an_entry_that_was_deleted(store: Store) -> None:
     assert related(store, "a") == set()
     load(store, row("b"))
     assert related(store, "a") == {("b", RELATED)}
+
+
+def test_a_row_finds_the_entry_that_it_was_exported_from(store: Store) -> None:
+    """Made by hand it has no external id: its own id is that, and nothing is stored twice."""
+    fields = EntryFields(title="by hand", problem="as it was")
+    made = entries.create(CreateEntry(entry=fields), store).entry
+    other = entries.create(CreateEntry(entry=EntryFields(title="another")), store).entry
+    entries.relate(RelateEntries(id=made.id, to_id=other.id), store)
+    made = entries.get(GetEntry(id=made.id), store)
+    exported = importable(made).model_dump(mode="json")
+    assert exported["related"] == [{"to": str(other.id), "kind": "related", "strength": 1.0}]
+    edited = exported | {"solution": "edited in git"}
+    checked = imports.check(CheckChunk(rows=chunk_of(UUID(int=0), [edited]).rows), store)
+    assert checked.counts.updated == 1
+    assert load(store, exported, source="").counts.unchanged == 1
+    assert load(store, edited, source="").counts.updated == 1
+    found = entries.get(GetEntry(id=made.id), store)
+    assert (found.solution, found.external_id) == ("edited in git", str(made.id))
+    assert [far.to_id for far in found.relations] == [other.id]
+    report = load(store, edited, source="elsewhere")
+    assert (report.counts.created, len(report.notes)) == (1, 1)
