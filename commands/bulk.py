@@ -1,54 +1,52 @@
-"""Many entries at once: import."""
+"""Import: many entries at once."""
 
 import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import click
-from rich.markup import escape
 
-from commands.base import Failure, as_json, err, failures, me, out, print_json, talk
+from commands.base import Failure, as_json, err, out, print_json, talk
 from commands.import_progress import KINDS, ImportProgress, default_kind
-from commands.mappings import shape_options
+from commands.import_report import print_report, say_kept, say_rejects
+from commands.sources import Asked, source_options, unable
 from contracts.base import Nothing
 from contracts.errors import CasebookError, ReplaceTooMuch, TooManyRejects
 from contracts.imports import (
     REMOVED_MAX,
     Duplicates,
-    GetImport,
     ImportCheck,
     ImportMode,
     ImportReport,
-    OnLong,
 )
 from contracts.search import IndexStatus
 from contracts.similar import FindSimilar
 from settings import Settings
 
 if TYPE_CHECKING:
-    from pipelines.rejects import RejectsFile
+    from pipelines.importing import Plan
+
+R = TypeVar("R", bound=ImportReport | ImportCheck)
 
 LOOK = 1.0  # seconds between two looks at how far the index is
-
-FORMATS = ("auto", "ndjson", "json", "bulk", "hits", "csv", "markdown")
 
 
 @click.command(name="import")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--source", default="", help="Whose external ids these are.")
-@shape_options
-@click.option("--mapping", "saved", metavar="NAME", help="A saved mapping; options go before it.")
+@source_options
 @click.option("--save-mapping", "save_as", metavar="NAME", help="Keep the mapping used here.")
-@click.option("--format", "kind", type=click.Choice(FORMATS), default="auto")
-@click.option("--delimiter", help="Between the cells of a CSV; \\t is a tab.")
-@click.option("--encoding", help="Of text without a byte order mark, such as windows-1252.")
-@click.option("--on-long", type=click.Choice([o.value for o in OnLong]), default="reject")
-@click.option("--mode", type=click.Choice([m.value for m in ImportMode]), default="upsert")
+@click.option(
+    "--mode",
+    type=click.Choice([m.value for m in ImportMode]),
+    default="upsert",
+    callback=lambda _, __, value: ImportMode(value),
+)
 @click.option(
     "--max-removed",
     type=click.FloatRange(0, 100),
@@ -61,6 +59,7 @@ FORMATS = ("auto", "ndjson", "json", "bulk", "hits", "csv", "markdown")
     "--duplicates",
     type=click.Choice([d.value for d in Duplicates]),
     default="auto",
+    callback=lambda _, __, value: Duplicates(value),
     help="Rows whose text another entry holds; auto keeps those with an external id.",
 )
 @click.option("--dry-run", is_flag=True, help="Only read, validate and count.")
@@ -74,109 +73,115 @@ FORMATS = ("auto", "ndjson", "json", "bulk", "hits", "csv", "markdown")
 @as_json
 def import_(
     files: tuple[str, ...],
-    source: str,
-    pairs: tuple[str, ...],
-    defaults: tuple[str, ...],
-    splits: tuple[str, ...],
-    saved: str | None,
+    asked: Asked,
     save_as: str | None,
-    kind: Any,
-    delimiter: str | None,
-    encoding: str | None,
-    on_long: str,
-    mode: str,
-    max_removed: float,
-    duplicates: str,
     dry_run: bool,
     similar: bool,
-    resume: UUID | None,
     rejects: Path | None,
-    max_rejects: int | None,
     wait: bool,
     shown: Any,
     quiet: bool,
     json_: bool,
+    **planned: Any,
 ) -> None:
     """Import NDJSON, JSON, CSV, Markdown and exports of search servers.
 
     FILES are files, folders or quoted patterns, plain or packed with gzip, bz2, xz or zstd; - is
     stdin.
     """
-    from actors import similar as operations
-    from pipelines.ask import ask
-    from pipelines.checking import check_streams
     from pipelines.formats.paths import files_of
-    from pipelines.formats.rows import make_reading
-    from pipelines.importing import PATIENCE, Plan, import_streams
-    from pipelines.mapping import load_shape, parse_shape, save_shape
     from pipelines.rejects import RejectsFile
 
     with unable():
-        shape = parse_shape(pairs, defaults, splits)
-        reading = make_reading(kind, delimiter=delimiter, encoding=encoding)
+        plan = replace(asked.plan(), **planned)
         paths = files_of(files)
         apart(rejects, paths)
-        written = None if rejects is None else RejectsFile(rejects, mark=encoding is not None)
+        mark = asked.encoding is not None
+        plan = replace(plan, rejects=None if rejects is None else RejectsFile(rejects, mark=mark))
+    silent = quiet or json_
     begun: list[UUID] = []
 
     async def conversation(client: Any, settings: Settings) -> ImportReport | ImportCheck:
-        used = shape
-        if saved is not None:
-            used = shape.over(await load_shape(client, saved, timeout=settings.read_timeout))
-        if save_as is not None and not dry_run:
-            await save_shape(client, save_as, used, by=me(), timeout=settings.write_timeout)
-        plan = Plan(
-            source=source,
-            reading=reading,
-            shape=used,
-            on_long=OnLong(on_long),
-            by=me(),
-            resume=resume,
-            rejects=written,
-            max_rejects=max_rejects,
-            mode=ImportMode(mode),
-            max_removed=max_removed,
-            duplicates=Duplicates(duplicates),
-        )
-        progress = ImportProgress(paths, shown or default_kind(quiet=quiet or json_))
-        async with progress.shown():
-            opened = progress.opened()
-            if dry_run:
-                return await check_streams(client, opened, plan, progress.advance)
-            report = await import_streams(client, opened, plan, progress.advance, begin)
-            if similar:
-                found = FindSimilar(import_id=report.id, by=me())
-                await ask(client, operations.find, found, timeout=settings.write_timeout)
-            until = report.position if wait else None
-            await until_found(client, until, progress, timeout=PATIENCE)
-        return report
+        complete = await asked.completed(plan, client, settings)
+        progress = ImportProgress(paths, shown or default_kind(quiet=silent))
+        if dry_run:
+            return await _check(client, complete, progress)
+        if save_as is not None:
+            await _save(client, save_as, complete, settings)
+        return await _import(client, complete, progress, begin, similar, wait, settings)
 
     def begin(import_id: UUID) -> None:
         begun.append(import_id)
-        if not (quiet or json_ or shown == "json"):
+        if not (silent or shown == "json"):
             err.print(f"[dim]import {import_id}[/dim]", soft_wrap=True)
 
     started = time.monotonic()
-    try:
-        with unable():
-            report = talk(conversation)
-    except Failure as failure:
-        kept = _say_kept(begun, " --max-removed 100" if failure.code == ReplaceTooMuch.code else "")
-        say_rejects(written)
-        if json_ and kept is not None and failure.code == TooManyRejects.code:
-            print_json(kept)
-        raise
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        _say_kept(begun)
-        sys.exit(130)
+    report = _talk_or_tell(conversation, begun, plan, json_)
     if json_:
         print_json(report)
     else:
         print_report(report, time.monotonic() - started)
         if similar and isinstance(report, ImportReport):
             out.print(f"[dim]near duplicates: casebook imports similar {report.id}[/dim]")
-    say_rejects(written)
+    say_rejects(plan.rejects)
     sys.exit(1 if report.counts.rejected else 0)
+
+
+async def _check(client: Any, plan: "Plan", progress: ImportProgress) -> ImportCheck:
+    from pipelines.checking import check_streams
+
+    async with progress.shown():
+        return await check_streams(client, progress.opened(), plan, progress.advance)
+
+
+async def _save(client: Any, name: str, plan: "Plan", settings: Settings) -> None:
+    from pipelines.mapping import save_shape
+
+    await save_shape(client, name, plan.shape, by=plan.by, timeout=settings.write_timeout)
+
+
+async def _import(
+    client: Any,
+    plan: "Plan",
+    progress: ImportProgress,
+    begin: Callable[[UUID], None],
+    similar: bool,
+    wait: bool,
+    settings: Settings,
+) -> ImportReport:
+    from actors import similar as operations
+    from pipelines.ask import ask
+    from pipelines.importing import PATIENCE, import_streams
+
+    async with progress.shown():
+        report = await import_streams(client, progress.opened(), plan, progress.advance, begin)
+        if similar:
+            found = FindSimilar(import_id=report.id, by=plan.by)
+            await ask(client, operations.find, found, timeout=settings.write_timeout)
+        until = report.position if wait else None
+        await until_found(client, until, progress, timeout=PATIENCE)
+    return report
+
+
+def _talk_or_tell(
+    conversation: Callable[[Any, Settings], Awaitable[R]],
+    begun: list[UUID],
+    plan: "Plan",
+    json_: bool,
+) -> R:
+    """As `talk`; of an import that does not end, say what is kept and how to go on."""
+    try:
+        with unable():
+            return talk(conversation)
+    except Failure as failure:
+        kept = say_kept(begun, " --max-removed 100" if failure.code == ReplaceTooMuch.code else "")
+        say_rejects(plan.rejects)
+        if json_ and kept is not None and failure.code == TooManyRejects.code:
+            print_json(kept)
+        raise
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        say_kept(begun)
+        sys.exit(130)
 
 
 def apart(rejects: Path | None, paths: list[str]) -> None:
@@ -186,51 +191,6 @@ def apart(rejects: Path | None, paths: list[str]) -> None:
         if same:
             message = f"{same[0]} is read: its rejects go to another file."
             raise Failure(message, "REJECTS_UNWRITABLE", 2)
-
-
-def say_rejects(written: "RejectsFile | None") -> None:
-    """Where the rejected rows are, if there are any."""
-    if written is not None and written.count:
-        files = " ".join(str(file) for file in written.files)
-        text = f"{written.count:,} rejected rows, ready to be mended and imported: {files}"
-        err.print(escape(text), soft_wrap=True)
-
-
-def _say_kept(begun: list[UUID], option: str = "") -> ImportReport | None:
-    """After an import that did not end: what is kept, and how to go on. Its report
-    so far."""
-    if not begun:
-        return None
-    from actors import imports
-    from pipelines.ask import ask_for
-
-    (import_id,) = begun
-
-    async def conversation(client: Any, settings: Settings) -> ImportReport:
-        request = GetImport(id=import_id, limit=0)
-        timeout = settings.read_timeout
-        return await ask_for(ImportReport, client, imports.report, request, timeout=timeout)
-
-    report = None
-    try:
-        report = talk(conversation)
-        rows = f"{report.counts.received:,} rows were read and are kept."
-    except Failure:
-        rows = "What was stored is kept."
-    err.print(f"\n{rows} To go on from the same files:")
-    err.print(f"  casebook import --resume {import_id}{option} FILES", soft_wrap=True)
-    return report
-
-
-@contextlib.contextmanager
-def unable() -> Iterator[None]:
-    """Errors as exit codes from 2: 1 is kept for rejected rows, also where they were too many."""
-    try:
-        with failures():
-            yield
-    except Failure as failure:
-        least = 1 if failure.code == TooManyRejects.code else 2
-        raise Failure(failure.message, failure.code, max(failure.exit_code, least)) from None
 
 
 async def until_found(
@@ -257,25 +217,3 @@ async def until_found(
         await waiting
     if progress.wanted:
         await look()
-
-
-def print_report(report: ImportReport | ImportCheck, seconds: float | None = None) -> None:
-    """An import's counts and first rejects for a person; `seconds` is how long it took here."""
-    counts = report.counts
-    out.print(
-        f"{counts.received:,} received = {counts.created:,} created + {counts.updated:,} updated"
-        f" + {counts.unchanged:,} unchanged + {counts.rejected:,} rejected"
-    )
-    took = f", {seconds:.1f} s, {counts.received / seconds:,.0f} rows/s" if seconds else ""
-    if report.mode is ImportMode.REPLACE:
-        out.print(f"{report.archived:,} archived: not in the file")
-    what = f"import {report.id} {report.status}" if isinstance(report, ImportReport) else "dry run"
-    out.print(f"[dim]{what}{took}[/dim]", soft_wrap=True)
-    for note in report.notes:
-        out.print(f"[yellow]note[/yellow] {escape(note)}")
-    for reject in report.rejects:
-        where = f"{reject.file}:{reject.line}"
-        what = f"{reject.field}: {reject.message}" if reject.field else reject.message
-        out.print(f"[red]rejected[/red] {escape(where)} {escape(what)} [dim]({reject.code})[/dim]")
-    if counts.rejected > len(report.rejects):
-        out.print(f"[dim]and {counts.rejected - len(report.rejects):,} more[/dim]")

@@ -92,7 +92,7 @@ def imports() -> None:
 @as_json
 def show_import(import_id: UUID, limit: int, offset: int, json_: bool) -> None:
     """Show an import's counts and its rejected rows."""
-    from commands.bulk import print_report
+    from commands.import_report import print_report
 
     request = GetImport(id=import_id, limit=limit, offset=offset)
     report = _ask("imports", "report", ImportReport, request)

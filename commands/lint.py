@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from commands.base import as_json, err, print_json
-from commands.bulk import unable
+from commands.sources import unable
 
 
 @click.command()

@@ -4,15 +4,14 @@ import asyncio
 import contextlib
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.base import Failure, as_json, me, out, plain, print_json, talk
-from commands.bulk import FORMATS, unable
-from commands.mappings import shape_options
-from contracts.imports import OnLong
+from commands.base import Failure, as_json, out, plain, print_json, talk
+from commands.sources import Asked, source_options, unable
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -21,13 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--source", default="", help="Whose external ids these are.")
-@shape_options
-@click.option("--mapping", "saved", metavar="NAME", help="A saved mapping; options go before it.")
-@click.option("--format", "kind", type=click.Choice(FORMATS), default="auto")
-@click.option("--delimiter", help="Between the cells of a CSV; \\t is a tab.")
-@click.option("--encoding", help="Of text without a byte order mark, such as windows-1252.")
-@click.option("--on-long", type=click.Choice([o.value for o in OnLong]), default="reject")
+@source_options
 @click.option("--max-rejects", type=click.IntRange(0), help="Stop a file where there are more.")
 @click.option(
     "--settle",
@@ -41,15 +34,7 @@ if TYPE_CHECKING:
 @as_json
 def watch(
     folder: Path,
-    source: str,
-    pairs: tuple[str, ...],
-    defaults: tuple[str, ...],
-    splits: tuple[str, ...],
-    saved: str | None,
-    kind: Any,
-    delimiter: str | None,
-    encoding: str | None,
-    on_long: str,
+    asked: Asked,
     max_rejects: int | None,
     settle: float,
     keep: bool,
@@ -60,10 +45,7 @@ def watch(
 
     They go to FOLDER/done, or to FOLDER/failed with what was wrong beside them.
     """
-    from pipelines.formats.rows import make_reading
-    from pipelines.importing import Plan
     from pipelines.inbox import Inbox
-    from pipelines.mapping import load_shape, parse_shape
     from pipelines.watching import watch as watch_folder
 
     failed = False
@@ -74,19 +56,15 @@ def watch(
         _print(one, json_)
 
     async def conversation(client: Any, settings: Settings) -> None:
-        used = shape
-        if saved is not None:
-            used = shape.over(await load_shape(client, saved, timeout=settings.read_timeout))
-        plan = Plan(source, reading, used, OnLong(on_long), me(), max_rejects=max_rejects)
-        watching = asyncio.ensure_future(watch_folder(client, inbox, plan, tried, once=once))
+        complete = await asked.completed(plan, client, settings)
+        watching = asyncio.ensure_future(watch_folder(client, inbox, complete, tried, once=once))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, watching.cancel)
         with contextlib.suppress(asyncio.CancelledError):
             await watching
 
     with unable():
-        shape = parse_shape(pairs, defaults, splits)
-        reading = make_reading(kind, delimiter=delimiter, encoding=encoding)
+        plan = replace(asked.plan(), max_rejects=max_rejects)
         try:
             with contextlib.closing(Inbox(folder, settle=settle, keep=keep)) as inbox:
                 talk(conversation)
