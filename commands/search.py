@@ -1,6 +1,6 @@
 """Finding entries, the best one's solution first."""
 
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import click
@@ -10,7 +10,7 @@ from rich.table import Table
 from commands.base import SEVERITIES, as_json, failures, out, print_json, talk
 from commands.entries import fetch, show
 from contracts.entries import Entry
-from contracts.search import SearchQuery, SearchReply
+from contracts.search import ProfileName, SearchQuery, SearchReply
 from contracts.similar import LikeEntries, MoreLikeThis
 from contracts.suggest import Suggest, Suggestions
 from settings import Settings
@@ -71,6 +71,12 @@ def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) ->
 @click.option("--severity", multiple=True, type=SEVERITIES)
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 100))
 @click.option("--offset", default=0, type=click.IntRange(0, 10_000))
+@click.option(
+    "--profile",
+    default="default",
+    type=click.Choice(get_args(ProfileName)),
+    help="How hits are ranked.",
+)
 @click.option("--after", help="Wait until the index has reached this position.")
 @as_json
 def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:

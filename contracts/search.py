@@ -20,6 +20,8 @@ def a_position(text: str) -> str:
     return text
 
 
+#: See PROFILES in storage/index/weights.py.
+ProfileName = Literal["default", "fresh", "proven", "text"]
 PositionText = Annotated[str, Field(max_length=100), AfterValidator(a_position)]
 
 
@@ -38,6 +40,8 @@ class SearchQuery(Contract):
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     offset: Annotated[int, Field(ge=0, le=OFFSET_MAX)] = 0
     highlight: bool = True
+    #: How hits are ranked; see the weights of each in docs/search.md.
+    profile: ProfileName = "default"
     #: Answer only from an index that has reached this position (read your own write).
     after: PositionText | None = None
 

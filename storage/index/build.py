@@ -25,20 +25,20 @@ from storage.index.grammar import (
     ranks,
 )
 from storage.index.schema import ENTRY, key, schema
+from storage.index.weights import (
+    ALIKE_WEIGHT,
+    BOOSTS_MAX,
+    CODE_WEIGHTS,
+    COUNT_MAX,
+    NEXT_CODE_LESS,
+    PATTERN_SCORE,
+    SYNONYM_WEIGHT,
+    WORD_SCORE_MAX,
+)
+from storage.index.wording import as_written, side_by_side
 
 TERMS_MAX = 64  # distinct words that are scored: the rarest, in a longer text
-#: A code anywhere, in the title, and at the beginning of the title; these add up. The id of a
-#: message counts half beside other codes, which it only carries.
-CODE_WEIGHTS = {"codes": 1, "title_codes": 2, "first_codes": 1}
-NEXT_CODE_LESS = 0.05  # the first of several codes is meant most: `SQLCODE 204` is -204, or +204
-COUNT_MAX = 5  # a word repeated in the query counts so often at most
 EXPANDED_MAX = 1_000  # words that one pattern stands for: the most frequent
-PATTERN_SCORE = 1.0
-ALIKE_WEIGHT = 0.7  # of a word that was not written so, to one that was
-SYNONYM_WEIGHT = 0.8
-
-#: Above what one word can score: BM25 gives (k1 + 1) times the logarithm of the entries at most.
-_WORD_SCORE_MAX = 2.2 * 24
 
 _MUST, _SHOULD, _MUST_NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 
@@ -66,7 +66,7 @@ def code_score(asked: Understood) -> float:
             words += max(map(len, leaf.others))
         else:
             words += 1
-    return max(1000.0, _WORD_SCORE_MAX * words * _boost(asked.root))
+    return max(1000.0, BOOSTS_MAX * WORD_SCORE_MAX * words * _boost(asked.root))
 
 
 def _boost(node: Node) -> float:
@@ -163,6 +163,8 @@ class Builder:
         for word, count in words:
             term = self._term("text", word)
             yield Query.boost_query(term, float(min(count, COUNT_MAX))) if count > 1 else term
+        yield from as_written(self._searcher, node.text)
+        yield from side_by_side(self._searcher, node.text)
 
     def _phrase(self, node: Phrase) -> tantivy.Query:
         words: list[str | tuple[int, str]] = list(node.stems)

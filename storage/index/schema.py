@@ -12,16 +12,11 @@ import tantivy
 from contracts.position import Position
 from storage.index.codes import find_codes
 from storage.index.text import WORDS, clean, ready_words, stems, written_words
+from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, TITLE_WEIGHT
 
 #: Of the fields and of how text becomes words and codes. Raise it with any change to either: an
 #: index of another version is built anew.
 SCHEMA_VERSION = 3
-
-#: How often each field's words are counted in the one field `text` that is scored. One field is
-#: faster than four, and ranks better: a word in the title counts for more, yet a document is not
-#: rewarded four times over for holding one word in four places. Further counts of a word add less
-#: and less to the score: these make about 1.8 : 1.4 : 1 : 1 of it.
-TITLE_WEIGHT, PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT = 6, 2, 1, 1
 
 FIRST_WORDS = 3  # of a title: a code in them is what the entry is about ("FILE STATUS 35: ...")
 SHOWN_MAX = 20_000  # characters of problem and of solution, kept for highlights

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 import tantivy
@@ -22,11 +22,13 @@ from storage.index.grammar import Understood
 from storage.index.hits import Hits
 from storage.index.parser import relaxed, understand
 from storage.index.published import Published, Stamp
+from storage.index.ranking import WINDOW, Ranking
 from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
 from storage.index.similar import candidates, like, text_of
 from storage.index.spelling import Vocabulary, spelt
 from storage.index.suggest import suggestions
 from storage.index.told import told
+from storage.index.weights import PROFILES
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
 
@@ -195,12 +197,18 @@ def _find(snapshot: Snapshot, asked: Understood, request: SearchQuery) -> Found:
     filters = Filters(request.category, request.tag, tuple(request.severity))
     builder = Builder(snapshot.searcher)
     query = builder.query(asked, filters)
-    page: dict[str, Any] = {"limit": request.limit, "offset": request.offset}
-    if not asked.everything:
-        found = snapshot.searcher.search(query, **page)
+    page = slice(request.offset, request.offset + request.limit)
+    if asked.everything:
+        found = snapshot.searcher.search(
+            query, request.limit, offset=request.offset, order_by_field="updated"
+        )
+        return Found(_count(found), [(0.0, address) for _, address in found.hits], builder.notes)
+    if page.start >= WINDOW:
+        found = snapshot.searcher.search(query, request.limit, offset=request.offset)
         return Found(_count(found), found.hits, builder.notes)
-    found = snapshot.searcher.search(query, **page, order_by_field="updated")
-    return Found(_count(found), [(0.0, address) for _, address in found.hits], builder.notes)
+    found = snapshot.searcher.search(query, max(WINDOW, page.stop))
+    ranking = Ranking(snapshot.searcher, asked, PROFILES[request.profile])
+    return Found(_count(found), ranking.order(found.hits)[page], builder.notes)
 
 
 def _count(found: tantivy.SearchResult) -> int:

@@ -75,6 +75,12 @@ def stem(word: str) -> str:
     return next(iter(every_word().analyze(word)), "")
 
 
+@functools.lru_cache(maxsize=20_000)
+def tells(word: str) -> bool:
+    """Whether a word is no stop word."""
+    return bool(telling_words().analyze(word))
+
+
 class _Stems(dict[str, str]):
     """Stems by word, as they are needed; forgotten all at once when they are too many."""
 

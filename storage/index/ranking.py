@@ -1,0 +1,109 @@
+"""Puts the first hits of a search in their final order, by what the engine's score can't see."""
+
+import functools
+import math
+import time
+from collections.abc import Iterable, Sequence
+
+import orjson
+import tantivy
+
+from storage.index.grammar import Understood, Words, leaves
+from storage.index.text import stems
+from storage.index.weights import BESIDE_CODES, HALF_LIFE, USED_OFTEN, Profile
+
+WINDOW = 200  # hits that are looked at; all that follow stay where they are
+TITLES = 30  # hits, of these, whose titles are read: no title lifts an entry from further down
+
+Hit = tuple[float, tantivy.DocAddress]
+_DAY = 86_400  # seconds
+_DAY_MICROSECONDS = _DAY * 1_000_000
+
+
+class Ranking:
+    """Boosts for the hits of one search of one commit.
+
+    A boost is never negative, so that no hit of the window falls below those that follow it.
+    """
+
+    def __init__(self, searcher: tantivy.Searcher, asked: Understood, profile: Profile) -> None:
+        self._searcher = searcher
+        self._profile = profile
+        self._codes = bool(asked.codes)
+        runs = (leaf.stems for leaf in leaves(asked.root) if isinstance(leaf, Words))
+        self._words = frozenset(word for run in runs for word, _ in run)
+
+    def order(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The engine's first hits with their boosts, the best first; ties stay in its order."""
+        first = hits[:WINDOW]
+        lifted = [
+            (score + self._points(score) * boost, address)
+            for (score, address), boost in zip(first, self._boosts(first), strict=True)
+        ]
+        lifted.sort(key=lambda hit: -hit[0])
+        return [*lifted, *hits[WINDOW:]]
+
+    def _points(self, score: float) -> float:
+        """What a boost is a part of."""
+        return min(score, BESIDE_CODES) if self._codes else score
+
+    def _boosts(self, hits: Sequence[Hit]) -> list[float]:
+        addresses = [address for _, address in hits]
+        parts = zip(self._titles(addresses), self._records(addresses), strict=True)
+        return [title + record for title, record in parts]
+
+    def _titles(self, addresses: Sequence[tantivy.DocAddress]) -> list[float]:
+        if not (self._words and self._profile.title):
+            return [0.0] * len(addresses)
+        cards = (self._searcher.doc(address).get_first("card") for address in addresses[:TITLES])
+        titles = (_words(orjson.loads(card or b"{}").get("title", "")) for card in cards)
+        found = [self._profile.title * likeness(self._words, title) for title in titles]
+        return found + [0.0] * (len(addresses) - len(found))
+
+    def _records(self, addresses: Sequence[tantivy.DocAddress]) -> Iterable[float]:
+        """What an entry's use, success and age are worth."""
+        profile = self._profile
+        usage, success, failure, updated = (
+            self._searcher.fast_field_values(field, list(addresses))
+            for field in ("usage", "success", "failure", "updated")
+        )
+        today = int(time.time() // _DAY)
+        for used, helped, failed, changed in zip(usage, success, failure, updated, strict=True):
+            yield (
+                profile.usage * popularity(used or 0)
+                + profile.success * success_rate(helped or 0, failed or 0)
+                + profile.recency * recency(today - (changed or 0) // _DAY_MICROSECONDS)
+            )
+
+
+@functools.lru_cache(maxsize=20_000)
+def _words(title: str) -> frozenset[str]:
+    return frozenset(stems(title).split())
+
+
+def likeness(asked: frozenset[str], title: frozenset[str]) -> float:
+    """1 if a title holds all words that are asked for and no others, 0 if it holds none of them.
+
+    The part of the title that is asked for, times the part of what is asked for that is in it.
+    """
+    shared = len(asked & title)
+    return shared * shared / (len(asked) * len(title)) if shared else 0.0
+
+
+@functools.lru_cache(maxsize=10_000)
+def popularity(usage: int) -> float:
+    """0 for an entry that was never used, 1 for one that was used USED_OFTEN times or more."""
+    return min(1.0, math.log1p(max(0, usage)) / math.log1p(USED_OFTEN))
+
+
+@functools.lru_cache(maxsize=10_000)
+def success_rate(success: int, failure: int) -> float:
+    """The part of reported uses that were successes, as if one of each had been before (Laplace):
+    a first report moves it from 0.5 to 0.67 or 0.33, and not all the way."""
+    return (success + 1) / (success + failure + 2)
+
+
+@functools.lru_cache(maxsize=10_000)
+def recency(days: int) -> float:
+    """1 for what changed today, half as much every HALF_LIFE."""
+    return math.exp2(-max(0, days) / HALF_LIFE)

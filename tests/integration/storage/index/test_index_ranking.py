@@ -1,0 +1,98 @@
+"""The order of hits in a real index: what each weight moves, and what it leaves."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from storage.index.ranking import WINDOW
+from tests.integration.storage.index.conftest import Fill
+from tests.integration.storage.index.index_helpers import ask, entry, titles
+
+MANY = [entry(f"filler {n}", f"nothing about it {n}") for n in range(60)]
+
+
+def test_a_title_that_says_it_all_is_first(fill: Fill) -> None:
+    """Of two titles that hold all words the one with no others is first."""
+    reader = fill(
+        entry("catalog entry lost beside other things that went wrong", "gone"),
+        entry("catalog entry lost", "gone, and other things that went wrong beside it"),
+        *MANY,
+    )
+    assert titles(reader, "lost catalog entry")[0] == "catalog entry lost"
+
+
+def test_words_as_written_are_before_their_other_forms(fill: Fill) -> None:
+    """The stem finds both; who asks for `locked` means it."""
+    reader = fill(entry("one", "the locks held"), entry("two", "the locked held"), *MANY)
+    assert titles(reader, "locked") == ["two", "one"]
+    assert titles(reader, "locks") == ["one", "two"]
+
+
+def test_words_side_by_side_are_before_words_apart(fill: Fill) -> None:
+    """The same words count for more where they stand as in the query."""
+    reader = fill(
+        entry("one", "space left on the data of another set"),
+        entry("two", "left on the data set of another space"),
+        *MANY,
+    )
+    assert titles(reader, "data set")[0] == "two"
+    assert titles(reader, "set space")[0] != "two"
+
+
+@pytest.mark.parametrize(
+    ("better", "profile"),
+    [
+        ({"usage": 500}, "default"),
+        ({"success": 9, "failure": 1}, "default"),
+        ({"updated_at": datetime.now(UTC)}, "default"),
+        ({"updated_at": datetime.now(UTC), "usage": 0}, "fresh"),
+        ({"usage": 500, "success": 3}, "proven"),
+    ],
+)
+def test_records_decide_between_equals(fill: Fill, better: dict[str, object], profile: str) -> None:
+    """Of two entries with the same words the better kept one is first; `text` looks at words."""
+    old = datetime(2020, 1, 1, tzinfo=UTC)
+    one = entry("job failed", "x", id="1" * 32, updated_at=old)
+    other = entry("job failed", "x", id="2" * 32, **{"updated_at": old, **better})
+    reader = fill(one, other, *MANY)
+    first, second = ask(reader, "job failed", profile=profile).hits
+    assert (first.id.hex, second.id.hex) == ("2" * 32, "1" * 32)
+    assert first.score > second.score
+    first, second = ask(reader, "job failed", profile="text").hits
+    assert first.score == second.score
+
+
+def test_small_boosts_leave_a_better_answer_first(fill: Fill) -> None:
+    """Use, success and age together do not lift what holds but a third of the words."""
+    reader = fill(
+        entry("catalog entry lost", updated_at=datetime(2020, 1, 1, tzinfo=UTC), failure=3),
+        entry("catalog moved", usage=5_000, success=900, updated_at=datetime.now(UTC)),
+        *MANY,
+    )
+    assert titles(reader, "catalog entry lost")[0] == "catalog entry lost"
+
+
+def test_no_boost_passes_a_code(fill: Fill) -> None:
+    """What holds the code is before what is used most and has all the other words in its title."""
+    reader = fill(
+        entry("cobol program failed move", usage=9_999, success=999, updated_at=datetime.now(UTC)),
+        entry("something else", "S0C7"),
+        entry("S0C7", "x"),
+        *MANY,
+    )
+    for profile in ("default", "fresh", "proven"):
+        found = titles(reader, "S0C7 cobol program failed move", profile=profile)
+        assert found[:3] == ["S0C7", "something else", "cobol program failed move"]
+
+
+def test_pages_fit_together(fill: Fill) -> None:
+    """Hits come once each, with falling scores, in the window that is rescored and beyond."""
+    reader = fill(*[entry(f"job {n}", "failed " * (n % 7), usage=n * 7 % 50) for n in range(250)])
+    pages = [ask(reader, "job failed", limit=50, offset=offset) for offset in range(0, 250, 50)]
+    hits = [hit for page in pages for hit in page.hits]
+    assert len({hit.id for hit in hits}) == 250 > WINDOW
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert [hit.id for hit in ask(reader, "job failed", limit=30, offset=185).hits] == [
+        hit.id for hit in hits[185:215]
+    ]
