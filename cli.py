@@ -19,6 +19,7 @@ from commands import (
     search,
     status,
     tasks,
+    tuning,
     up,
     watch,
 )
@@ -46,6 +47,8 @@ main.add_command(lint.lint)
 main.add_command(change.change)
 main.add_command(change.imports)
 main.add_command(mappings.mappings)
+main.add_command(tuning.synonyms)
+main.add_command(tuning.pins)
 
 # what is running
 main.add_command(status.status)

@@ -16,6 +16,7 @@ from actors import (
     similar,
     system,
     tasks,
+    tuning,
     upkeep,
 )
 from actors.actor import Operation, Operations
@@ -77,6 +78,10 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     similar.find,
     similar.compare,
     similar.list_page,
+    tuning.set_synonyms,
+    tuning.pin,
+    tuning.unpin,
+    tuning.show,
     upkeep.archive,
     upkeep.prune,
 )

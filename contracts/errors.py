@@ -122,6 +122,18 @@ class MappingNotFound(NotFound):
     code = "MAPPING_NOT_FOUND"
 
 
+class SynonymsNotFound(NotFound):
+    """No synonyms are kept for this word in this category."""
+
+    code = "SYNONYMS_NOT_FOUND"
+
+
+class PinNotFound(NotFound):
+    """Nothing is pinned to this query."""
+
+    code = "PIN_NOT_FOUND"
+
+
 class DeadLetterNotFound(NotFound):
     """No dead letter has this id; old ones are pruned after a time."""
 

@@ -51,7 +51,7 @@ class SearchHit(Contract):
 
     id: UUID
     score: float
-    matched: Literal["code", "words", "all"]
+    matched: Literal["pinned", "code", "words", "all"]
     title: str
     category: str
     severity: Severity

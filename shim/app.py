@@ -20,6 +20,7 @@ from shim import (
     queues,
     search,
     tasks,
+    tuning,
 )
 from shim.backend import Backend
 
@@ -46,7 +47,7 @@ def make_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    rooms = (bulk, entries, search, imports, mappings, tasks, dead_letters, queues, health)
+    rooms = (bulk, entries, search, imports, mappings, tuning, tasks, dead_letters, queues, health)
     for room in rooms:
         app.include_router(room.router)
     return app

@@ -2,7 +2,7 @@
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import tantivy
@@ -32,6 +32,7 @@ from storage.index.weights import (
     COUNT_MAX,
     NEXT_CODE_LESS,
     PATTERN_SCORE,
+    PIN_SCORE,
     SYNONYM_WEIGHT,
     WORD_SCORE_MAX,
 )
@@ -97,6 +98,18 @@ class Builder:
             must.append((_MUST, _silent(self._term("kind", ENTRY))))
         codes = [(_SHOULD, clause) for clause in self._scored_codes(asked)]
         return _boolean([*must, *self._clauses(asked.root), *codes], asked.root)
+
+    def pinned(self, query: tantivy.Query, ids: Sequence[str], filters: Filters) -> tantivy.Query:
+        """`query`, and before all that it finds these entries, if they pass the filters."""
+        if not ids:
+            return query
+        must = [(_MUST, clause) for clause in self._filtering(filters)]
+        wanted: list[Clause] = [(_SHOULD, query)]
+        for place, entry_id in enumerate(ids):
+            score = PIN_SCORE * (len(ids) - place)
+            found = Query.const_score_query(self._term("id", entry_id), score)
+            wanted.append((_SHOULD, Query.boolean_query([*must, (_MUST, found)])))
+        return Query.boolean_query(wanted)
 
     def _clauses(self, group: Group) -> Iterator[Clause]:
         for node in group.required:

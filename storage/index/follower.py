@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from contracts.position import Position
+from storage.index.tuning import TuningWriter
 from storage.index.writer import IndexDocument, IndexWriter
 from storage.postgres.store import Row, Store, Transaction
 
@@ -47,15 +48,19 @@ class Follower:
         self._root = root
         self._store = store
         self._writer: IndexWriter | None = None
+        self._tuning = TuningWriter(root, store)
         self._parents: Parents = {}  # the tree of categories
 
     def step(self) -> Followed:
-        """Apply one batch. A lost, outdated or foreign index is rebuilt first.
+        """Publish synonyms and pins that changed, and apply one batch.
+
+        A lost, outdated or foreign index is rebuilt first.
 
         Raises: DatabaseUnavailable; whatever a failed commit raises, after which the next step
         begins where the last commit stood.
         """
         try:
+            self._tuning.step()
             return self._step()
         except BaseException:
             self.close()

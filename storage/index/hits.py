@@ -18,6 +18,7 @@ from storage.index.grammar import (
 )
 from storage.index.highlight import Highlighter
 from storage.index.text import stem
+from storage.index.weights import PIN_SCORE
 
 Found = tuple[float, tantivy.DocAddress]
 
@@ -37,7 +38,9 @@ class Hits:
         document = self._searcher.doc(address)
         card: bytes = document.get_first("card") or b""
         matched = "words"
-        if self._asked.everything:
+        if score >= PIN_SCORE:
+            matched = "pinned"
+        elif self._asked.everything:
             matched = "all"
         elif self._asked.codes and score >= self._code_score:
             matched = "code"

@@ -10,7 +10,7 @@ import tantivy
 
 from storage.index.grammar import Understood, Words, leaves
 from storage.index.text import stems
-from storage.index.weights import BESIDE_CODES, HALF_LIFE, USED_OFTEN, Profile
+from storage.index.weights import BESIDE_CODES, HALF_LIFE, PIN_SCORE, USED_OFTEN, Profile
 
 WINDOW = 200  # hits that are looked at; all that follow stay where they are
 TITLES = 30  # hits, of these, whose titles are read: no title lifts an entry from further down
@@ -44,7 +44,9 @@ class Ranking:
         return [*lifted, *hits[WINDOW:]]
 
     def _points(self, score: float) -> float:
-        """What a boost is a part of."""
+        """What a boost is a part of; pinned entries stay where they are."""
+        if score >= PIN_SCORE:
+            return 0.0
         return min(score, BESIDE_CODES) if self._codes else score
 
     def _boosts(self, hits: Sequence[Hit]) -> list[float]:

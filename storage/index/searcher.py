@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from contracts.similar import MoreLikeThis
 from contracts.suggest import Suggest
 from storage.index import published as room
 from storage.index.build import Builder, Filters
-from storage.index.forgive import Thesaurus, forgiving, meant
+from storage.index.forgive import forgiving, meant
 from storage.index.grammar import Understood
 from storage.index.hits import Hits
 from storage.index.parser import relaxed, understand
@@ -28,6 +28,7 @@ from storage.index.similar import candidates, like, text_of
 from storage.index.spelling import Vocabulary, spelt
 from storage.index.suggest import suggestions
 from storage.index.told import told
+from storage.index.tuning import TuningReader
 from storage.index.weights import PROFILES
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
@@ -55,7 +56,7 @@ class IndexReader:
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._vocabulary = Vocabulary()
-        self._thesaurus = Thesaurus()
+        self._tuning = TuningReader(root)
 
     def search(self, request: SearchQuery) -> bytes:
         """The best hits, as the JSON of a SearchReply.
@@ -65,9 +66,10 @@ class IndexReader:
         """
         snapshot = self._reaching(request.after)
         asked = self._forgiving(snapshot, understand(request.q))
-        found = _find(snapshot, asked, request)
+        pinned = self._tuning.current().pinned(request.q)
+        found = _find(snapshot, asked, request, pinned)
         if not found.total and (other := relaxed(asked)):
-            asked, found = other, _find(snapshot, other, request)
+            asked, found = other, _find(snapshot, other, request, pinned)
         shown = Hits(snapshot.searcher, asked, request.highlight)
         return orjson.dumps(
             {
@@ -129,7 +131,7 @@ class IndexReader:
             asked,
             unknown=lambda word: not searcher.doc_freq("text", word),
             near=partial(self._vocabulary.near, searcher),
-            thesaurus=self._thesaurus,
+            thesaurus=self._tuning.current().thesaurus,
         )
 
     def _reaching(self, after: str | None) -> Snapshot:
@@ -193,10 +195,12 @@ class Found(NamedTuple):
     notes: list[str]
 
 
-def _find(snapshot: Snapshot, asked: Understood, request: SearchQuery) -> Found:
+def _find(
+    snapshot: Snapshot, asked: Understood, request: SearchQuery, pinned: Sequence[str]
+) -> Found:
     filters = Filters(request.category, request.tag, tuple(request.severity))
     builder = Builder(snapshot.searcher)
-    query = builder.query(asked, filters)
+    query = builder.pinned(builder.query(asked, filters), pinned, filters)
     page = slice(request.offset, request.offset + request.limit)
     if asked.everything:
         found = snapshot.searcher.search(

@@ -32,6 +32,8 @@ WORD_SCORE_MAX = (2.2 + WRITTEN + 2 * 2.2 * SIDE_BY_SIDE) * 24
 #: message counts half beside other codes, which it only carries.
 CODE_WEIGHTS = {"codes": 1, "title_codes": 2, "first_codes": 1}
 NEXT_CODE_LESS = 0.05  # the first of several codes is meant most: `SQLCODE 204` is -204, or +204
+#: A pinned entry: above what all codes of a query can score together; exact in 32 bits.
+PIN_SCORE = 2.0**40
 #: Beside codes, whose points are many, boosts are parts of at most so many points: of those of
 #: one telling word, so that they order entries with the same codes and no others.
 BESIDE_CODES = 10.0

@@ -53,6 +53,18 @@ def test_words_with_a_hyphen_are_words_and_options_are_options(casebook: Caseboo
     assert "leave out" in casebook.run("search", "--help").out
 
 
+def test_searches_are_taught(casebook: Casebook) -> None:
+    """Synonyms and pins are set, shown and removed; a code with a sign is no option."""
+    entry_id = add(casebook, "Blorp runbook")
+    for group, query, value in (("pins", "-99911", entry_id), ("synonyms", "blorp", "Wibble")):
+        assert casebook.run(group, "set", query, value).code == 0
+        assert f"{query} " in casebook.run(group).out
+        assert query in str(casebook.run(group, "--json").json[group])
+        assert casebook.run(group, "rm", query).code == 0
+        again = casebook.run(group, "rm", query)
+        assert (again.code, query in casebook.run(group).out) == (1, False)
+
+
 def test_one_reads_ones_own_write(casebook: Casebook) -> None:
     """`add --wait` returns when a search finds the entry."""
     entry_id = add(casebook, "Zyxomma printer jams on tray nine")

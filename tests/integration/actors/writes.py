@@ -19,6 +19,7 @@ from actors import (
     similar,
     tasks,
     tracking,
+    tuning,
     upkeep,
 )
 from actors.actor import Operation
@@ -50,6 +51,7 @@ from contracts.mappings import DeleteMapping, SaveMapping, Shape
 from contracts.search import FollowIndex, RebuildIndex
 from contracts.similar import CompareSelected, FindSimilar
 from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step
+from contracts.tuning import PinEntries, SetSynonyms, Unpin
 from tests.support.house import NODE, House, Work, work
 
 Ground = Callable[[House], Contract]
@@ -517,6 +519,34 @@ def _(house: House) -> Contract:
 def _(house: House) -> Contract:
     house.call(mappings.save, SaveMapping(name="wiki", shape=Shape(mapping={"title": "name"})))
     return DeleteMapping(name="wiki")
+
+
+# --- what people teach the search
+
+
+def _tune_otherwise(house: House, request: Any) -> object:
+    house.call(tuning.pin, PinEntries(query="open fails", entries=(UUID(int=9),)))
+    return house.call(tuning.set_synonyms, SetSynonyms(word="job", same_as=("step",)))
+
+
+def _unpin(house: House, request: Any) -> object:
+    return house.call(tuning.unpin, Unpin(query=request.query))
+
+
+@case(tuning.set_synonyms, _tune_otherwise)
+def _(house: House) -> Contract:
+    return SetSynonyms(word="job", same_as=("task", "started task"), category="batch")
+
+
+@case(tuning.pin, _tune_otherwise, _unpin)
+def _(house: House) -> Contract:
+    return PinEntries(query="open fails", entries=(UUID(int=1), UUID(int=2)))
+
+
+@case(tuning.unpin, _tune_otherwise)
+def _(house: House) -> Contract:
+    house.call(tuning.pin, PinEntries(query="open fails", entries=(UUID(int=1),)))
+    return Unpin(query="open fails")
 
 
 # --- near duplicates

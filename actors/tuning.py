@@ -1,0 +1,63 @@
+"""What people teach the search: kept here, published beside each index by its writer."""
+
+from actors.actor import actor
+from contracts.base import Nothing
+from contracts.errors import PinNotFound, SynonymsNotFound
+from contracts.tuning import PinEntries, SearchTuning, SetSynonyms, TuningChanged, Unpin
+from storage.index.tuning import read_all
+from storage.postgres.effects import once
+from storage.postgres.store import Store, Transaction
+
+
+@actor(queue="entries")
+def set_synonyms(command: SetSynonyms, store: Store) -> TuningChanged:
+    """Say what means the same as a word. Raises: SynonymsNotFound when nothing was to be undone."""
+
+    def effect(tx: Transaction) -> TuningChanged:
+        of = {"category": command.category, "word": command.word}
+        if command.same_as:
+            tx.run("tuning.set_synonyms", **of, same_as=list(command.same_as), by=command.by)
+        elif not tx.run("tuning.delete_synonyms", **of):
+            raise SynonymsNotFound(**of)
+        return _changed(tx)
+
+    return once(store, "tuning.set_synonyms", command, TuningChanged, effect)
+
+
+@actor(queue="entries")
+def pin(command: PinEntries, store: Store) -> TuningChanged:
+    """Show these entries first for a query."""
+
+    def effect(tx: Transaction) -> TuningChanged:
+        entries = list(dict.fromkeys(command.entries))
+        tx.run("tuning.pin", query=command.query, entries=entries, by=command.by)
+        return _changed(tx)
+
+    return once(store, "tuning.pin", command, TuningChanged, effect)
+
+
+@actor(queue="entries")
+def unpin(command: Unpin, store: Store) -> TuningChanged:
+    """Show what fits best again. Raises: PinNotFound."""
+
+    def effect(tx: Transaction) -> TuningChanged:
+        if not tx.run("tuning.unpin", query=command.query):
+            raise PinNotFound(query=command.query)
+        return _changed(tx)
+
+    return once(store, "tuning.unpin", command, TuningChanged, effect)
+
+
+@actor(queue="reads", read=True)
+def show(request: Nothing, store: Store) -> SearchTuning:
+    """All synonyms and pins, as they were last changed."""
+    with store.transaction() as tx:
+        return read_all(tx)
+
+
+def _changed(tx: Transaction) -> TuningChanged:
+    """Wakes the indexers, as a change of an entry does."""
+    row = tx.row("tuning.changed")
+    assert row is not None
+    tx.notify()
+    return TuningChanged(version=row["version"])

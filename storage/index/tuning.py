@@ -1,0 +1,111 @@
+"""The file ROOT/tuning.json: the synonyms and pins that searches on this node use.
+
+PostgreSQL has the truth. The index writer publishes a copy whenever it changed, so that a search
+asks nobody; readers watch the file as they watch what is published.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from contracts.tuning import SearchTuning, plain
+from storage.index.forgive import Thesaurus
+from storage.postgres.store import Store, Transaction
+
+log = logging.getLogger(__name__)
+
+MOST = 10_000  # synonyms, and queries with pins, that searches know
+_NAME = "tuning.json"
+
+
+class Tuning(NamedTuple):
+    """What was published, ready for searches."""
+
+    thesaurus: Thesaurus
+    #: A query in its plain form → ids of entries.
+    pins: Mapping[str, tuple[str, ...]]
+
+    def pinned(self, q: str) -> tuple[str, ...]:
+        """The ids of the entries to show first for a query."""
+        return self.pins.get(plain(q), ()) if self.pins else ()
+
+
+UNTUNED = Tuning(Thesaurus(), {})
+
+
+class TuningReader:
+    """Gives what is published, read once for each change.
+
+    For threads: two that see a change both read it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / _NAME
+        self._read: tuple[tuple[int, int] | None, Tuning] = None, UNTUNED
+
+    def current(self) -> Tuning:
+        """What was published last; nothing is tuned where nothing can be read."""
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - at every search, and four times as fast
+        except OSError:
+            return UNTUNED
+        stamp = found.st_ino, found.st_mtime_ns
+        kept, tuning = self._read
+        if kept != stamp:
+            tuning = _load(self._path)
+            self._read = stamp, tuning
+        return tuning
+
+
+def _load(path: Path) -> Tuning:
+    try:
+        found = SearchTuning.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        log.warning("synonyms and pins can't be read: %s", str(error).split("\n")[0])
+        return UNTUNED
+    sets = [(one.category, (one.word, *one.same_as)) for one in found.synonyms]
+    pins = {pin.query: tuple(map(str, pin.entries)) for pin in found.pins}
+    return Tuning(Thesaurus(sets), pins)
+
+
+class TuningWriter:
+    """Publishes what is in PostgreSQL. Only the index writer's process has one."""
+
+    def __init__(self, root: Path, store: Store) -> None:
+        self._path = root / _NAME
+        self._store = store
+        self._published: int | None = None  # not known after a start
+
+    def step(self) -> None:
+        """Publish if there is something else than before, or what was published is gone.
+
+        Raises: DatabaseUnavailable, OSError.
+        """
+        with self._store.transaction() as tx:
+            if version(tx) == self._published and self._path.exists():
+                return
+            found = read_all(tx)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        new = self._path.with_suffix(".new")
+        new.write_text(found.model_dump_json())
+        new.replace(self._path)
+        self._published = found.version
+
+
+def read_all(tx: Transaction) -> SearchTuning:
+    """Synonyms and pins, MOST of each. The version is read first: none is passed over."""
+    return SearchTuning.model_validate(
+        {
+            "version": version(tx),
+            "synonyms": tx.rows("tuning.synonyms", limit=MOST),
+            "pins": tx.rows("tuning.pins", limit=MOST),
+        }
+    )
+
+
+def version(tx: Transaction) -> int:
+    """Grows with every change."""
+    row = tx.row("tuning.version")
+    return row["version"] if row else 0
