@@ -28,13 +28,15 @@ from storage.index.schema import ENTRY, key, schema
 from storage.index.weights import (
     ALIKE_WEIGHT,
     BOOSTS_MAX,
+    CARRIER_LESS,
     CODE_WEIGHTS,
     COUNT_MAX,
-    NEXT_CODE_LESS,
+    OTHER_READING_LESS,
     PATTERN_SCORE,
     PIN_SCORE,
     SYNONYM_WEIGHT,
     WORD_SCORE_MAX,
+    code_rarity,
 )
 from storage.index.wording import as_written, side_by_side
 
@@ -160,12 +162,17 @@ class Builder:
         yield from self._scored_words(node)
 
     def _scored_codes(self, asked: Understood) -> Iterator[tantivy.Query]:
-        messages = set(filter(is_message, asked.codes))
-        for place, code in enumerate(asked.codes):
-            carries = code in messages and len(messages) < len(asked.codes)
-            score = code_score(asked) * (1 if carries else 2) / (1 + place * NEXT_CODE_LESS)
-            for field, weight in CODE_WEIGHTS.items():
-                yield Query.const_score_query(self._term(field, code), weight * score)
+        score, messages = code_score(asked), sum(map(is_message, asked.codes))
+        read: set[str] = set()
+        for code in asked.codes:
+            number = code.lstrip("s+-")
+            carries = is_message(code) and messages < len(asked.codes)
+            less = CARRIER_LESS if carries else OTHER_READING_LESS if number in read else 1.0
+            read.add(number)
+            if entries := self._searcher.doc_freq("codes", code):
+                worth = score * (1 + less * code_rarity(entries))
+                for field, weight in CODE_WEIGHTS.items():
+                    yield Query.const_score_query(self._term(field, code), weight * worth)
 
     def _scored_words(self, node: Words) -> Iterator[tantivy.Query]:
         words = node.stems

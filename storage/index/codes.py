@@ -26,6 +26,7 @@ _SIGNED = re.compile(r"([+-])([0-9]{1,5})")  # -805, +100
 _ABEND = re.compile(r"s[0-9a-f]{3}|a[a-z]{2}[0-9]")  # S0C7, SB37; CICS has AEY9
 _SHORT_ABEND = re.compile(r"0c[0-9a-f]|[bde]37")  # a system abend without its S
 _USER_ABEND = re.compile(r"u([0-9]{3,4})")
+_NO_ABEND = ("s000", "u0000")  # "S000 U4038": the other one is it
 _ERRNO = re.compile(r"e2big|el2hlt|el2nsync|el3hlt|el3rst")
 _HEX = re.compile(r"0x([0-9a-f]{4,16})")
 _FILE_STATUS = re.compile(r"fs[0-9]{2}")
@@ -50,6 +51,8 @@ def _part(text: str) -> str | None:
         return None
     if match := _HEX.fullmatch(text):
         return match[1]
+    if text in _NO_ABEND:
+        return None
     if match := _USER_ABEND.fullmatch(text):
         return f"u{match[1]:0>4}"
     if _SHORT_ABEND.fullmatch(text):

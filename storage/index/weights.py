@@ -5,6 +5,7 @@ as the natural logarithm of how rare the word is. Weights are round on purpose: 
 where neighbouring values do as well, on several collections, and are fitted to none.
 """
 
+import math
 from dataclasses import dataclass
 
 #: How often each field's words are counted in the one field `text` that is scored. One field is
@@ -28,10 +29,14 @@ PATTERN_SCORE = 1.0
 #: of the number of entries at most.
 WORD_SCORE_MAX = (2.2 + WRITTEN + 2 * 2.2 * SIDE_BY_SIDE) * 24
 
-#: A code anywhere, in the title, and at the beginning of the title; these add up. The id of a
-#: message counts half beside other codes, which it only carries.
+#: A code anywhere, in the title, and at the beginning of the title; these add up.
 CODE_WEIGHTS = {"codes": 1, "title_codes": 2, "first_codes": 1}
-NEXT_CODE_LESS = 0.05  # the first of several codes is meant most: `SQLCODE 204` is -204, or +204
+#: A code that few entries hold tells more than one that many do (STEP010, IEF450I): its points
+#: are 1 + CODE_RARITY times as many when one entry holds it, and 1 + CODE_RARITY / 2 for ten.
+CODE_RARITY = 3.0
+#: Part of its rarity that the id of a message has beside other codes, which it only carries, and
+#: a second reading of a number: `SQLCODE 204` is -204, and only then +204.
+CARRIER_LESS, OTHER_READING_LESS = 0.5, 0.0
 #: A pinned entry: above what all codes of a query can score together; exact in 32 bits.
 PIN_SCORE = 2.0**40
 #: Beside codes, whose points are many, boosts are parts of at most so many points: of those of
@@ -68,3 +73,8 @@ PROFILES = {
     "text": Profile(usage=0.0, success=0.0, recency=0.0),
 }
 BOOSTS_MAX = 1 + 0.5 + 0.5 + 0.5 + 1.0  # times a score; above what any profile makes of it
+
+
+def code_rarity(entries: int) -> float:
+    """How much more a code tells that so many entries hold: CODE_RARITY / (1 + log10(entries))."""
+    return CODE_RARITY / (1 + math.log10(entries))

@@ -1,12 +1,15 @@
 """Searches by people who don't know how it is written."""
 
+from pathlib import Path
+
 import pytest
 
+from contracts.tuning import SearchTuning
 from storage.index.forgive import Thesaurus, forgiving
 from storage.index.grammar import Synonyms
 from storage.index.parser import understand
 from tests.integration.storage.index.conftest import Fill
-from tests.integration.storage.index.index_helpers import ask, entry, titles
+from tests.integration.storage.index.index_helpers import ask, days, entry, titles
 
 
 @pytest.mark.parametrize("q", ["catalgo", "cataloge", "ctaalog", "Katalog catlog", "catalóg"])
@@ -42,24 +45,31 @@ def test_codes_and_names_are_never_guessed_at(fill: Fill, q: str) -> None:
     assert (reply.total, reply.did_you_mean) == (0, None)
 
 
-def test_synonyms_find(fill: Fill) -> None:
+def mean(root: Path, word: str, *same_as: str, category: str = "") -> None:
+    """Publish one set of synonyms for the index in `root`."""
+    same = {"word": word, "same_as": same_as, "category": category, "updated_at": days(0)}
+    tuning = SearchTuning.model_validate({"version": 1, "synonyms": [same]})
+    (root / "tuning.json").write_text(tuning.model_dump_json())
+
+
+def test_synonyms_find(fill: Fill, root: Path) -> None:
     """What means the same is found, below what was written; phrases stay phrases."""
     reader = fill(
         entry("dsn of the job"), entry("data set of the job"), entry("a set of data"), entry("zap")
     )
-    reader._thesaurus = Thesaurus([("", ["dsn", "data set", "dataset"])])
+    mean(root, "dsn", "data set", "dataset")
     assert titles(reader, "dsn") == ["dsn of the job", "data set of the job"]
     assert set(titles(reader, "dataset gone")) == {"dsn of the job", "data set of the job"}
     assert "dsn of the job" in titles(reader, "data sets")
     assert "data set or dataset for dsn" in ask(reader, "dsn").interpreted_as
 
 
-def test_synonyms_of_a_category(fill: Fill) -> None:
+def test_synonyms_of_a_category(fill: Fill, root: Path) -> None:
     """A meaning that holds in one category finds nothing elsewhere."""
     reader = fill(
         entry("package one", category="Bind", within=("db2",)), entry("package two", category="HR")
     )
-    reader._thesaurus = Thesaurus([("DB2", ["dbrm", "package"])])
+    mean(root, "dbrm", "package", category="DB2")
     assert titles(reader, "dbrm") == ["package one"]
 
 

@@ -34,7 +34,7 @@ from storage.index.codes import bare_codes, find_codes, is_message
         ("00C4", ["00c4"]),
         ("DSNT408I", ["dsnt408i"]),
         ("$HASP165", ["hasp165"]),
-        ("IEF450I JOB1 STEP1 - ABEND=S322 U0000", ["ief450i", "s322", "u0000"]),
+        ("IEF450I JOB1 STEP1 - ABEND=S322 U0000", ["ief450i", "s322"]),
         ("AEY9", ["aey9"]),
         ("AEZE", ["aeze"]),
         ("IMS status AT", ["ims-at"]),
