@@ -17,6 +17,7 @@ from commands import (
     processes,
     queues,
     search,
+    settings,
     status,
     tasks,
     tuning,
@@ -63,6 +64,7 @@ main.add_command(up.down)
 main.add_command(processes.worker)
 main.add_command(processes.serve)
 main.add_command(processes.migrate)
+main.add_command(settings.settings)
 
 if __name__ == "__main__":
     main(prog_name="casebook")

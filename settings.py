@@ -1,32 +1,71 @@
 """Every knob, with its unit and default; read once by a process's root, from CASEBOOK_*.
 
 `casebook up` writes where its servers listen to DATA/endpoints.json (mode 0600: the PostgreSQL
-URL holds a password); a process that is told nothing else finds them there.
+URL holds a password); a process that is told nothing else finds them there. A URL may stand in a
+file as well: CASEBOOK_DATABASE_URL_FILE names one, for containers and systemd's credentials.
 """
 
 import difflib
 import os
 import socket
+import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "CASEBOOK_"
+SECRETS = ("database_url", "redis_url")
 
 
 class SettingsInvalid(Exception):
-    """A CASEBOOK_* variable is unknown, or its value can't be used."""
+    """A CASEBOOK_* variable is unknown, its value can't be used, or two contradict each other."""
 
     code = "SETTINGS_INVALID"
 
 
+@dataclass(frozen=True)
+class Unit:
+    """What a knob's value counts."""
+
+    name: str
+
+
+class Said(NamedTuple):
+    """A value that was given, and where: the variable, the option or the file."""
+
+    value: Any
+    origin: str
+
+
 def default_data() -> Path:
-    """Where data lives unless told otherwise: the XDG data folder of this user."""
+    """$XDG_DATA_HOME/casebook, else ~/.local/share/casebook"""
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "casebook"
+
+
+def default_node() -> str:
+    """this host's name"""
+    return socket.gethostname().replace("@", "-")
+
+
+def _scheme(*known: str) -> AfterValidator:
+    def check(url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in known)):
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in known)}")
+        return url
+
+    return AfterValidator(check)
+
+
+DatabaseUrl: TypeAlias = Annotated[SecretStr, _scheme("postgresql", "postgres")]
+RedisUrl: TypeAlias = Annotated[SecretStr, _scheme("redis", "rediss", "unix")]
+Milliseconds: TypeAlias = Annotated[int, Unit("ms")]
+Seconds: TypeAlias = Annotated[float, Unit("s")]
+Days: TypeAlias = Annotated[int, Unit("days")]
 
 
 class Settings(BaseModel):
@@ -35,28 +74,49 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Path = Field(default_factory=default_data, description="folder of everything kept")
-    database_url: SecretStr | None = Field(None, description="postgresql://...; unset: embedded")
-    redis_url: SecretStr | None = Field(None, description="redis://, rediss://, unix://...")
+    database_url: DatabaseUrl | None = Field(
+        None, description="postgresql://...; unset: what `up` runs"
+    )
+    redis_url: RedisUrl | None = Field(
+        None, description="redis://, rediss:// (TLS), unix://...; unset: what `up` runs"
+    )
     host: str = Field("127.0.0.1", description="address that the HTTP shim listens on")
-    port: int = Field(8080, ge=0, le=65535, description="TCP port of the HTTP shim")
-    workers: int = Field(1, ge=1, le=64, description="processes for searches, reads and writes")
+    port: Annotated[int, Unit("TCP port")] = Field(
+        8080, ge=0, le=65535, description="where the HTTP shim listens"
+    )
+    workers: Annotated[int, Unit("processes")] = Field(
+        1, ge=1, le=64, description="for searches, reads and writes; `up` starts them"
+    )
     node: str = Field(
-        default_factory=lambda: socket.gethostname().replace("@", "-"),
+        default_factory=default_node,
+        pattern=r"^[A-Za-z0-9_.-]{1,100}$",
         description="name of this node's index and its queue",
     )
-    heartbeat: int = Field(6_000, ge=500, description="ms of silence that count as death")
+    heartbeat: Milliseconds = Field(6_000, ge=500, description="silence that counts as death")
     # A search gives the interpreter up while the engine works and waits to get it back: two threads
     # carried a fifth less than one (benchmarks/system.py). More --workers is what carries more.
-    search_threads: int = Field(1, ge=1, le=64, description="threads a process for searches")
-    bulk_nice: int = Field(5, ge=0, le=19, description="nice value of importer and indexer")
-    read_timeout: float = Field(10.0, gt=0, description="seconds that a read is awaited")
-    write_timeout: float = Field(10.0, gt=0, description="seconds that a write is awaited")
-    keep_days: int = Field(
-        90, ge=1, le=3650, description="days that dead letters, ended tasks and keys of writes stay"
+    search_threads: Annotated[int, Unit("threads")] = Field(
+        1, ge=1, le=64, description="of a worker, for searches"
     )
-    keep_letters: int = Field(1_000_000, ge=1, description="dead letters kept at most")
-    redis_memory: str = Field("1gb", description="maxmemory of the embedded Valkey")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    bulk_nice: Annotated[int, Unit("nice value")] = Field(
+        5, ge=0, le=19, description="how far importer and indexer yield the CPU"
+    )
+    read_timeout: Seconds = Field(10.0, gt=0, description="how long a read is awaited")
+    write_timeout: Seconds = Field(10.0, gt=0, description="how long a write is awaited")
+    keep_days: Days = Field(
+        90, ge=1, le=3650, description="how long dead letters, ended tasks and keys of writes stay"
+    )
+    keep_letters: Annotated[int, Unit("dead letters")] = Field(
+        1_000_000, ge=1, description="kept at most"
+    )
+    redis_memory: Annotated[str, Unit("bytes")] = Field(
+        "1gb",
+        pattern=r"(?i)^[1-9]\d*([kmg]b?)?$",
+        description="maxmemory of the embedded Valkey, with kb, mb or gb",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="the least that is logged"
+    )
 
     @classmethod
     def load(
@@ -71,33 +131,60 @@ class Settings(BaseModel):
         With `find_servers`, servers that nothing names are looked up in DATA/endpoints.json.
         Raises: SettingsInvalid, naming the variable and the nearest one that exists.
         """
-        environment = os.environ if environment is None else environment
-        values: dict[str, Any] = {}
-        for name, value in environment.items():
-            if name.startswith(PREFIX):
-                values[_known(name)] = value
-        values |= {name: value for name, value in overrides.items() if value is not None}
+        return cls.traced(environment, find_servers=find_servers, **overrides)[0]
+
+    @classmethod
+    def traced(
+        cls,
+        environment: Mapping[str, str] | None = None,
+        *,
+        find_servers: bool = True,
+        **overrides: Any,
+    ) -> "tuple[Settings, dict[str, str]]":
+        """As `load`, and for each knob that has not its default, where its value came from."""
+        said = _said(os.environ if environment is None else environment)
+        for name, value in overrides.items():
+            if value is not None:
+                said[name] = Said(value, f"option --{name}")
+        if "redis_url" in said and "redis_memory" in said:
+            _contradict(
+                said["redis_memory"], said["redis_url"], "a server of one's own has its own"
+            )
         try:
-            settings = cls(**values)
+            settings = cls(**{name: one.value for name, one in said.items()})
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else PREFIX
-            raise SettingsInvalid(f"{name}: {first['msg']}") from None
-        return settings._with_endpoints() if find_servers else settings
+            problem = first["msg"].removeprefix("Value error, ")
+            raise SettingsInvalid(f"{said[str(first['loc'][0])].origin}: {problem}") from None
+        if find_servers:
+            found = settings._found(said)
+            settings = settings.model_copy(update={name: one.value for name, one in found.items()})
+            said |= found
+        return settings, {name: one.origin for name, one in said.items()}
 
-    def _with_endpoints(self) -> "Settings":
+    def _found(self, said: Mapping[str, Said]) -> dict[str, Said]:
+        """What runs on DATA, as far as nothing else was said.
+
+        The queue of one Casebook and the database of another make no third one: SettingsInvalid.
+        """
+        file = self.data / "endpoints.json"
         try:
-            found = orjson.loads((self.data / "endpoints.json").read_bytes())
+            found = orjson.loads(file.read_bytes())
         except (OSError, orjson.JSONDecodeError):
-            return self
-        update = {
-            name: SecretStr(found[name])
-            for name in ("database_url", "redis_url")
-            if getattr(self, name) is None and name in found
+            return {}
+        servers = {
+            name: Said(SecretStr(found[name]), str(file)) for name in SECRETS if name in found
         }
-        if "port" in found and "port" not in self.model_fields_set:
-            update["port"] = found["port"]
-        return self.model_copy(update=update)
+        others = [
+            name for name in servers if name in said and servers[name].value != getattr(self, name)
+        ]
+        missing = [name for name in servers if name not in said]
+        if others and missing:
+            hint = f"set {PREFIX}{missing[0].upper()} as well, or neither"
+            _contradict(said[others[0]], servers[missing[0]], f"they are two Casebooks; {hint}")
+        if "port" in found:
+            servers["port"] = Said(found["port"], str(file))
+        return {name: one for name, one in servers.items() if name not in said}
 
     @property
     def index(self) -> Path:
@@ -110,20 +197,50 @@ class Settings(BaseModel):
         return self.data / "admin.key"
 
     def environment(self) -> dict[str, str]:
-        """The CASEBOOK_* variables that give a child process these settings."""
-        values = {}
+        """The environment of a child process: this one's, with these settings and no others."""
+        values = {name: one for name, one in os.environ.items() if not name.startswith(PREFIX)}
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if value is not None:
-                text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-                values[PREFIX + name.upper()] = text
+            if value is None or (name == "redis_memory" and self.redis_url is not None):
+                continue
+            text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            values[PREFIX + name.upper()] = text
         return values
 
 
+def _said(environment: Mapping[str, str]) -> dict[str, Said]:
+    """What the environment says, by knob. Raises: SettingsInvalid."""
+    said: dict[str, Said] = {}
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX):
+            continue
+        knob = _known(name)
+        one = Said(_content(name, value), name) if name.endswith("_FILE") else Said(value, name)
+        if knob in said:
+            _contradict(said[knob], one, "which of them?")
+        said[knob] = one
+    return said
+
+
 def _known(name: str) -> str:
-    field = name.removeprefix(PREFIX).lower()
-    if field in Settings.model_fields:
-        return field
-    near = difflib.get_close_matches(field, Settings.model_fields, n=1)
-    hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
+    known = {PREFIX + field.upper(): field for field in Settings.model_fields}
+    known |= {f"{PREFIX}{field.upper()}_FILE": field for field in SECRETS}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
     raise SettingsInvalid(f"{name} is no setting{hint}")
+
+
+def _content(name: str, file: str) -> str:
+    """The secret in a file that not everyone may read. Raises: SettingsInvalid."""
+    try:
+        if Path(file).stat().st_mode & stat.S_IROTH:
+            raise SettingsInvalid(f"{name}: everyone may read {file}; chmod it to 600.")
+        return Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{name}: {file} can't be read ({error}).") from None
+
+
+def _contradict(one: Said, other: Said, why: str) -> None:
+    raise SettingsInvalid(f"{one.origin} and {other.origin} contradict each other: {why}.")

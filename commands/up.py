@@ -76,7 +76,7 @@ def _up_detached(settings: Settings) -> None:
         sample = ["--sample"] if "--sample" in sys.argv else []
         process = subprocess.Popen(
             [sys.executable, "-m", "cli", "up", *sample],
-            env={**os.environ, **settings.environment()},
+            env=settings.environment(),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,

@@ -1,7 +1,6 @@
 """`casebook up`: everything on this machine, as children of one supervisor."""
 
 import http.client
-import os
 import signal
 import socket
 import subprocess
@@ -110,7 +109,7 @@ class Local:
 
     def _environment(self) -> dict[str, str]:
         """Settings travel in the environment: a URL may hold a password, and argv is public."""
-        return {**MEMORY, **os.environ, **self._settings.environment(), "PYTHONUNBUFFERED": "1"}
+        return {**MEMORY, **self._settings.environment(), "PYTHONUNBUFFERED": "1"}
 
     def _write_endpoints(self) -> None:
         assert self._settings.database_url is not None

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from pydantic import SecretStr
 
 from settings import Settings, SettingsInvalid
 
@@ -23,6 +24,13 @@ def test_overrides_win_over_the_environment_over_defaults(tmp_path: Path) -> Non
         ("CASEBOOK_PORT", "many", "CASEBOOK_PORT"),
         ("CASEBOOK_WORKERS", "0", "CASEBOOK_WORKERS"),
         ("CASEBOOK_XYZZY", "1", "CASEBOOK_XYZZY"),
+        ("CASEBOOK_LOG_LEVEL", "loud", "CASEBOOK_LOG_LEVEL.*'DEBUG'"),
+        ("CASEBOOK_REDIS_MEMORY", "plenty", "CASEBOOK_REDIS_MEMORY"),
+        ("CASEBOOK_NODE", "a@b", "CASEBOOK_NODE"),
+        ("CASEBOOK_DATABASE_URL", "redis://swapped", "CASEBOOK_DATABASE_URL.*postgresql://"),
+        ("CASEBOOK_REDIS_URL", "postgresql://swapped", "CASEBOOK_REDIS_URL.*rediss://"),
+        ("CASEBOOK_DATABASE_FILE", "/x", "CASEBOOK_DATABASE_URL_FILE"),
+        ("CASEBOOK_REDIS_URL_FILE", "/nowhere", "CASEBOOK_REDIS_URL_FILE.*/nowhere"),
     ],
 )
 def test_what_is_wrong_is_named(name: str, value: str, hint: str) -> None:
@@ -31,18 +39,78 @@ def test_what_is_wrong_is_named(name: str, value: str, hint: str) -> None:
         Settings.load({name: value})
 
 
+FOUND = {"database_url": "postgresql://found", "redis_url": "unix:///found", "port": 8123}
+
+
 def test_running_servers_are_found_in_the_data_folder(tmp_path: Path) -> None:
-    """What `up` wrote is used where nothing else was said."""
-    found = {"database_url": "postgresql://found", "redis_url": "unix:///found", "port": 8123}
-    (tmp_path / "endpoints.json").write_bytes(orjson.dumps(found))
-    environment = {"CASEBOOK_DATA": str(tmp_path), "CASEBOOK_REDIS_URL": "redis://said"}
-    settings = Settings.load(environment)
-    assert settings.database_url is not None
-    assert settings.database_url.get_secret_value() == "postgresql://found"
-    assert settings.redis_url is not None
-    assert settings.redis_url.get_secret_value() == "redis://said"
+    """What `up` wrote is used where nothing else was said, or the same."""
+    (tmp_path / "endpoints.json").write_bytes(orjson.dumps(FOUND))
+    environment = {"CASEBOOK_DATA": str(tmp_path), "CASEBOOK_REDIS_URL": "unix:///found"}
+    settings, origins = Settings.traced(environment)
+    assert settings.database_url == SecretStr("postgresql://found")
+    assert settings.redis_url == SecretStr("unix:///found")
     assert settings.port == 8123
+    assert origins == {
+        "data": "CASEBOOK_DATA",
+        "redis_url": "CASEBOOK_REDIS_URL",
+        "database_url": str(tmp_path / "endpoints.json"),
+        "port": str(tmp_path / "endpoints.json"),
+    }
     assert Settings.load(environment, find_servers=False).database_url is None
+
+
+def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
+    """The file's content is the URL, and the variable that names it is where it came from."""
+    file = tmp_path / "url"
+    file.touch(mode=0o600)
+    file.write_text("postgresql://u:hunter2@h/d\n")
+    environment = {"CASEBOOK_DATA": str(tmp_path), "CASEBOOK_DATABASE_URL_FILE": str(file)}
+    settings, origins = Settings.traced(environment)
+    assert settings.database_url == SecretStr("postgresql://u:hunter2@h/d")
+    assert origins["database_url"] == "CASEBOOK_DATABASE_URL_FILE"
+    file.chmod(0o644)
+    with pytest.raises(SettingsInvalid, match="chmod"):
+        Settings.load(environment)
+
+
+@pytest.mark.parametrize(
+    ("environment", "names"),
+    [
+        (
+            {"CASEBOOK_REDIS_URL": "redis://own", "CASEBOOK_REDIS_MEMORY": "2gb"},
+            ("CASEBOOK_REDIS_URL", "CASEBOOK_REDIS_MEMORY"),
+        ),
+        (
+            {"CASEBOOK_REDIS_URL": "redis://own", "CASEBOOK_REDIS_URL_FILE": "FILE"},
+            ("CASEBOOK_REDIS_URL and", "CASEBOOK_REDIS_URL_FILE"),
+        ),
+        (
+            {"CASEBOOK_REDIS_URL": "redis://another"},
+            ("CASEBOOK_REDIS_URL", "endpoints.json", "CASEBOOK_DATABASE_URL"),
+        ),
+    ],
+)
+def test_settings_that_contradict_are_both_named(
+    tmp_path: Path, environment: dict[str, str], names: tuple[str, ...]
+) -> None:
+    """Neither is taken in silence: the queue of one Casebook with another's database, say."""
+    (tmp_path / "endpoints.json").write_bytes(orjson.dumps(FOUND))
+    file = tmp_path / "url"
+    file.touch(mode=0o600)
+    values = {name: value.replace("FILE", str(file)) for name, value in environment.items()}
+    with pytest.raises(SettingsInvalid) as caught:
+        Settings.load({"CASEBOOK_DATA": str(tmp_path), **values})
+    assert "contradict" in str(caught.value)
+    for name in names:
+        assert name in str(caught.value)
+
+
+def test_two_servers_of_ones_own_are_taken_whatever_runs_on_the_folder(tmp_path: Path) -> None:
+    """Both were said, so nothing is mixed."""
+    (tmp_path / "endpoints.json").write_bytes(orjson.dumps(FOUND))
+    said = {"CASEBOOK_REDIS_URL": "redis://own", "CASEBOOK_DATABASE_URL": "postgresql://own"}
+    settings = Settings.load({"CASEBOOK_DATA": str(tmp_path), **said})
+    assert settings.database_url == SecretStr("postgresql://own")
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
@@ -53,7 +121,14 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
     assert "hunter2" not in repr(settings)
 
 
-def test_a_child_gets_the_same_settings(tmp_path: Path) -> None:
-    """The environment made for a child process loads to equal settings."""
-    settings = Settings.load({"CASEBOOK_DATA": str(tmp_path), "CASEBOOK_REDIS_URL": "redis://r"})
+def test_a_child_gets_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment made for a child loads to equal settings, however its parent was told."""
+    file = tmp_path / "url"
+    file.touch(mode=0o600)
+    file.write_text("redis://r")
+    monkeypatch.setenv("CASEBOOK_REDIS_URL_FILE", str(file))
+    settings = Settings.load(data=tmp_path, port=9001)
     assert Settings.load(settings.environment()) == settings
+    served = Settings.load({"CASEBOOK_REDIS_MEMORY": "2gb"}, find_servers=False)
+    child = served.model_copy(update={"redis_url": SecretStr("unix:///embedded")})
+    assert Settings.load(child.environment(), find_servers=False).redis_url == child.redis_url
