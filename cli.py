@@ -7,6 +7,7 @@ Redis can't be reached; 4 a write is kept in its queue and not done yet.
 import click
 
 from commands import (
+    backup,
     bulk,
     change,
     dead,
@@ -64,6 +65,8 @@ main.add_command(up.down)
 main.add_command(processes.worker)
 main.add_command(processes.serve)
 main.add_command(processes.migrate)
+main.add_command(backup.backup)
+main.add_command(backup.restore)
 main.add_command(settings.settings)
 
 if __name__ == "__main__":

@@ -230,6 +230,27 @@ class TaskState(CasebookError):
     code, status = "TASK_STATE", 409
 
 
+# --- backups
+
+
+class BackupDamaged(CasebookError):
+    """The file is no backup of Casebook, was cut short, or was changed; nothing was touched."""
+
+    code, status = "BACKUP_DAMAGED", 422
+
+
+class BackupOfLaterRelease(CasebookError):
+    """The backup was made by a later release than this one; nothing was touched."""
+
+    code, status = "BACKUP_OF_LATER_RELEASE", 409
+
+
+class LiveData(CasebookError):
+    """The place holds data already; nothing was touched."""
+
+    code, status = "LIVE_DATA", 409
+
+
 # --- the ground
 
 

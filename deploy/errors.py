@@ -54,3 +54,15 @@ class PortInUse(DeployError):
     """The address that the HTTP shim should listen on is taken."""
 
     code = "PORT_IN_USE"
+
+
+class NothingHere(DeployError):
+    """There is no data, or no file, in the place that was named."""
+
+    code = "NOTHING_HERE"
+
+
+class BackupNotWritten(DeployError):
+    """The backup's file could not be written; nothing of it is left."""
+
+    code = "BACKUP_NOT_WRITTEN"

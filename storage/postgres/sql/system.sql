@@ -26,3 +26,29 @@ from schema_migrations;
 -- name: schema_version
 select coalesce(max(version), 0) as version
 from schema_migrations;
+
+-- name: schema_migrations
+create table if not exists schema_migrations (
+    version integer primary key,
+    name text not null,
+    applied_at timestamptz not null default now()
+);
+
+-- name: has_migrations
+select to_regclass('schema_migrations') is not null as found;
+
+-- name: migrated
+insert into schema_migrations (version, name)
+values (%(version)s, %(name)s);
+
+-- name: set_lock_timeout
+select set_config('lock_timeout', %(ms)s, false);
+
+-- name: oldest_transaction
+select pid, application_name, extract(epoch from now() - xact_start)::float8 as seconds
+from pg_stat_activity
+where
+    datname = current_database() and xact_start is not null and pid <> pg_backend_pid()
+    and backend_type = 'client backend'
+order by xact_start
+limit 1;

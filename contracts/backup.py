@@ -1,0 +1,30 @@
+"""What a backup says about itself: a file crosses processes, machines and releases."""
+
+from datetime import datetime
+from typing import Literal
+
+from contracts.base import Contract
+
+
+class BackupTable(Contract):
+    """One table: its rows are the archive's member NAME.copy, in PostgreSQL's COPY text format."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: int
+
+
+class Manifest(Contract):
+    """The first thing that a restore reads; `tables` are in an order that foreign keys allow."""
+
+    format: Literal[1] = 1
+    made_at: datetime
+    release: str
+    server: str
+    migrations: tuple[int, ...]
+    tables: tuple[BackupTable, ...]
+
+    @property
+    def rows(self) -> int:
+        """Of all tables."""
+        return sum(table.rows for table in self.tables)
