@@ -222,9 +222,14 @@ def _said(environment: Mapping[str, str]) -> dict[str, Said]:
     return said
 
 
-def _known(name: str) -> str:
+def variables() -> dict[str, str]:
+    """Every variable, and the knob that it sets."""
     known = {PREFIX + field.upper(): field for field in Settings.model_fields}
-    known |= {f"{PREFIX}{field.upper()}_FILE": field for field in SECRETS}
+    return known | {f"{PREFIX}{field.upper()}_FILE": field for field in SECRETS}
+
+
+def _known(name: str) -> str:
+    known = variables()
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)
