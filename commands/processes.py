@@ -4,8 +4,10 @@ import sys
 from typing import Any
 
 import click
+from rich.markup import escape
 
-from commands.base import Failure, failures, load, out, with_servers
+from commands.base import Failure, as_json, failures, load, out, print_json, with_servers
+from settings import Settings
 
 
 @click.command()
@@ -35,17 +37,58 @@ def serve(**overrides: Any) -> None:
 
 
 @click.command()
-def migrate() -> None:
-    """Bring the database's schema to this release and make the first key."""
+@click.option("--plan", is_flag=True, help="Say what would be applied and who would wait for it.")
+@as_json
+def migrate(plan: bool, json_: bool) -> None:
+    """Bring the database's schema to this release and make the first key.
+
+    The previous release may run meanwhile. A lock that can't be had soon is given up and tried
+    again, so that nobody waits behind this for long.
+    """
     from deploy.errors import DeployError
     from deploy.ground import prepare
 
     settings = with_servers(load(), redis=False)
+    if plan:
+        _plan(settings, json_)
+        return
     with failures():
         try:
             applied = prepare(settings)
         except DeployError as error:
             raise Failure(str(error), error.code, 2) from None
+    if json_:
+        print_json({"applied": applied})
+        return
     for name in applied:
         out.print(f"applied {name}")
     out.print("the schema is up to date.")
+
+
+def _plan(settings: Settings, json_: bool) -> None:
+    from deploy.ground import plan
+
+    with failures():
+        planned = plan(settings)
+    if json_:
+        print_json({"pending": [_described(one) for one in planned]})
+        return
+    for one in planned:
+        out.print(str(one.migration))
+        for table, why in one.waits:
+            size = f" ({one.rows[table]:,} rows, {one.bytes[table]:,} bytes)" * (table in one.rows)
+            out.print(f"  {escape(f'{table}{size}: {why}')}", soft_wrap=True)
+        if not one.waits:
+            out.print("  nobody waits.")
+    if not planned:
+        out.print("the schema is up to date.")
+
+
+def _described(one: Any) -> dict[str, Any]:
+    return {
+        "migration": str(one.migration),
+        "waits": [
+            {"table": t, "why": why, "rows": one.rows.get(t), "bytes": one.bytes.get(t)}
+            for t, why in one.waits
+        ],
+    }

@@ -6,6 +6,8 @@ import secrets
 from deploy.folder import DataFolder, write_secret
 from settings import Settings
 from storage.postgres.migrations import migrate
+from storage.postgres.plans import Planned
+from storage.postgres.plans import plan as plan_migrations
 from storage.postgres.store import Store
 
 
@@ -33,3 +35,9 @@ def prepare(settings: Settings) -> list[str]:
     finally:
         store.close()
     return applied
+
+
+def plan(settings: Settings) -> list[Planned]:
+    """What `prepare` would apply now. Raises: DatabaseUnavailable."""
+    assert settings.database_url is not None
+    return plan_migrations(settings.database_url.get_secret_value())

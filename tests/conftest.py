@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -64,6 +64,19 @@ def database_url(shared_postgres: EmbeddedPostgres) -> str:
     with psycopg.connect(shared_postgres.url, autocommit=True) as session:
         session.execute(f"create database {name} template template_casebook".encode())
     return of_database(shared_postgres.url, name)
+
+
+@pytest.fixture
+def new_database(shared_postgres: EmbeddedPostgres) -> Callable[[], str]:
+    """Makes databases that hold nothing, not even a schema."""
+
+    def make() -> str:
+        name = f"new_{next(NUMBERS)}"
+        with psycopg.connect(shared_postgres.url, autocommit=True) as session:
+            session.execute(f"create database {name}".encode())
+        return of_database(shared_postgres.url, name)
+
+    return make
 
 
 @pytest.fixture

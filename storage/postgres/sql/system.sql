@@ -52,3 +52,8 @@ where
     and backend_type = 'client backend'
 order by xact_start
 limit 1;
+
+-- name: sizes
+select relname as name, greatest(reltuples, 0)::bigint as rows, pg_total_relation_size(oid) as bytes
+from pg_class
+where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p');

@@ -21,7 +21,6 @@ from contracts.imports import FinishImport, ImportChunk, ImportRow, StartImport
 from contracts.search import SearchQuery
 from deploy import archive
 from deploy.archive import Archive
-from deploy.postgres import EmbeddedPostgres
 from storage.index.follower import Follower
 from storage.index.searcher import IndexReader
 from storage.postgres import snapshot as snapshots
@@ -31,24 +30,10 @@ from storage.postgres.snapshot import snapshot
 from storage.postgres.statements import statement
 from storage.postgres.store import Store
 from tests.conftest import NUMBERS
-from tests.support.copies import of_database
 
 MakeDatabase = Callable[[], str]
 #: Restored under other numbers, since those are a cluster's own.
 RENUMBERED = {"txid", "restores", "pruned_txid", "pruned_seq"}
-
-
-@pytest.fixture
-def new_database(shared_postgres: EmbeddedPostgres) -> MakeDatabase:
-    """Makes empty databases."""
-
-    def make() -> str:
-        name = f"new_{next(NUMBERS)}"
-        with psycopg.connect(shared_postgres.url, autocommit=True) as session:
-            session.execute(f"create database {name}".encode())
-        return of_database(shared_postgres.url, name)
-
-    return make
 
 
 @contextmanager
