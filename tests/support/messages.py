@@ -1,0 +1,63 @@
+"""A message to every actor, as this release sends it: `python -m tests.support.messages`.
+
+What it prints is kept in tests/data/messages/RELEASE.ndjson; later releases must understand it.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from actors.actor import Operation
+from actors.broker.encoding import ContractEncoder
+from actors.catalogue import OF_A_NODE, SHARED
+from actors.index import QUEUE, queue_of
+
+OPERATIONS: tuple[Operation[Any, Any], ...] = (*SHARED, *OF_A_NODE)
+ID = "01890000-0000-7000-8000-000000000000"
+TIME = "2026-01-02T03:04:05Z"
+
+#: Where contracts ask for more than their schema says.
+INSTEAD: dict[str, dict[str, Any]] = {
+    "dead_letters.restore": {"state": "discarded"},
+    "entries.relate": {"to_id": "01890000-0000-7000-8000-000000000001"},
+    "mappings.save": {"shape": {"mapping": {"title": "name"}, "defaults": {"category": "x"}}},
+    "search.query": {"after": "epoch.1.2"},
+}
+
+
+def sample(schema: dict[str, Any], root: dict[str, Any]) -> Any:
+    """A value that fits a JSON schema, with everything in it that may be."""
+    if "$ref" in schema:
+        return sample(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    if "const" in schema or "enum" in schema:
+        return schema["const"] if "const" in schema else schema["enum"][0]
+    if "anyOf" in schema:
+        return sample(schema["anyOf"][0], root)
+    kind = schema.get("type", "any")
+    if kind == "object" and "properties" in schema:
+        return {key: sample(one, root) for key, one in schema["properties"].items()}
+    if kind == "array":
+        items = schema.get("prefixItems") or [schema.get("items", {})] * schema.get("minItems", 1)
+        return [sample(one, root) for one in items or [schema.get("items", {})]]
+    if kind in ("integer", "number"):
+        return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+    if kind == "string":
+        special = {"uuid": ID, "date-time": TIME}
+        return special.get(schema.get("format", ""), "x" * max(schema.get("minLength", 1), 1))
+    return {"boolean": True, "object": {"a": 1}, "null": None, "any": "x"}[kind]
+
+
+def messages() -> Iterator[bytes]:
+    """One for each operation, encoded as on the wire, in the order of their names."""
+    for operation in sorted(OPERATIONS, key=lambda one: one.name):
+        schema = operation.request.model_json_schema()
+        values = sample(schema, schema) | INSTEAD.get(operation.name, {})
+        request = operation.request.model_validate(values)
+        queue = queue_of("node") if operation.queue == QUEUE else None
+        message = operation.message(request, queue=queue)
+        fixed = message._replace(message_id=ID, message_timestamp=0)
+        yield ContractEncoder().encode(fixed.asdict())
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.writelines(line + b"\n" for line in messages())
