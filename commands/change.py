@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from commands.base import SEVERITIES, Failure, as_json, failures, me, out, plain, print_json, talk
 from commands.tasks import show_task, watch
+from contracts.base import Contract
 from contracts.bulk import (
     IDS_MAX,
     ChangeEntries,
@@ -26,7 +27,7 @@ from contracts.imports import GetImport, ImportReport
 from contracts.similar import NEAR, FindingStarted, FindSimilar, GetSimilar, SimilarPage
 from settings import Settings
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Contract)
 
 PATIENCE = 120.0  # seconds: fixing a selection of many entries takes a while
 SHOWN = 20  # skipped entries

@@ -15,7 +15,7 @@ from commands.base import Failure, Kept, as_json, failures, me, out, print_json,
 from commands.letters import letters, show_groups, show_letter, show_page
 from commands.tasks import show_task, watch
 from commands.when import when
-from contracts.base import Write, new_id
+from contracts.base import Contract, Write, new_id
 from contracts.dead_letters import (
     DeadLetterPage,
     DeadLetterWhole,
@@ -36,7 +36,7 @@ from contracts.dead_letters import (
 from settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Contract)
 
 STATES = click.Choice([state.value for state in LetterState])
 #: Why a replay leaves a letter where it is.
@@ -94,7 +94,7 @@ def ask_operation(name: str, reply: type[M], request: BaseModel) -> M:
         operation = getattr(dead_letters, name, None) or getattr(replay, name)
         if not operation.read and isinstance(request, Write):
             body = await ask_write(client, operation, request, timeout=PATIENCE)
-            return reply.model_validate_json(body)
+            return reply.from_reply(body)
         return await ask_for(reply, client, operation, request, timeout=PATIENCE)
 
     return talk(conversation)

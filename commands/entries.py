@@ -102,6 +102,8 @@ def write(operation: str, command: Write, json_: bool, done: str, wait: bool) ->
         out.print(f"{done} [bold]{stored.entry.id}[/bold] (version {stored.entry.version})")
         for other in stored.similar:
             out.print(f"{other.similarity:.0%} like {other.id}: {escape(other.title)}")
+        entry = EntryStored.from_reply(reply).entry
+        out.print(f"{done} [bold]{entry.id}[/bold] (version {entry.version})")
 
 
 @click.command()

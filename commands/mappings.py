@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from rich.markup import escape
 
 from commands.base import as_json, failures, me, out, print_json, talk
-from contracts.base import Nothing
+from contracts.base import Contract, Nothing
 from contracts.mappings import (
     DeleteMapping,
     GetMapping,
@@ -20,7 +20,7 @@ from contracts.mappings import (
 from settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Contract)
 
 
 def shape_options(command: F) -> F:

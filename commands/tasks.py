@@ -140,7 +140,7 @@ def _change(name: str, command: Write, json_: bool) -> None:
 
         operation = getattr(operations, name)
         reply = await ask_write(client, operation, command, timeout=settings.write_timeout)
-        return Task.model_validate_json(reply)
+        return Task.from_reply(reply)
 
     task = talk(conversation)
     if json_:

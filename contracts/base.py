@@ -25,6 +25,11 @@ class Contract(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @classmethod
+    def from_reply(cls, body: bytes) -> Self:
+        """What an actor answered: of a later release, fields that we don't know are passed over."""
+        return cls.model_validate_json(body, extra="ignore")
+
     def renewed(self) -> Self:
         """This request as an effect of its own, after someone has edited it."""
         return self

@@ -6,8 +6,9 @@ from pydantic import BaseModel
 
 from actors.actor import Operation
 from actors.broker.client import Client
+from contracts.base import Contract
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Contract)
 
 
 async def ask(
@@ -39,4 +40,4 @@ async def ask_for(
 ) -> M:
     """As `ask`, with the reply read into its contract."""
     answer = await ask(client, operation, request, timeout=timeout, queue=queue)
-    return reply.model_validate_json(answer)
+    return reply.from_reply(answer)

@@ -91,7 +91,7 @@ async def _check(client: Client, chunk: Chunk, plan: Plan) -> ChunkChecked:
         }
     )
     reply = await client.call(message, timeout=REPLY, deadline=True)
-    return ChunkChecked.model_validate_json(reply)
+    return ChunkChecked.from_reply(reply)
 
 
 def _drop_last(rejects: dict[int, tuple[Reject, ...]]) -> None:

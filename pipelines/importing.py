@@ -204,7 +204,7 @@ async def _send(
     began = asyncio.get_running_loop().time()
     reply = await client.call(message, timeout=REPLY, deadline=False)
     window.answered(asyncio.get_running_loop().time() - began)
-    return ChunkDone.model_validate_json(reply)
+    return ChunkDone.from_reply(reply)
 
 
 async def insist(

@@ -136,4 +136,4 @@ async def reindex(
     details = {"nodes": list(nodes)}
     command = StartTask(type="reindex", steps=steps, details=details, by=by, key=key)
     started = await ask_write(client, tasks.start, command, timeout=timeout)
-    return TaskStarted.model_validate_json(started).task
+    return TaskStarted.from_reply(started).task

@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 
-from contracts.errors import DatabaseUnavailable
+from contracts.errors import DatabaseBusy, DatabaseUnavailable
 from deploy.postgres import EmbeddedPostgres
 from storage.postgres import store
 from storage.postgres.migrations import migrate
@@ -58,6 +60,29 @@ def test_nobody_pays_for_lost_connections(server: EmbeddedPostgres, busy: Store)
     server.start()
     with busy.transaction() as tx:
         assert tx.row("system.schema_version") is not None
+
+
+def test_a_migration_under_a_prepared_statement_is_not_yet_and_then_fine(
+    store: Store, database_url: str
+) -> None:
+    """Workers of the release before go on: each connection is refused once, and tried again."""
+
+    def read() -> None:
+        with store.transaction() as tx:
+            tx.row("entries.get", id=uuid4())
+
+    for _ in range(10 * CONNECTIONS):  # psycopg prepares what comes again
+        read()
+    with psycopg.connect(database_url, autocommit=True) as session:
+        session.execute("alter table entries add column of_later integer")
+    refused = 0
+    for _ in range(2 * CONNECTIONS):
+        try:
+            read()
+        except DatabaseBusy:
+            refused += 1
+    assert 1 <= refused <= CONNECTIONS
+    read()
 
 
 @pytest.fixture
