@@ -33,6 +33,12 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "postgres").exists()
 
 
+def test_a_plan_of_what_is_up_to_date_is_empty(casebook: Casebook) -> None:
+    """In words and as JSON; nothing is changed by asking."""
+    assert "up to date" in casebook.run("migrate", "--plan").out
+    assert casebook.run("migrate", "--plan", "--json").json == {"pending": []}
+
+
 @pytest.mark.parametrize("detach", [(), ("--detach",)])
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, detach: tuple[str, ...]) -> None:
     """A data folder that can't be made is an error with its path, without a traceback."""
