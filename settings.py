@@ -109,6 +109,15 @@ class Settings(BaseModel):
     keep_letters: Annotated[int, Unit("dead letters")] = Field(
         1_000_000, ge=1, description="kept at most"
     )
+    keep_events: Days = Field(
+        180, ge=31, le=3650, description="how long events and what they say of queries stay"
+    )
+    events_rate: Annotated[int, Unit("events/s")] = Field(
+        1_000, ge=1, description="events that one key may send"
+    )
+    analytics_key: SecretStr | None = Field(
+        None, description="makes pseudonyms of people in events; unset: DATA/analytics.key"
+    )
     redis_memory: Annotated[str, Unit("bytes")] = Field(
         "1gb",
         pattern=r"(?i)^[1-9]\d*([kmg]b?)?$",

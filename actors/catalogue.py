@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors import (
+    analytics,
     bulk,
     dead_letters,
     entries,
@@ -84,6 +85,9 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     tuning.show,
     upkeep.archive,
     upkeep.prune,
+    analytics.record,
+    analytics.roll_up,
+    analytics.keep,
 )
 
 #: On the queue `index@NODE`.
@@ -126,6 +130,7 @@ def roles(node: str, search_threads: int, bulk_nice: int) -> dict[str, Role]:
             (
                 Reading("imports", threads=2, prefetch=1),
                 Reading("upkeep", threads=1, prefetch=1),
+                Reading("analytics", threads=1, prefetch=2),
             ),
             nice=bulk_nice,
         ),

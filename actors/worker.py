@@ -8,6 +8,7 @@ import sys
 import threading
 from contextlib import ExitStack
 
+from actors.analytics import EventRetention
 from actors.broker.worker import Worker
 from actors.catalogue import roles, worker_broker
 from actors.index import Again
@@ -49,6 +50,7 @@ def run(settings: Settings, role_name: str) -> bool:
             Store: store,
             IndexReader: reader,
             Retention: retention,
+            EventRetention: EventRetention(settings.keep_events),
             Tracked: Tracked(broker, store),
         }
         if role.name == "indexer":

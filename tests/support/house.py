@@ -10,6 +10,7 @@ from typing import Any
 
 from actors import upkeep
 from actors.actor import Operation, Operations, actor
+from actors.analytics import EventRetention
 from actors.broker.broker import StreamsBroker
 from actors.broker.worker import Reading, Worker
 from actors.catalogue import worker_broker
@@ -148,6 +149,7 @@ def make_house(redis_url: str, store: Store, index_folder: Any) -> House:
         Works: works,
         IndexReader: IndexReader(index_folder),
         Retention: Retention(days=90, letters=1_000_000),
+        EventRetention: EventRetention(days=90),
         Tracked: Tracked(broker, store),
     }
     return House(broker, store, works)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import dramatiq
 import orjson
 
 from actors import (
+    analytics,
     bulk,
     dead_letters,
     entries,
@@ -25,6 +27,7 @@ from actors import (
 from actors.actor import Operation
 from actors.index import queue_of
 from actors.tracking import Place
+from contracts.analytics import EventKind, RecordEvents, RollUp
 from contracts.base import Contract, Nothing, new_id
 from contracts.bulk import ChangeEntries, ChangeSelected, UndoImport
 from contracts.dead_letters import (
@@ -52,6 +55,7 @@ from contracts.search import FollowIndex, RebuildIndex
 from contracts.similar import CompareSelected, FindSimilar
 from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step
 from contracts.tuning import PinEntries, SetSynonyms, Unpin
+from tests.support.events import NOON, event, event_id, searched
 from tests.support.house import NODE, House, Work, work
 
 Ground = Callable[[House], Contract]
@@ -569,3 +573,47 @@ def _(house: House) -> Contract:
     house.call(index.follow, FollowIndex())
     found = house.call(similar.find, FindSimilar(import_id=import_id))
     return CompareSelected(task=found.task, import_id=import_id)
+
+
+# --- events
+
+
+def _batch(house: House) -> RecordEvents:
+    entry = stored(house, "seen")
+    return RecordEvents(
+        events=(
+            searched(1, "seen", (entry,)),
+            event(2, EventKind.VIEWED, entry_id=entry, search_id=event_id(1)),
+            event(3, EventKind.RATED, entry_id=entry, worked=True),
+        )
+    )
+
+
+def _another_batch(house: House, request: Any) -> None:
+    events = (event(3, EventKind.RATED, worked=True), searched(4, "other"))
+    house.call(analytics.record, RecordEvents(events=events))
+
+
+def _roll_up(house: House, request: Any) -> object:
+    return house.call(analytics.roll_up, RollUp())
+
+
+@case(analytics.record, _another_batch, _roll_up)
+def _(house: House) -> Contract:
+    return _batch(house)
+
+
+@case(analytics.roll_up)
+def _(house: House) -> Contract:
+    house.call(analytics.record, _batch(house))
+    return RollUp()
+
+
+@case(analytics.keep, _roll_up)
+def _(house: House) -> Contract:
+    house.call(analytics.record, _batch(house))
+    house.call(analytics.roll_up, RollUp())
+    with house.store.transaction() as tx:
+        tx.row("analytics.make_month", at=NOON - timedelta(days=800))
+        tx.connection.execute("update query_days set day = day - 800")
+    return Nothing()

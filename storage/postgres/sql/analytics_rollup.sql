@@ -1,0 +1,319 @@
+-- name: lock
+-- One roll-up at a time: two would wait for each other's rows in the middle.
+select pg_advisory_xact_lock(hashtext('casebook roll-up'));
+
+-- name: take
+delete from event_batches
+where id in (select id from event_batches order by id limit %(most)s for update)
+returning id, events;
+
+-- name: count_events
+with noted as (
+    select
+        e.kind, e.at, e.total, e.took_ms, e.rating, e.worked,
+        coalesce(e.category, n.category, '') as category
+    from events as e
+    left join entries as n on n.id = e.entry_id
+    where e.batch = any(%(batches)s)
+),
+
+counted as (
+    select
+        date_trunc('hour', o.at, 'UTC') as hour, o.category, m.metric,
+        sum(m.value)::double precision as value
+    from noted as o
+    cross join lateral (values
+        ('searches', (o.kind = 'searched')::integer::real),
+        ('empty', (o.kind = 'searched' and o.total = 0)::integer::real),
+        ('took_ms', case when o.kind = 'searched' then o.took_ms end),
+        ('viewed', (o.kind = 'viewed')::integer::real),
+        ('copied', (o.kind = 'copied')::integer::real),
+        ('taken', (o.kind = 'suggestion_taken')::integer::real),
+        ('exported', (o.kind = 'exported')::integer::real),
+        ('ratings', (o.rating is not null)::integer::real),
+        ('rating_sum', o.rating::real),
+        ('worked', o.worked::integer::real),
+        ('failed', 1 - o.worked::integer::real),
+        ('logins', (o.kind = 'logged_in')::integer::real),
+        ('alerts', (o.kind = 'alert_raised')::integer::real),
+        ('dropped', case when o.kind = 'dropped' then o.total::real end)
+    ) as m (metric, value)
+    where m.value <> 0
+    group by 1, 2, 3
+),
+
+hours as (
+    insert into event_hours (metric, hour, category, value)
+    select metric, hour, category, value
+    from counted
+    on conflict (metric, hour, category) do update
+    set value = event_hours.value + excluded.value
+)
+
+insert into event_days (metric, day, category, value)
+select metric, (hour at time zone 'UTC')::date, category, sum(value)
+from counted
+group by 1, 2, 3
+on conflict (metric, day, category) do update
+set value = event_days.value + excluded.value;
+
+-- name: count_clicks
+-- The first click of each search, counted in the hour and for the query of the search.
+with clicked as (
+    select distinct on (c.search_id)
+        c.search_id, s.at, s.normalised, coalesce(s.category, '') as category,
+        coalesce(array_position(s.hits, c.entry_id) + coalesce(s.first, 0), c.rank) as rank
+    from events as c
+    inner join events as s on s.id = c.search_id and s.kind = 'searched'
+    where
+        c.batch = any(%(batches)s)
+        and c.kind in ('viewed', 'copied', 'suggestion_taken')
+    order by c.search_id, c.id
+),
+
+new as (
+    insert into search_clicks (search_id, rank)
+    select search_id, rank
+    from clicked
+    on conflict do nothing
+    returning search_id
+),
+
+counted as (
+    select
+        date_trunc('hour', c.at, 'UTC') as hour, c.category, m.metric,
+        sum(m.value)::double precision as value
+    from clicked as c
+    inner join new as n on n.search_id = c.search_id
+    cross join lateral (values
+        ('clicked', 1.0), ('ranked', (c.rank is not null)::integer), ('reciprocal', 1.0 / c.rank)
+    ) as m (metric, value)
+    where m.value <> 0
+    group by 1, 2, 3
+),
+
+hours as (
+    insert into event_hours (metric, hour, category, value)
+    select metric, hour, category, value
+    from counted
+    on conflict (metric, hour, category) do update
+    set value = event_hours.value + excluded.value
+),
+
+days as (
+    insert into event_days (metric, day, category, value)
+    select metric, (hour at time zone 'UTC')::date, category, sum(value)
+    from counted
+    group by 1, 2, 3
+    on conflict (metric, day, category) do update
+    set value = event_days.value + excluded.value
+)
+
+insert into query_days (day, query, searches, empty, clicked, reciprocal, took_ms)
+select
+    (c.at at time zone 'UTC')::date, c.normalised, 0, 0, count(*), coalesce(sum(1.0 / c.rank), 0), 0
+from clicked as c
+inner join new as n on n.search_id = c.search_id
+where c.normalised <> ''
+group by 1, 2
+on conflict (query, day) do update
+set
+    clicked = query_days.clicked + excluded.clicked,
+    reciprocal = query_days.reciprocal + excluded.reciprocal;
+
+-- name: count_queries
+insert into query_days (day, query, searches, empty, clicked, reciprocal, took_ms)
+select
+    (at at time zone 'UTC')::date, normalised, count(*), count(*) filter (where total = 0), 0, 0,
+    coalesce(sum(took_ms), 0)
+from events
+where batch = any(%(batches)s) and kind = 'searched' and normalised <> ''
+group by 1, 2
+on conflict (query, day) do update
+set
+    searches = query_days.searches + excluded.searches,
+    empty = query_days.empty + excluded.empty,
+    took_ms = query_days.took_ms + excluded.took_ms;
+
+-- name: count_latency
+insert into search_latency (hour, bucket, searches)
+select
+    date_trunc('hour', at, 'UTC'), ceil(8 * ln(greatest(took_ms, 0.01)::float8) / ln(2.0::float8)),
+    count(*)
+from events
+where batch = any(%(batches)s) and kind = 'searched' and took_ms is not null
+group by 1, 2
+on conflict (hour, bucket) do update
+set searches = search_latency.searches + excluded.searches;
+
+-- name: count_entries
+-- By entry and day, and onto the counters of the entry. Ids that no entry has count nowhere.
+with noted as (
+    select
+        entry_id, at, 0 as shown, (kind = 'viewed')::integer as viewed,
+        (kind = 'copied')::integer as copied, (kind = 'suggestion_taken')::integer as taken,
+        (kind = 'exported')::integer as exported, coalesce(worked, false)::integer as worked,
+        (not coalesce(worked, true))::integer as failed, (rating is not null)::integer as ratings,
+        coalesce(rating, 0) as rating_sum
+    from events
+    where batch = any(%(batches)s) and entry_id is not null
+    union all
+    select h.id, e.at, 1, 0, 0, 0, 0, 0, 0, 0, 0
+    from events as e
+    cross join unnest(e.hits) as h (id)
+    where e.batch = any(%(batches)s) and e.kind = 'searched'
+),
+
+counted as (
+    select
+        o.entry_id, (o.at at time zone 'UTC')::date as day, sum(o.shown) as shown,
+        sum(o.viewed) as viewed, sum(o.copied) as copied, sum(o.taken) as taken,
+        sum(o.exported) as exported, sum(o.worked) as worked, sum(o.failed) as failed,
+        sum(o.ratings) as ratings, sum(o.rating_sum) as rating_sum,
+        max(o.at) filter (where o.viewed + o.copied + o.taken + o.exported > 0) as last_used_at
+    from noted as o
+    where exists (select 1 from entries as e where e.id = o.entry_id)
+    group by 1, 2
+),
+
+days as (
+    insert into entry_days (
+        entry_id, day, shown, viewed, copied, taken, exported, worked, failed, ratings, rating_sum
+    )
+    select
+        entry_id, day, shown, viewed, copied, taken, exported, worked, failed, ratings, rating_sum
+    from counted
+    on conflict (entry_id, day) do update
+    set
+        shown = entry_days.shown + excluded.shown,
+        viewed = entry_days.viewed + excluded.viewed,
+        copied = entry_days.copied + excluded.copied,
+        taken = entry_days.taken + excluded.taken,
+        exported = entry_days.exported + excluded.exported,
+        worked = entry_days.worked + excluded.worked,
+        failed = entry_days.failed + excluded.failed,
+        ratings = entry_days.ratings + excluded.ratings,
+        rating_sum = entry_days.rating_sum + excluded.rating_sum
+)
+
+insert into entry_usage as u (
+    entry_id, usage, success, failure, ratings, rating_sum, shown, last_used_at
+)
+select
+    entry_id, sum(viewed + copied + taken + exported), sum(worked), sum(failed), sum(ratings),
+    sum(rating_sum), sum(shown), max(last_used_at)
+from counted
+group by entry_id
+on conflict (entry_id) do update
+set
+    usage = u.usage + excluded.usage,
+    success = u.success + excluded.success,
+    failure = u.failure + excluded.failure,
+    ratings = u.ratings + excluded.ratings,
+    rating_sum = u.rating_sum + excluded.rating_sum,
+    shown = u.shown + excluded.shown,
+    last_used_at = greatest(u.last_used_at, excluded.last_used_at);
+
+-- name: feed_counted
+select epoch, txid::text, seq
+from feed_counted;
+
+-- name: count_changes
+-- A slice of the change feed. A change of an entry bears the moment of the state that it made;
+-- one without such a state told the index something else.
+with slice as (
+    select txid, seq, entry_id, op, at
+    from changes
+    where
+        (txid, seq) > (%(txid)s::text::xid8, %(seq)s)
+        and txid < pg_snapshot_xmin(pg_current_snapshot())
+    order by txid, seq
+    limit %(limit)s
+),
+
+counted as (
+    select
+        date_trunc('hour', s.at, 'UTC') as hour, coalesce(e.category, '') as category,
+        case
+            when s.op = 'delete' then 'deleted'
+            when s.at = e.created_at then 'created'
+            when
+                s.at = e.updated_at
+                or exists (
+                    select 1
+                    from entry_versions as v
+                    where v.entry_id = s.entry_id and v.updated_at = s.at
+                )
+                then 'updated'
+        end as metric,
+        count(*)::double precision as value
+    from slice as s
+    left join entries as e on e.id = s.entry_id
+    group by 1, 2, 3
+),
+
+hours as (
+    insert into event_hours (metric, hour, category, value)
+    select metric, hour, category, value
+    from counted
+    where metric is not null
+    on conflict (metric, hour, category) do update
+    set value = event_hours.value + excluded.value
+),
+
+days as (
+    insert into event_days (metric, day, category, value)
+    select metric, (hour at time zone 'UTC')::date, category, sum(value)
+    from counted
+    where metric is not null
+    group by 1, 2, 3
+    on conflict (metric, day, category) do update
+    set value = event_days.value + excluded.value
+)
+
+select txid::text, seq, count(*) over () as changes
+from slice
+order by slice.txid desc, seq desc
+limit 1;
+
+-- name: set_feed_counted
+insert into feed_counted (epoch, txid, seq)
+values (%(epoch)s, %(txid)s::text::xid8, %(seq)s)
+on conflict (one) do update
+set epoch = excluded.epoch, txid = excluded.txid, seq = excluded.seq;
+
+-- name: count_stock
+insert into entry_counts (day, live, archived)
+select
+    (now() at time zone 'UTC')::date, count(*) filter (where archived_at is null),
+    count(*) filter (where archived_at is not null)
+from entries
+on conflict (day) do update
+set live = excluded.live, archived = excluded.archived
+where (entry_counts.live, entry_counts.archived) <> (excluded.live, excluded.archived);
+
+-- name: tell_index
+-- Counters that have moved enough, through the change feed to every index; at most every few
+-- minutes for one entry.
+with moved as (
+    select entry_id
+    from entry_usage
+    where
+        (usage >= fed_usage + 4 + fed_usage / 4 or success + failure > fed_rated)
+        and (fed_at is null or fed_at < now() - make_interval(secs => %(seconds)s))
+    limit %(limit)s
+    for update skip locked
+),
+
+told as (
+    update entry_usage as u
+    set fed_usage = u.usage, fed_rated = u.success + u.failure, fed_at = now()
+    from moved as m
+    where u.entry_id = m.entry_id
+    returning u.entry_id
+)
+
+insert into changes (entry_id, op)
+select t.entry_id, 'put'
+from told as t
+inner join entries as e on e.id = t.entry_id and e.archived_at is null;
