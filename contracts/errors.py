@@ -47,6 +47,12 @@ class Unauthorized(CasebookError):
     code, status = "UNAUTHORIZED", 401
 
 
+class RateLimited(CasebookError):
+    """This key sends more than it may; nothing of the request was taken. Send it again shortly."""
+
+    code, status, retryable = "RATE_LIMITED", 429, True
+
+
 class MessageTooLarge(CasebookError):
     """The request is larger than a message may be (1 MiB of JSON in UTF-8)."""
 

@@ -8,8 +8,10 @@ from fastapi import FastAPI
 
 from actors.broker.client import Client
 from actors.catalogue import producer_broker
+from pipelines.privacy import pseudonyms
 from settings import Settings
 from shim import (
+    analytics,
     bulk,
     dead_letters,
     entries,
@@ -23,6 +25,7 @@ from shim import (
     tuning,
 )
 from shim.backend import Backend
+from shim.gatherer import Gatherer
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -33,9 +36,13 @@ def make_app(settings: Settings) -> FastAPI:
     async def life(app: FastAPI) -> AsyncIterator[None]:
         assert settings.redis_url is not None
         broker = producer_broker(settings.redis_url.get_secret_value(), settings.node)
-        async with Client(broker, patient=True) as client:
+        names = pseudonyms(settings.analytics_key, settings.data / "analytics.key")
+        async with Client(broker, patient=True) as client, Gatherer(client) as gatherer:
             app.state.backend = Backend(
                 client, settings.node, settings.read_timeout, settings.write_timeout
+            )
+            app.state.recording = analytics.Recording(
+                gatherer, names, keep_days=settings.keep_events, rate=settings.events_rate
             )
             yield
 
@@ -48,7 +55,7 @@ def make_app(settings: Settings) -> FastAPI:
     )
     problems.install(app)
     rooms = (bulk, entries, search, imports, mappings, tuning, tasks, dead_letters, queues, health)
-    for room in rooms:
+    for room in (*rooms, analytics):
         app.include_router(room.router)
     return app
 

@@ -8,9 +8,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from contracts.base import field_errors, new_id
-from contracts.errors import CasebookError, QueueUnavailable
+from contracts.errors import CasebookError, QueueUnavailable, RateLimited
 
 RETRY_AFTER = "1"  # seconds: what was away is asked for again soon
+AGAIN = (QueueUnavailable.status, RateLimited.status)
 
 
 def problem(request: Request, error: CasebookError) -> Response:
@@ -55,7 +56,7 @@ def _respond(
         "operation_id": operation,
         **{name: value for name, value in details.items() if name != "operation_id"},
     }
-    headers = {"Retry-After": RETRY_AFTER} if status == QueueUnavailable.status else {}
+    headers = {"Retry-After": RETRY_AFTER} if status in AGAIN else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(

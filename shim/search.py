@@ -8,6 +8,7 @@ from contracts.search import SearchQuery, SearchReply
 from contracts.similar import LikeEntries, MoreLikeThis
 from contracts.suggest import Suggest, Suggestions
 from pipelines import searching
+from shim.analytics import Noted
 from shim.backend import BackendOf, json_response
 from shim.keys import caller
 
@@ -15,19 +16,19 @@ router = APIRouter(prefix="/v1", tags=["search"], dependencies=[Depends(caller)]
 
 
 @router.get("/search", response_model=SearchReply)
-async def find(backend: BackendOf, request: Annotated[SearchQuery, Query()]) -> Response:
+async def find(
+    backend: BackendOf, note: Noted, request: Annotated[SearchQuery, Query()]
+) -> Response:
     """Search entries: words, "phrases", -not, codes."""
-    return json_response(
-        await searching.find(backend.client, request, timeout=backend.read_timeout)
-    )
+    reply = await searching.find(backend.client, request, timeout=backend.read_timeout)
+    return note.answer(request, reply)
 
 
 @router.post("/search", response_model=SearchReply)
-async def find_posted(backend: BackendOf, request: SearchQuery) -> Response:
+async def find_posted(backend: BackendOf, note: Noted, request: SearchQuery) -> Response:
     """As GET, for what is too long for a URL (a pasted log)."""
-    return json_response(
-        await searching.find(backend.client, request, timeout=backend.read_timeout)
-    )
+    reply = await searching.find(backend.client, request, timeout=backend.read_timeout)
+    return note.answer(request, reply)
 
 
 @router.get("/suggest", response_model=Suggestions)
