@@ -5,6 +5,8 @@ from typing import Any
 
 from actors import (
     analytics,
+    analytics_answers,
+    analytics_lists,
     bulk,
     dead_letters,
     entries,
@@ -88,6 +90,13 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     analytics.record,
     analytics.roll_up,
     analytics.keep,
+    analytics_answers.dashboard,
+    analytics_lists.queries,
+    analytics_lists.entries,
+    analytics_lists.entry,
+    analytics_lists.activity,
+    analytics_answers.latency,
+    analytics_answers.report,
 )
 
 #: On the queue `index@NODE`.

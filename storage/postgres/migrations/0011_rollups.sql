@@ -3,7 +3,7 @@
 create table event_hours (
     metric text not null,
     hour timestamptz not null,
-    category text not null,                  -- '' where none is known
+    category text not null,                  -- '' is all of them together
     value double precision not null,
     primary key (metric, hour, category)
 );
@@ -48,6 +48,7 @@ create table query_days (
     searches integer not null,
     empty integer not null,                  -- that found nothing
     clicked integer not null,
+    ranked integer not null,                 -- clicked, and the rank is known
     reciprocal double precision not null,    -- sum of 1 / rank of the first click
     took_ms double precision not null,
     unclicked integer generated always as (searches - empty - clicked) stored,

@@ -11,15 +11,16 @@ returning id, events;
 with noted as (
     select
         e.kind, e.at, e.total, e.took_ms, e.rating, e.worked,
-        coalesce(e.category, n.category, '') as category
+        coalesce(c.name, n.category, '(none)') as category
     from events as e
+    left join categories as c on c.key = lower(e.category)
     left join entries as n on n.id = e.entry_id
     where e.batch = any(%(batches)s)
 ),
 
 counted as (
     select
-        date_trunc('hour', o.at, 'UTC') as hour, o.category, m.metric,
+        date_trunc('hour', o.at, 'UTC') as hour, coalesce(o.category, '') as category, m.metric,
         sum(m.value)::double precision as value
     from noted as o
     cross join lateral (values
@@ -39,7 +40,7 @@ counted as (
         ('dropped', case when o.kind = 'dropped' then o.total::real end)
     ) as m (metric, value)
     where m.value <> 0
-    group by 1, 2, 3
+    group by date_trunc('hour', o.at, 'UTC'), m.metric, grouping sets ((o.category), ())
 ),
 
 hours as (
@@ -61,10 +62,11 @@ set value = event_days.value + excluded.value;
 -- The first click of each search, counted in the hour and for the query of the search.
 with clicked as (
     select distinct on (c.search_id)
-        c.search_id, s.at, s.normalised, coalesce(s.category, '') as category,
+        c.search_id, s.at, s.normalised, coalesce(k.name, '(none)') as category,
         coalesce(array_position(s.hits, c.entry_id) + coalesce(s.first, 0), c.rank) as rank
     from events as c
     inner join events as s on s.id = c.search_id and s.kind = 'searched'
+    left join categories as k on k.key = lower(s.category)
     where
         c.batch = any(%(batches)s)
         and c.kind in ('viewed', 'copied', 'suggestion_taken')
@@ -81,7 +83,7 @@ new as (
 
 counted as (
     select
-        date_trunc('hour', c.at, 'UTC') as hour, c.category, m.metric,
+        date_trunc('hour', c.at, 'UTC') as hour, coalesce(c.category, '') as category, m.metric,
         sum(m.value)::double precision as value
     from clicked as c
     inner join new as n on n.search_id = c.search_id
@@ -89,7 +91,7 @@ counted as (
         ('clicked', 1.0), ('ranked', (c.rank is not null)::integer), ('reciprocal', 1.0 / c.rank)
     ) as m (metric, value)
     where m.value <> 0
-    group by 1, 2, 3
+    group by date_trunc('hour', c.at, 'UTC'), m.metric, grouping sets ((c.category), ())
 ),
 
 hours as (
@@ -109,9 +111,10 @@ days as (
     set value = event_days.value + excluded.value
 )
 
-insert into query_days (day, query, searches, empty, clicked, reciprocal, took_ms)
+insert into query_days (day, query, searches, empty, clicked, ranked, reciprocal, took_ms)
 select
-    (c.at at time zone 'UTC')::date, c.normalised, 0, 0, count(*), coalesce(sum(1.0 / c.rank), 0), 0
+    (c.at at time zone 'UTC')::date, c.normalised, 0, 0, count(*), count(c.rank),
+    coalesce(sum(1.0 / c.rank), 0), 0
 from clicked as c
 inner join new as n on n.search_id = c.search_id
 where c.normalised <> ''
@@ -119,12 +122,13 @@ group by 1, 2
 on conflict (query, day) do update
 set
     clicked = query_days.clicked + excluded.clicked,
+    ranked = query_days.ranked + excluded.ranked,
     reciprocal = query_days.reciprocal + excluded.reciprocal;
 
 -- name: count_queries
-insert into query_days (day, query, searches, empty, clicked, reciprocal, took_ms)
+insert into query_days (day, query, searches, empty, clicked, ranked, reciprocal, took_ms)
 select
-    (at at time zone 'UTC')::date, normalised, count(*), count(*) filter (where total = 0), 0, 0,
+    (at at time zone 'UTC')::date, normalised, count(*), count(*) filter (where total = 0), 0, 0, 0,
     coalesce(sum(took_ms), 0)
 from events
 where batch = any(%(batches)s) and kind = 'searched' and normalised <> ''
@@ -231,9 +235,9 @@ with slice as (
     limit %(limit)s
 ),
 
-counted as (
+told as (
     select
-        date_trunc('hour', s.at, 'UTC') as hour, coalesce(e.category, '') as category,
+        date_trunc('hour', s.at, 'UTC') as hour, coalesce(e.category, '(none)') as category,
         case
             when s.op = 'delete' then 'deleted'
             when s.at = e.created_at then 'created'
@@ -245,18 +249,22 @@ counted as (
                     where v.entry_id = s.entry_id and v.updated_at = s.at
                 )
                 then 'updated'
-        end as metric,
-        count(*)::double precision as value
+        end as metric
     from slice as s
     left join entries as e on e.id = s.entry_id
-    group by 1, 2, 3
+),
+
+counted as (
+    select hour, coalesce(category, '') as category, metric, count(*)::double precision as value
+    from told
+    where metric is not null
+    group by hour, metric, grouping sets ((category), ())
 ),
 
 hours as (
     insert into event_hours (metric, hour, category, value)
     select metric, hour, category, value
     from counted
-    where metric is not null
     on conflict (metric, hour, category) do update
     set value = event_hours.value + excluded.value
 ),
@@ -265,7 +273,6 @@ days as (
     insert into event_days (metric, day, category, value)
     select metric, (hour at time zone 'UTC')::date, category, sum(value)
     from counted
-    where metric is not null
     group by 1, 2, 3
     on conflict (metric, day, category) do update
     set value = event_days.value + excluded.value

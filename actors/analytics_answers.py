@@ -1,0 +1,185 @@
+"""What happened, told from the roll-ups: a page of numbers, latencies, one metric of one's own."""
+
+from itertools import groupby
+from typing import Any
+
+from actors.actor import actor
+from actors.analytics_lists import first_queries, first_used
+from actors.analytics_span import (
+    DAILY,
+    DAY,
+    SHAPES,
+    Span,
+    conditions,
+    percentiles,
+    refuse_unknown_zone,
+    span,
+)
+from contracts.analytics_answers import (
+    BY_HOUR,
+    METRICS,
+    Answer,
+    AskDashboard,
+    AskLatency,
+    AskReport,
+    Dashboard,
+    Row,
+    value,
+)
+from contracts.analytics_answers import QueryList as Queries
+from storage.postgres.store import Store, Transaction
+
+SHOWN = 10  # rows of each list on the dashboard
+TREND = ("searches", "empty", "clicked", "viewed", "copied", "worked", "failed", "created")
+
+
+@actor(queue="reads", read=True)
+def dashboard(request: AskDashboard, store: Store) -> Dashboard:
+    """The numbers of a period on one page. Raises: ValidationFailed for an unknown zone."""
+    asked = span(request, request.zone)
+    where = ("category",) if request.category else ("all",)
+    with store.transaction() as tx:
+        refuse_unknown_zone(tx, request.zone)
+        stock = tx.row("analytics_answers.stock", until=asked.until + DAY)
+        return Dashboard(
+            since=asked.since,
+            until=asked.until,
+            entries=stock["live"] if stock else 0,
+            archived=stock["archived"] if stock else 0,
+            totals=_totals(tx, asked, where, request.category),
+            before=_totals(tx, asked.before(), where, request.category),
+            latency_ms=percentiles(
+                tx.rows("analytics_answers.latency", since=asked.since, until=asked.until)
+            ),
+            popular_queries=first_queries(tx, asked, Queries.POPULAR, SHOWN),
+            unanswered_queries=first_queries(tx, asked, Queries.UNANSWERED, SHOWN),
+            popular_entries=first_used(tx, asked, SHOWN, category=request.category),
+            rows=_trend(tx, asked, request, where),
+        )
+
+
+@actor(queue="reads", read=True)
+def latency(request: AskLatency, store: Store) -> Answer:
+    """Percentiles of the time that searches took; each is at most 9 % above the true one."""
+    asked = span(request, request.zone)
+    with store.transaction() as tx:
+        refuse_unknown_zone(tx, request.zone)
+        found = tx.rows(
+            "analytics_answers.latency_over_time",
+            since=asked.since,
+            until=asked.until,
+            by=request.by,
+            zone=request.zone,
+            shape=SHAPES.get(request.by, DAILY),
+        )
+    rows = []
+    for key, buckets in groupby(found, key=lambda row: row["key"]):
+        counted = list(buckets)
+        searches = sum(int(row["searches"]) for row in counted)
+        rows.append({request.by: key, "searches": searches, **percentiles(counted)})
+    return Answer(since=asked.since, until=asked.until, rows=tuple(rows))
+
+
+@actor(queue="reads", read=True)
+def report(request: AskReport, store: Store) -> Answer:
+    """One metric, grouped and narrowed as asked. Raises: ValidationFailed for an unknown zone."""
+    asked = span(request, request.zone)
+    with store.transaction() as tx:
+        refuse_unknown_zone(tx, request.zone)
+        if request.table == "hour":
+            groups = _by_hour(tx, asked, request)
+        else:
+            groups = _by_day(tx, asked, request)
+    rows = [
+        {
+            request.by: key,
+            **({"title": counts["title"]} if counts.get("title") else {}),
+            request.metric: value(request.metric, counts),
+        }
+        for key, counts in groups.items()
+    ]
+    if request.by == "category":
+        rows.sort(key=lambda row: -(row[request.metric] or 0))
+    elif request.by not in ("entry", "tag", "query"):
+        rows.sort(key=lambda row: row[request.by])
+    return Answer(since=asked.since, until=asked.until, rows=tuple(rows[: request.limit]))
+
+
+def _by_hour(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]:
+    metrics = _needed(request.metric)
+    if request.by == "category":
+        rows = tx.rows("analytics_answers.over_categories", metrics=metrics, **asked.hours)
+    else:
+        rows = tx.rows(
+            "analytics_answers.over_time",
+            ("category",) if request.category else ("all",),
+            metrics=metrics,
+            by=request.by,
+            zone=request.zone,
+            category=request.category,
+            shape=SHAPES.get(request.by, DAILY),
+            **asked.hours,
+        )
+    return _pivoted(rows)
+
+
+def _by_day(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]:
+    common: dict[str, Any] = {
+        "by": request.by,
+        "shape": SHAPES.get(request.by, DAILY),
+        "limit": request.limit,
+        "first_by": next(iter(METRICS[request.metric].over)),
+        **asked.days,
+    }
+    if request.table == "query":
+        where: tuple[str, ...] = ("of_query",) if request.query is not None else ()
+        rows = tx.rows("analytics_answers.over_queries", where, query=request.query, **common)
+    else:
+        limits = {"category": request.category, "tag": request.tag, "entry": request.entry}
+        rows = tx.rows("analytics_answers.over_entries", conditions(**limits), **common, **limits)
+    return {row["key"]: row for row in rows}
+
+
+def _needed(metric: str) -> list[str]:
+    formula = METRICS[metric]
+    return sorted({*formula.over, *(formula.under or {})})
+
+
+def _pivoted(rows: list[Row]) -> dict[str, Row]:
+    found: dict[str, Row] = {}
+    for row in rows:
+        found.setdefault(row["key"], {})[row["metric"]] = row["value"]
+    return found
+
+
+def _totals(
+    tx: Transaction, asked: Span, where: tuple[str, ...], category: str | None
+) -> dict[str, float | None]:
+    rows = tx.rows(
+        "analytics_answers.totals", where, metrics=sorted(BY_HOUR), category=category, **asked.hours
+    )
+    counts = {row["metric"]: row["value"] for row in rows}
+    return {metric: value(metric, counts) for metric in METRICS if set(_needed(metric)) <= BY_HOUR}
+
+
+def _trend(
+    tx: Transaction, asked: Span, request: AskDashboard, where: tuple[str, ...]
+) -> tuple[Row, ...]:
+    rows = tx.rows(
+        "analytics_answers.over_time",
+        where,
+        metrics=list(TREND),
+        by="day",
+        zone=request.zone,
+        shape=DAILY,
+        category=request.category,
+        **asked.hours,
+    )
+    return tuple(
+        {
+            "day": day,
+            **{metric: counts.get(metric, 0) for metric in TREND},
+            "success_rate": value("success_rate", counts),
+        }
+        for day, counts in _pivoted(rows).items()
+    )

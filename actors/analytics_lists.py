@@ -1,0 +1,149 @@
+"""Lists of queries and entries, one entry's own numbers, and what happened last."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from actors.actor import actor
+from actors.analytics_span import DAY, Span, conditions, span
+from contracts.analytics_answers import (
+    Answer,
+    AskActivity,
+    AskEntry,
+    EntryMetrics,
+    ListQueries,
+    ListUsedEntries,
+    Row,
+    value,
+)
+from contracts.analytics_answers import EntryList as Entries
+from contracts.analytics_answers import QueryList as Queries
+from contracts.errors import EntryNotFound
+from storage.postgres.store import Store, Transaction
+
+DEPTH = 200  # queries or entries of each day that can come into a list
+
+
+@actor(queue="reads", read=True)
+def queries(request: ListQueries, store: Store) -> Answer:
+    """The first queries of a list."""
+    asked = span(request)
+    with store.transaction() as tx:
+        rows = first_queries(tx, asked, request.list, request.limit)
+    return Answer(since=asked.since, until=asked.until, rows=rows)
+
+
+@actor(queue="reads", read=True)
+def entries(request: ListUsedEntries, store: Store) -> Answer:
+    """The first entries of a list."""
+    asked, limits = span(request), {"category": request.category, "tag": request.tag}
+    with store.transaction() as tx:
+        if request.list is Entries.POPULAR:
+            rows = first_used(tx, asked, request.limit, **limits)
+        elif request.list is Entries.BEST:
+            rows = tuple(
+                {**row, "success_rate": value("success_rate", row), "sure": _round(row["sure"])}
+                for row in tx.rows(
+                    "analytics_answers.best",
+                    conditions(**limits),
+                    limit=request.limit,
+                    **asked.days,
+                    **limits,
+                )
+            )
+        else:
+            statement: Any = f"analytics_answers.{request.list.value}"
+            rows = tuple(tx.rows(statement, conditions(**limits), limit=request.limit, **limits))
+    return Answer(since=asked.since, until=asked.until, rows=rows)
+
+
+@actor(queue="reads", read=True)
+def entry(request: AskEntry, store: Store) -> EntryMetrics:
+    """What happened to one entry. Raises: EntryNotFound."""
+    with store.transaction() as tx:
+        row = tx.row("analytics_answers.entry", id=request.id)
+        if row is None:
+            raise EntryNotFound(id=str(request.id))
+        days = tx.rows("analytics_answers.entry_days", id=request.id, **span(request).days)
+        comments = tx.rows("analytics_answers.comments", id=request.id)
+    counts = {**row, "worked": row["success"], "failed": row["failure"]}
+    return EntryMetrics(
+        success_rate=value("success_rate", counts),
+        mean_rating=value("mean_rating", counts),
+        comments=tuple(comments),
+        rows=tuple(days),
+        **{name: row[name] for name in EntryMetrics.model_fields if name in row},
+    )
+
+
+@actor(queue="reads", read=True)
+def activity(request: AskActivity, store: Store) -> Answer:
+    """What happened last, the newest first."""
+    before = request.before or datetime.now(UTC) + DAY
+    with store.transaction() as tx:
+        rows = tx.rows("analytics_answers.activity", before=before, limit=request.limit)
+    return Answer(rows=tuple({k: v for k, v in row.items() if v is not None} for row in rows))
+
+
+def first_queries(tx: Transaction, asked: Span, which: Queries, limit: int) -> tuple[Row, ...]:
+    """Likely queries from the first of each day, then their exact numbers."""
+    days = asked.days
+    middle = (asked.since + (asked.until - asked.since) / 2).date()
+    look = {**days, "first": middle} if which is Queries.RISING else days
+    likely: Any = "popular" if which is Queries.RISING else which.value
+    names = tx.rows(
+        f"analytics_answers.likely_{likely}", depth=max(DEPTH, limit), likely=5 * limit, **look
+    )
+    found = tx.rows(
+        "analytics_answers.queries", queries=[row["query"] for row in names], middle=middle, **days
+    )
+    rows = [_query(row) for row in found]
+    rows.sort(key=lambda row: (-_weight(which, row), row["query"]))
+    if which is Queries.RISING:
+        rows = [row for row in rows if row["rise"] > 1]
+    return tuple(rows[:limit])
+
+
+def _weight(which: Queries, row: Row) -> float:
+    match which:
+        case Queries.POPULAR:
+            return float(row["searches"])
+        case Queries.RISING:
+            return float(row["rise"])
+        case Queries.UNANSWERED:
+            return float(row["empty"])
+        case Queries.UNCLICKED:
+            return float(row["searches"] - row["empty"] - row["clicked"])
+
+
+def _query(row: Row) -> Row:
+    earlier = int(row["earlier"])
+    counts = {name: int(row[name]) for name in ("searches", "empty", "clicked")}
+    return {
+        "query": row["query"],
+        **counts,
+        # How much more in the second half; one search more in each half, against great words
+        # about small numbers.
+        "rise": round((counts["searches"] - earlier + 1) / (earlier + 1), 2),
+        **{name: value(name, row) for name in ("click_through", "reciprocal_rank", "mean_ms")},
+    }
+
+
+def first_used(
+    tx: Transaction, asked: Span, limit: int, category: str | None = None, tag: str | None = None
+) -> tuple[Row, ...]:
+    limits = {"category": category, "tag": tag}
+    likely = tx.rows(
+        "analytics_answers.likely_used",
+        conditions(**limits),
+        depth=max(DEPTH, limit),
+        likely=5 * limit,
+        **asked.days,
+        **limits,
+    )
+    ids = [row["entry_id"] for row in likely]
+    rows = tx.rows("analytics_answers.used", entries=ids, limit=limit, **asked.days)
+    return tuple({**row, "success_rate": value("success_rate", row)} for row in rows)
+
+
+def _round(number: float | None) -> float | None:
+    return None if number is None else round(number, 4)
