@@ -17,8 +17,10 @@ from commands import (
     mappings,
     processes,
     queues,
+    rate,
     search,
     settings,
+    stats,
     status,
     tasks,
     tuning,
@@ -42,6 +44,7 @@ main.add_command(entries.list_)
 main.add_command(search.search)
 main.add_command(search.suggest)
 main.add_command(search.similar)
+main.add_command(rate.rate)
 main.add_command(bulk.import_)
 main.add_command(watch.watch)
 main.add_command(export.export)
@@ -55,6 +58,7 @@ main.add_command(tuning.pins)
 # what is running
 main.add_command(status.status)
 main.add_command(status.reindex)
+main.add_command(stats.stats)
 main.add_command(queues.queues)
 main.add_command(tasks.tasks)
 main.add_command(dead.dead)

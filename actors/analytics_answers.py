@@ -29,6 +29,7 @@ from contracts.analytics_answers import (
 from contracts.analytics_answers import QueryList as Queries
 from storage.postgres.store import Store, Transaction
 
+ALL_DAYS = 2_000  # more than a period has
 SHOWN = 10  # rows of each list on the dashboard
 TREND = ("searches", "empty", "clicked", "viewed", "copied", "worked", "failed", "created")
 
@@ -100,8 +101,8 @@ def report(request: AskReport, store: Store) -> Answer:
     ]
     if request.by == "category":
         rows.sort(key=lambda row: -(row[request.metric] or 0))
-    elif request.by not in ("entry", "tag", "query"):
-        rows.sort(key=lambda row: row[request.by])
+    elif request.by in SHAPES:  # of times the newest
+        rows = sorted(rows, key=lambda row: row[request.by])[-request.limit :]
     return Answer(since=asked.since, until=asked.until, rows=tuple(rows[: request.limit]))
 
 
@@ -127,7 +128,7 @@ def _by_day(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]:
     common: dict[str, Any] = {
         "by": request.by,
         "shape": SHAPES.get(request.by, DAILY),
-        "limit": request.limit,
+        "limit": ALL_DAYS if request.by in SHAPES else request.limit,
         "first_by": next(iter(METRICS[request.metric].over)),
         **asked.days,
     }

@@ -12,6 +12,7 @@ from pipelines.privacy import pseudonyms
 from settings import Settings
 from shim import (
     analytics,
+    analytics_answers,
     bulk,
     dead_letters,
     entries,
@@ -55,7 +56,7 @@ def make_app(settings: Settings) -> FastAPI:
     )
     problems.install(app)
     rooms = (bulk, entries, search, imports, mappings, tuning, tasks, dead_letters, queues, health)
-    for room in (*rooms, analytics):
+    for room in (*rooms, analytics, analytics_answers):
         app.include_router(room.router)
     return app
 

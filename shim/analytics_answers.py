@@ -1,0 +1,107 @@
+"""/v1/analytics: what happened, as JSON or, asked for by `Accept: text/csv`, as CSV."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AwareDatetime, ValidationError
+
+from actors import analytics_answers, analytics_lists
+from actors.actor import Operation
+from contracts.analytics_answers import (
+    Answer,
+    AskActivity,
+    AskDashboard,
+    AskEntry,
+    AskLatency,
+    AskReport,
+    Dashboard,
+    EntryMetrics,
+    ListQueries,
+    ListUsedEntries,
+)
+from contracts.base import Contract, field_errors
+from contracts.errors import ValidationFailed
+from pipelines.ask import ask
+from pipelines.tables import to_csv
+from shim.backend import BackendOf, json_response
+from shim.keys import caller
+
+router = APIRouter(
+    prefix="/v1/analytics",
+    tags=["analytics"],
+    dependencies=[Depends(caller)],
+    responses={200: {"content": {"text/csv": {}}, "description": "JSON, or the rows as CSV"}},
+)
+
+
+class Answers:
+    """Asks, and gives the reply in the form that the caller wants."""
+
+    def __init__(self, backend: BackendOf, request: Request) -> None:
+        self._backend = backend
+        accepted = request.headers.get("accept", "")
+        self._csv = "text/csv" in accepted and "application/json" not in accepted
+
+    async def __call__(self, operation: Operation[Any, Any], request: Contract) -> Response:
+        """The answer to `request`."""
+        timeout = self._backend.read_timeout
+        body = await ask(self._backend.client, operation, request, timeout=timeout)
+        if not self._csv:
+            return json_response(body)
+        return Response(to_csv(orjson.loads(body)["rows"]), media_type="text/csv; charset=utf-8")
+
+
+AnswersOf = Annotated[Answers, Depends()]
+
+
+@router.get("/dashboard", response_model=Dashboard)
+async def dashboard(answer: AnswersOf, request: Annotated[AskDashboard, Query()]) -> Response:
+    """The numbers of a period on one page; its rows are its days."""
+    return await answer(analytics_answers.dashboard, request)
+
+
+@router.get("/queries", response_model=Answer)
+async def queries(answer: AnswersOf, request: Annotated[ListQueries, Query()]) -> Response:
+    """Popular and rising queries, those without results, those without a click."""
+    return await answer(analytics_lists.queries, request)
+
+
+@router.get("/entries", response_model=Answer)
+async def entries(answer: AnswersOf, request: Annotated[ListUsedEntries, Query()]) -> Response:
+    """Popular and best-rated entries, those that were never found, stale ones."""
+    return await answer(analytics_lists.entries, request)
+
+
+@router.get("/entries/{entry_id}", response_model=EntryMetrics)
+async def entry(
+    answer: AnswersOf,
+    entry_id: UUID,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+) -> Response:
+    """What happened to one entry; its rows are the days of the period."""
+    try:
+        request = AskEntry(id=entry_id, since=since, until=until)
+    except ValidationError as error:
+        raise ValidationFailed(errors=field_errors(error.errors(include_url=False))) from None
+    return await answer(analytics_lists.entry, request)
+
+
+@router.get("/activity", response_model=Answer)
+async def activity(answer: AnswersOf, request: Annotated[AskActivity, Query()]) -> Response:
+    """What happened last."""
+    return await answer(analytics_lists.activity, request)
+
+
+@router.get("/latency", response_model=Answer)
+async def latency(answer: AnswersOf, request: Annotated[AskLatency, Query()]) -> Response:
+    """Percentiles of the time that searches took."""
+    return await answer(analytics_answers.latency, request)
+
+
+@router.get("/report", response_model=Answer)
+async def report(answer: AnswersOf, request: Annotated[AskReport, Query()]) -> Response:
+    """One metric, grouped by one thing, narrowed, in a period."""
+    return await answer(analytics_answers.report, request)

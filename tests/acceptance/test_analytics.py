@@ -1,0 +1,161 @@
+"""What happened, from the search in a browser to the numbers on a page."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from actors import analytics
+from contracts.analytics import RollUp
+from tests.support.casebook import Casebook, running
+from tests.support.dying import broker_of, until
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Casebook]:
+    """One of this module's own: others search the shared one."""
+    settings = {"CASEBOOK_EVENTS_RATE": "50"}
+    with running(tmp_path_factory.mktemp("data"), "--sample", **settings) as casebook:
+        yield casebook
+
+
+@pytest.fixture
+def web(ours: Casebook) -> Iterator[httpx.Client]:
+    """A client of it."""
+    with ours.http() as client:
+        yield client
+
+
+def counted(casebook: Casebook, http: httpx.Client, metric: str, at_least: int = 1) -> int:
+    """The metric of this day, once it is so large. A roll-up is asked for, as once a minute."""
+
+    def found() -> Any:
+        broker = broker_of(casebook)
+        broker.enqueue(analytics.roll_up.message(RollUp()))
+        totals = http.get("/v1/analytics/dashboard").raise_for_status().json()["totals"]
+        return totals[metric] >= at_least and (totals[metric], True)
+
+    return int(until(found)[0])
+
+
+def test_a_search_and_its_click_are_counted(ours: Casebook, web: httpx.Client) -> None:
+    """The reply's header names the search, so that the click can."""
+    reply = web.get("/v1/search", params={"q": "S0C7"}, headers={"Casebook-Session": "tab 1"})
+    search_id, hit = reply.headers["Casebook-Search-Id"], reply.json()["hits"][0]
+    assert UUID(search_id).version == 7
+    web.post("/v1/search", json={"q": "zzqq"}).raise_for_status()
+    events = [
+        {"type": "viewed", "entry_id": hit["id"], "search_id": search_id},
+        {"type": "rated", "entry_id": hit["id"], "worked": True, "rating": 5},
+    ]
+    taken = web.post("/v1/events", json={"events": events})
+    assert (taken.status_code, taken.json()) == (202, {"accepted": 2, "refused": []})
+    assert counted(ours, web, "clicked") == 1
+    assert counted(ours, web, "worked") >= 1
+    page = web.get("/v1/analytics/dashboard").json()
+    assert page["totals"]["reciprocal_rank"] == 1.0
+    assert page["popular_entries"][0]["id"] == hit["id"]
+    unanswered = web.get("/v1/analytics/queries", params={"list": "unanswered"}).json()["rows"]
+    assert [row["query"] for row in unanswered] == ["zzqq"]
+    metrics = web.get(f"/v1/analytics/entries/{hit['id']}").json()
+    assert (metrics["usage"], metrics["success"], metrics["rows"][0]["viewed"]) == (1, 1, 1)
+
+
+def test_answers_as_csv(ours: Casebook, web: httpx.Client) -> None:
+    """For whoever asks for it; what a spreadsheet would run is text."""
+    before = counted(ours, web, "empty", 0)
+    web.get("/v1/search", params={"q": "=cmd() zzqq"}).raise_for_status()
+    counted(ours, web, "empty", before + 1)
+    reply = web.get("/v1/analytics/queries", headers={"Accept": "text/csv"})
+    assert reply.headers["content-type"] == "text/csv; charset=utf-8"
+    head, *lines = reply.text.splitlines()
+    assert head.startswith("query,searches,empty,clicked")
+    assert any(line.startswith("'=cmd()") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("queries?list=secret", 422, "VALIDATION_FAILED"),
+        ("report?metric=salaries", 422, "VALIDATION_FAILED"),
+        ("report?metric=searches&by=entry", 422, "VALIDATION_FAILED"),
+        ("report?metric=searches&zone=Mars/Olympus", 422, "VALIDATION_FAILED"),
+        (
+            "dashboard?since=2026-01-01T00:00:00Z&until=2025-01-01T00:00:00Z",
+            422,
+            "VALIDATION_FAILED",
+        ),
+        (f"entries/{uuid4()}", 404, "ENTRY_NOT_FOUND"),
+        ("entries/x", 422, "VALIDATION_FAILED"),
+    ],
+)
+def test_bad_questions(web: httpx.Client, path: str, status: int, code: str) -> None:
+    """Each gets a clear error."""
+    reply = web.get(f"/v1/analytics/{path}")
+    assert (reply.status_code, reply.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 422, "VALIDATION_FAILED"),
+        (b'{"events": []}', 422, "VALIDATION_FAILED"),
+        (b'{"events": [{"type": "danced"}]}', 422, "VALIDATION_FAILED"),
+        (
+            b'{"events": [{"type": "exported", "comment": "' + b"x" * 2**20 + b'"}]}',
+            413,
+            "MESSAGE_TOO_LARGE",
+        ),
+    ],
+)
+def test_bad_events(web: httpx.Client, body: bytes, status: int, code: str) -> None:
+    """Neither unknown types nor a megabyte of comment come further than the shim."""
+    reply = web.post("/v1/events", content=body)
+    assert (reply.status_code, reply.json()["code"]) == (status, code)
+
+
+def test_a_flood_is_refused(web: httpx.Client) -> None:
+    """From one key, with when to come again; searches go on."""
+    batch = {"events": [{"type": "exported"}] * 100}
+
+    def refused() -> Any:
+        reply = web.post("/v1/events", json=batch)
+        return reply if reply.status_code == 429 else None
+
+    reply = until(refused)
+    assert (reply.json()["code"], reply.headers["Retry-After"]) == ("RATE_LIMITED", "1")
+    assert web.get("/v1/search", params={"q": "S0C7"}).status_code == 200
+
+
+def test_the_commands(ours: Casebook, web: httpx.Client) -> None:
+    """rate, and stats in each form."""
+    entry = web.get("/v1/search", params={"q": "S0C4"}).json()["hits"][0]["id"]
+    assert ours.run("rate", entry, "--failed", "--comment", "not with AMODE 31").code == 0
+    assert ours.run("rate", entry).code == 2
+    assert ours.run("rate", str(uuid4()), "--worked").code == 1
+    counted(ours, web, "failed")
+    page = ours.run("stats")
+    assert page.code == 0, page.err
+    assert "searches" in page.out
+    assert "popular queries" in page.out
+    assert "not with AMODE 31" in ours.run("stats", "entry", entry).out
+    listed = ours.run("stats", "queries", "--since", "1d", "--format", "csv").out
+    assert listed.startswith("query,searches")
+    report = ours.run("stats", "report", "searches", "--by", "day", "--json")
+    assert report.json["rows"][-1]["searches"] >= 1
+    assert ours.run("stats", "report", "searches", "--by", "entry").code == 1
+    assert ours.run("stats", "--zone", "Mars/Olympus").code == 1
+    for words in (("entries", "stale"), ("activity",), ("latency", "--by", "hour")):
+        assert ours.run("stats", *words).code == 0
+
+
+def test_nothing_of_it_makes_a_search_wait(ours: Casebook, web: httpx.Client) -> None:
+    """Searches are answered while nobody takes the events up; they are counted later."""
+    before = counted(ours, web, "searches", 0)
+    assert ours.run("queues", "pause", "analytics").code == 0
+    for _ in range(5):
+        assert web.get("/v1/search", params={"q": "S0C7"}).status_code == 200
+    assert ours.run("queues", "resume", "analytics").code == 0
+    assert counted(ours, web, "searches", before + 5) >= before + 5
