@@ -49,9 +49,7 @@ def dashboard(request: AskDashboard, store: Store) -> Dashboard:
             archived=stock["archived"] if stock else 0,
             totals=_totals(tx, asked, where, request.category),
             before=_totals(tx, asked.before(), where, request.category),
-            latency_ms=percentiles(
-                tx.rows("analytics_answers.latency", since=asked.since, until=asked.until)
-            ),
+            latency_ms=percentiles(tx.rows("analytics_answers.latency", **asked.hours)),
             popular_queries=first_queries(tx, asked, Queries.POPULAR, SHOWN),
             unanswered_queries=first_queries(tx, asked, Queries.UNANSWERED, SHOWN),
             popular_entries=first_used(tx, asked, SHOWN, category=request.category),
@@ -62,13 +60,12 @@ def dashboard(request: AskDashboard, store: Store) -> Dashboard:
 @actor(queue="reads", read=True)
 def latency(request: AskLatency, store: Store) -> Answer:
     """Percentiles of the time that searches took; each is at most 9 % above the true one."""
-    asked = span(request, request.zone)
+    asked = span(request, request.zone, request.by)
     with store.transaction() as tx:
         refuse_unknown_zone(tx, request.zone)
         found = tx.rows(
             "analytics_answers.latency_over_time",
-            since=asked.since,
-            until=asked.until,
+            **asked.hours,
             by=request.by,
             zone=request.zone,
             shape=SHAPES.get(request.by, DAILY),
@@ -84,7 +81,7 @@ def latency(request: AskLatency, store: Store) -> Answer:
 @actor(queue="reads", read=True)
 def report(request: AskReport, store: Store) -> Answer:
     """One metric, grouped and narrowed as asked. Raises: ValidationFailed for an unknown zone."""
-    asked = span(request, request.zone)
+    asked = span(request, request.zone, request.by)
     with store.transaction() as tx:
         refuse_unknown_zone(tx, request.zone)
         if request.table == "hour":

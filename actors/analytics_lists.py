@@ -20,7 +20,7 @@ from contracts.analytics_answers import QueryList as Queries
 from contracts.errors import EntryNotFound
 from storage.postgres.store import Store, Transaction
 
-DEPTH = 200  # queries or entries of each day that can come into a list
+DEPTH = 100  # queries or entries of each day that can come into a list
 
 
 @actor(queue="reads", read=True)
@@ -91,7 +91,7 @@ def first_queries(tx: Transaction, asked: Span, which: Queries, limit: int) -> t
     look = {**days, "first": middle} if which is Queries.RISING else days
     likely: Any = "popular" if which is Queries.RISING else which.value
     names = tx.rows(
-        f"analytics_answers.likely_{likely}", depth=max(DEPTH, limit), likely=5 * limit, **look
+        f"analytics_answers.likely_{likely}", depth=max(DEPTH, limit), likely=3 * limit, **look
     )
     found = tx.rows(
         "analytics_answers.queries", queries=[row["query"] for row in names], middle=middle, **days
@@ -132,14 +132,17 @@ def first_used(
     tx: Transaction, asked: Span, limit: int, category: str | None = None, tag: str | None = None
 ) -> tuple[Row, ...]:
     limits = {"category": category, "tag": tag}
-    likely = tx.rows(
-        "analytics_answers.likely_used",
-        conditions(**limits),
-        depth=max(DEPTH, limit),
-        likely=5 * limit,
-        **asked.days,
-        **limits,
-    )
+    if where := conditions(**limits):
+        likely = tx.rows(
+            "analytics_answers.used_among", where, likely=limit, **asked.days, **limits
+        )
+    else:
+        likely = tx.rows(
+            "analytics_answers.likely_used",
+            depth=max(DEPTH, limit),
+            likely=3 * limit,
+            **asked.days,
+        )
     ids = [row["entry_id"] for row in likely]
     rows = tx.rows("analytics_answers.used", entries=ids, limit=limit, **asked.days)
     return tuple({**row, "success_rate": value("success_rate", row)} for row in rows)

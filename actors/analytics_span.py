@@ -38,11 +38,11 @@ class Span(NamedTuple):
         return Span(self.since - (self.until - self.since), self.since, self.daily)
 
 
-def span(asked: Period, zone: str = "UTC") -> Span:
+def span(asked: Period, zone: str = "UTC", by: str = "day") -> Span:
     """The period in whole hours; in whole days where it is long and those of UTC serve."""
     until = (asked.until or datetime.now(UTC)).astimezone(UTC)
     since = (asked.since or until - PERIOD).astimezone(UTC)
-    daily = zone == "UTC" and until - since >= LONG
+    daily = zone == "UTC" and by != "hour" and until - since >= LONG
     step = DAY if daily else timedelta(hours=1)
     start = datetime.min.replace(tzinfo=UTC)
     return Span(since - (since - start) % step, until + (start - until) % step, daily)

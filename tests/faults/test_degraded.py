@@ -15,6 +15,7 @@ from redis import Redis
 
 from deploy.postgres import EmbeddedPostgres
 from deploy.valkey import EmbeddedValkey
+from pipelines.privacy import Pseudonyms
 from tests.support.casebook import Casebook, running
 
 PATIENCE = 40.0  # seconds for one thing to happen
@@ -247,3 +248,34 @@ def test_a_full_valkey_works_off_what_it_holds(ground: Ground, http: httpx.Clien
     assert [ended(http, task)["status"] for task in tasks] == ["succeeded"] * 3
     assert create(http, f"after {uuid4()}").status_code == 201
     assert ground.titles("refused") == 0
+
+
+def events_kept(ground: Ground, session: str) -> int:
+    """How many searches and copies of this session are in the database, each once."""
+    key = (ground.casebook.data / "analytics.key").read_bytes()
+    with psycopg.connect(ground.postgres.url) as database:
+        query = "select count(*), count(distinct id) from events where session = %s"
+        row = database.execute(query, [Pseudonyms(key).of("session", session)]).fetchone()
+    assert row is not None
+    assert row[0] == row[1]
+    return int(row[0])
+
+
+@pytest.mark.parametrize("away", ["postgres", "valkey"])
+def test_events_wait_for_what_is_away(ground: Ground, http: httpx.Client, away: str) -> None:
+    """They are taken without a word, and kept once each when it is back."""
+    session, entry = f"session {uuid4()}", str(uuid4())
+    http.get("/v1/search?q=x", headers={"Casebook-Session": session}).raise_for_status()
+    batch = {"events": [{"type": "copied", "entry_id": entry, "session": session}] * 20}
+    with ground.without_postgres() if away == "postgres" else ground.without_valkey():
+        for _ in range(3):
+            assert http.post("/v1/events", json=batch).status_code == 202
+        if away == "postgres":
+            search = http.get("/v1/search?q=x", headers={"Casebook-Session": session})
+            assert search.status_code == 200
+    expected = 62 if away == "postgres" else 61
+    pause, deadline = threading.Event(), time.monotonic() + PATIENCE
+    while events_kept(ground, session) < expected:
+        assert time.monotonic() < deadline, "not all events were kept"
+        pause.wait(0.05)
+    assert events_kept(ground, session) == expected

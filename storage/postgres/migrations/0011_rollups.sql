@@ -5,7 +5,7 @@ create table event_hours (
     hour timestamptz not null,
     category text not null,                  -- '' is all of them together
     value double precision not null,
-    primary key (metric, hour, category)
+    primary key (metric, category, hour)
 );
 
 create table event_days (
@@ -13,15 +13,22 @@ create table event_days (
     day date not null,                       -- in UTC
     category text not null,
     value double precision not null,
-    primary key (metric, day, category)
+    primary key (metric, category, day)
 );
 
 -- Durations of searches: bucket n holds those up to 2^(n/8) ms.
 create table search_latency (
     hour timestamptz not null,
     bucket smallint not null,
-    searches bigint not null,
+    searches integer not null,
     primary key (hour, bucket)
+);
+
+create table search_latency_days (
+    day date not null,
+    bucket smallint not null,
+    searches integer not null,
+    primary key (day, bucket)
 );
 
 create table entry_days (
@@ -39,7 +46,7 @@ create table entry_days (
     used integer generated always as (viewed + copied + taken + exported) stored,
     primary key (entry_id, day)
 );
-create index entry_days_used on entry_days (day, used desc) where used > 0;
+create index entry_days_used on entry_days (day, used desc) include (entry_id) where used > 0;
 create index entry_days_rated on entry_days (day) where worked + failed + ratings > 0;
 
 create table query_days (

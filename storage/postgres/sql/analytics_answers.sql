@@ -69,18 +69,40 @@ category = coalesce(
 
 -- name: latency
 select bucket, sum(searches) as searches
-from search_latency
-where hour >= %(since)s and hour < %(until)s
+from (
+    select bucket, searches
+    from search_latency
+    where not %(daily)s and hour >= %(since)s and hour < %(until)s
+    union all
+    select bucket, searches
+    from search_latency_days
+    where
+        %(daily)s
+        and day >= (%(since)s at time zone 'UTC')::date
+        and day < (%(until)s at time zone 'UTC')::date
+) as counted
 group by bucket
 order by bucket;
 
 -- name: latency_over_time
-select to_char(date_trunc(%(by)s, hour, %(zone)s) at time zone %(zone)s, %(shape)s) as key, bucket,
-    sum(searches) as searches
-from search_latency
-where hour >= %(since)s and hour < %(until)s
-group by 1, 2
-order by 1, 2;
+select to_char(at at time zone %(zone)s, %(shape)s) as key, bucket, searches
+from (
+    select date_trunc(%(by)s, at, %(zone)s) as at, bucket, sum(searches) as searches
+    from (
+        select hour as at, bucket, searches
+        from search_latency
+        where not %(daily)s and hour >= %(since)s and hour < %(until)s
+        union all
+        select day::timestamp at time zone 'UTC', bucket, searches
+        from search_latency_days
+        where
+            %(daily)s
+            and day >= (%(since)s at time zone 'UTC')::date
+            and day < (%(until)s at time zone 'UTC')::date
+    ) as counted
+    group by 1, 2
+) as grouped
+order by grouped.at, bucket;
 
 -- name: stock
 select live, archived
@@ -146,15 +168,24 @@ group by query;
 select t.entry_id
 from generate_series(%(first)s::date, %(last)s::date, interval '1 day') as d (day)
 cross join lateral (
-    select u.entry_id, u.used as n
-    from entry_days as u
-    inner join entries as e on e.id = u.entry_id
-    where u.day = d.day::date and u.used > 0 and {where}
-    order by u.used desc
+    select entry_id, used as n
+    from entry_days
+    where day = d.day::date and used > 0
+    order by used desc
     limit %(depth)s
 ) as t
 group by t.entry_id
 order by sum(t.n) desc, t.entry_id
+limit %(likely)s;
+
+-- name: used_among
+-- Where entries are narrowed, few of a day's first may be among them: all are added up.
+select u.entry_id
+from entries as e
+inner join entry_days as u on u.entry_id = e.id
+where u.day between %(first)s and %(last)s and u.used > 0 and {where}
+group by u.entry_id
+order by sum(u.used) desc, u.entry_id
 limit %(likely)s;
 
 -- name: used

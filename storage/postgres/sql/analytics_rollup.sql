@@ -47,7 +47,7 @@ hours as (
     insert into event_hours (metric, hour, category, value)
     select metric, hour, category, value
     from counted
-    on conflict (metric, hour, category) do update
+    on conflict (metric, category, hour) do update
     set value = event_hours.value + excluded.value
 )
 
@@ -55,7 +55,7 @@ insert into event_days (metric, day, category, value)
 select metric, (hour at time zone 'UTC')::date, category, sum(value)
 from counted
 group by 1, 2, 3
-on conflict (metric, day, category) do update
+on conflict (metric, category, day) do update
 set value = event_days.value + excluded.value;
 
 -- name: count_clicks
@@ -98,7 +98,7 @@ hours as (
     insert into event_hours (metric, hour, category, value)
     select metric, hour, category, value
     from counted
-    on conflict (metric, hour, category) do update
+    on conflict (metric, category, hour) do update
     set value = event_hours.value + excluded.value
 ),
 
@@ -107,7 +107,7 @@ days as (
     select metric, (hour at time zone 'UTC')::date, category, sum(value)
     from counted
     group by 1, 2, 3
-    on conflict (metric, day, category) do update
+    on conflict (metric, category, day) do update
     set value = event_days.value + excluded.value
 )
 
@@ -140,15 +140,30 @@ set
     took_ms = query_days.took_ms + excluded.took_ms;
 
 -- name: count_latency
-insert into search_latency (hour, bucket, searches)
-select
-    date_trunc('hour', at, 'UTC'), ceil(8 * ln(greatest(took_ms, 0.01)::float8) / ln(2.0::float8)),
-    count(*)
-from events
-where batch = any(%(batches)s) and kind = 'searched' and took_ms is not null
+with counted as (
+    select
+        date_trunc('hour', at, 'UTC') as hour,
+        ceil(8 * ln(greatest(took_ms, 0.01)::float8) / ln(2.0::float8)) as bucket,
+        count(*) as searches
+    from events
+    where batch = any(%(batches)s) and kind = 'searched' and took_ms is not null
+    group by 1, 2
+),
+
+hours as (
+    insert into search_latency (hour, bucket, searches)
+    select hour, bucket, searches
+    from counted
+    on conflict (hour, bucket) do update
+    set searches = search_latency.searches + excluded.searches
+)
+
+insert into search_latency_days (day, bucket, searches)
+select (hour at time zone 'UTC')::date, bucket, sum(searches)
+from counted
 group by 1, 2
-on conflict (hour, bucket) do update
-set searches = search_latency.searches + excluded.searches;
+on conflict (day, bucket) do update
+set searches = search_latency_days.searches + excluded.searches;
 
 -- name: count_entries
 -- By entry and day, and onto the counters of the entry. Ids that no entry has count nowhere.
@@ -265,7 +280,7 @@ hours as (
     insert into event_hours (metric, hour, category, value)
     select metric, hour, category, value
     from counted
-    on conflict (metric, hour, category) do update
+    on conflict (metric, category, hour) do update
     set value = event_hours.value + excluded.value
 ),
 
@@ -274,7 +289,7 @@ days as (
     select metric, (hour at time zone 'UTC')::date, category, sum(value)
     from counted
     group by 1, 2, 3
-    on conflict (metric, day, category) do update
+    on conflict (metric, category, day) do update
     set value = event_days.value + excluded.value
 )
 

@@ -261,6 +261,8 @@ def test_latency_over_time(told: Told) -> None:
     assert [row["searches"] for row in rows] == [1, 1, 7]
     assert rows[0]["p99"] == pytest.approx(1.0)
     assert 100 <= rows[1]["p50"] <= 109.1
+    rows = told.ask(analytics_answers.latency, AskLatency(by="hour", **PERIOD)).rows
+    assert [row["hour"][-5:] for row in rows] == ["12:00", "23:00", "12:00"]
 
 
 def test_what_happened_last(told: Told) -> None:
