@@ -140,8 +140,7 @@ class Gatherer:
 
     async def _is_long(self) -> bool:
         """Whether the queue holds so much that nobody seems to take it up."""
-        depth = await asyncio.to_thread(self._client.broker.depth, analytics.record.queue)
-        return depth["waiting"] + depth["delayed"] + depth["suspects"] >= self._waiting
+        return await self._client.backlog(analytics.record.queue) >= self._waiting
 
     def _batch(self) -> list[bytes]:
         batch: list[bytes] = []

@@ -135,6 +135,13 @@ class Client:
         found: bytes | None = await self._ask((b"GET", kept(name)))
         return found
 
+    async def backlog(self, queue: str) -> int:
+        """Messages of a queue that are not done, dead ones apart. Raises QueueUnavailable."""
+        keys = self.broker.keys(queue)
+        waiting = self._ask((b"XLEN", keys.waiting))
+        suspects = self._ask((b"XLEN", keys.suspects))
+        return sum(await asyncio.gather(waiting, suspects, self._ask((b"ZCARD", keys.delayed))))
+
     async def _ask(self, command: Command) -> Any:
         if self._wire is None:
             raise QueueUnavailable(reason="not connected")

@@ -37,7 +37,7 @@ create table events (
     details jsonb
 ) partition by range (id);
 create index events_batch on events (batch);
-create index events_entry on events (entry_id, id) where entry_id is not null;
+create index events_comments on events (entry_id, id) where comment is not null;
 
 -- What is not counted yet. A row goes in the transaction that counts its events: no order of
 -- commits can hide one, and no open transaction holds it back.
