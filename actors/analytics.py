@@ -16,8 +16,7 @@ log = logging.getLogger(__name__)
 
 AHEAD = 2  # months whose partition is there before they begin
 CLOCKS_APART = timedelta(days=1)  # of two machines, at most: a later event is garbage
-#: Batches a transaction: an open one holds the change feed back.
-TURN = 10
+TURN = 5_000  # events a transaction, about: an open one holds the change feed back
 CHANGES = 20_000  # changes of entries a transaction
 TOLD_EVERY = 300  # seconds between two times that the index is told of one entry's counters
 TOLD_MOST = 500  # entries a roll-up

@@ -37,6 +37,10 @@ WORDS = 4_000  # different queries of the events that are sent
 #: %(day)s queries a day, as often asked as words are used (Zipf), each day a little different.
 FILL = (
     """
+truncate event_hours, event_days, search_latency, search_latency_days, query_days, entry_days,
+entry_usage, entry_counts
+""",
+    """
 insert into entries (
     id, title, problem, solution, category, severity, tags, custom, digest, text_digest,
     created_by, updated_by, external_id, source, created_at, updated_at
@@ -95,8 +99,8 @@ lateral (select (0.03 * %(day)s / (1 + (e.n * 7919 + d * 31) %% 20000))::integer
 where v > 0
 """,
     """
-insert into entry_usage (entry_id, usage, success, failure, shown, last_used_at)
-select entry_id, sum(used), sum(worked), sum(failed), sum(shown), max(day)
+insert into entry_usage (entry_id, usage, success, failure, last_used_at)
+select entry_id, sum(used), sum(worked), sum(failed), max(day)
 from entry_days group by 1
 """,
     """
@@ -149,10 +153,12 @@ def recorded(url: str) -> int:
     return int(row[0]) if row else 0
 
 
-def drained(broker: StreamsBroker, limit: float = 120.0) -> float:
-    """Seconds until no event waits, looked at every 20 ms."""
+def until_recorded(broker: StreamsBroker, url: str, count: int, limit: float = 120.0) -> float:
+    """Seconds until the queue is empty and so many events are there, looked at every 20 ms."""
     start = time.perf_counter()
-    while broker.depth("analytics")["waiting"] > 1 and time.perf_counter() - start < limit:
+    while broker.depth("analytics")["waiting"] > 1 or recorded(url) < count:
+        if time.perf_counter() - start > limit:
+            raise TimeoutError(f"{recorded(url)} of {count} events after {limit:.0f} s")
         time.sleep(0.02)
     return time.perf_counter() - start
 
@@ -174,14 +180,15 @@ def measure_recording(casebook: Instance, rate: int, seconds: int) -> None:
     ended.clear()
     threading.Thread(target=lambda: (pace(broker, rate, bodies), ended.set())).start()
     beside = report("beside events", search(casebook, texts, ended))
-    late = drained(broker)
+    count = len(bodies) * BATCH_MAX
+    late = until_recorded(broker, database, before + count)
     print(f"ratio of p99   {beside / alone:.2f}")
-    print(f"{recorded(database) - before} events at {rate}/s; the last was kept {late:.2f} s late")
+    print(f"{count:,} events at {rate:,}/s; the last was kept {late:.2f} s late")
     bodies = [batch(n) for n in range(10_000, 10_200)]
-    start = time.perf_counter()
+    before, start = recorded(database), time.perf_counter()
     for body in bodies:
         send(broker, body)
-    drained(broker)
+    until_recorded(broker, database, before + len(bodies) * BATCH_MAX)
     taken = time.perf_counter() - start
     print(f"at full speed  {len(bodies) * BATCH_MAX / taken:,.0f} events/s by one worker process")
 

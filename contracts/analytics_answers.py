@@ -125,7 +125,7 @@ class EntryList(StrEnum):
 
     POPULAR = "popular"
     BEST = "best"  # by the success that 95 % certainty allows (Wilson's lower bound)
-    UNFOUND = "unfound"  # a week old, and no search has ever shown them
+    UNFOUND = "unfound"  # a week old, and shown by no search that is kept
     STALE = "stale"  # not changed for half a year, those still in use first
 
 

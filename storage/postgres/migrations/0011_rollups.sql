@@ -45,7 +45,7 @@ create table entry_days (
     rating_sum integer not null,
     used integer generated always as (viewed + copied + taken + exported) stored,
     primary key (entry_id, day)
-);
+) with (fillfactor = 70);                    -- a row is counted up many times in its day
 create index entry_days_used on entry_days (day, used desc) include (entry_id) where used > 0;
 create index entry_days_rated on entry_days (day) where worked + failed + ratings > 0;
 
@@ -60,7 +60,7 @@ create table query_days (
     took_ms double precision not null,
     unclicked integer generated always as (searches - empty - clicked) stored,
     primary key (query, day)
-);
+) with (fillfactor = 70);
 create index query_days_searches on query_days (day, searches desc);
 create index query_days_empty on query_days (day, empty desc) where empty > 0;
 create index query_days_unclicked on query_days (day, unclicked desc) where unclicked > 0;
@@ -79,7 +79,6 @@ create table entry_usage (
     failure bigint not null default 0,
     ratings bigint not null default 0,
     rating_sum bigint not null default 0,
-    shown bigint not null default 0,
     last_used_at timestamptz,
     fed_usage bigint not null default 0,     -- as it was when the feed last told the index
     fed_rated bigint not null default 0,

@@ -231,7 +231,7 @@ select e.id, e.title, e.category, e.created_at
 from entries as e
 where
     e.archived_at is null and e.created_at < now() - interval '7 days'
-    and not exists (select 1 from entry_usage as u where u.entry_id = e.id and u.shown > 0)
+    and not exists (select 1 from entry_days as d where d.entry_id = e.id and d.shown > 0)
     and {where}
 order by e.created_at, e.id
 limit %(limit)s;
@@ -262,7 +262,8 @@ query = %(query)s
 select
     e.id, e.title, coalesce(u.usage, 0) as usage, coalesce(u.success, 0) as success,
     coalesce(u.failure, 0) as failure, coalesce(u.ratings, 0) as ratings,
-    coalesce(u.rating_sum, 0) as rating_sum, coalesce(u.shown, 0) as shown, u.last_used_at
+    coalesce(u.rating_sum, 0) as rating_sum, u.last_used_at,
+    coalesce((select sum(d.shown) from entry_days as d where d.entry_id = e.id), 0) as shown
 from entries as e
 left join entry_usage as u on u.entry_id = e.id
 where e.id = %(id)s;

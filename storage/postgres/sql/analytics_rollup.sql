@@ -3,9 +3,14 @@
 select pg_advisory_xact_lock(hashtext('casebook roll-up'));
 
 -- name: take
-delete from event_batches
-where id in (select id from event_batches order by id limit %(most)s for update)
-returning id, events;
+-- The oldest batches, until they hold so many events together.
+delete from event_batches as b
+using (
+    select id, sum(events) over (order by id) - events as before
+    from (select id, events from event_batches order by id limit 1000) as oldest
+) as o
+where b.id = o.id and o.before < %(most)s
+returning b.id, b.events;
 
 -- name: count_events
 with noted as (
@@ -216,12 +221,13 @@ days as (
 )
 
 insert into entry_usage as u (
-    entry_id, usage, success, failure, ratings, rating_sum, shown, last_used_at
+    entry_id, usage, success, failure, ratings, rating_sum, last_used_at
 )
 select
     entry_id, sum(viewed + copied + taken + exported), sum(worked), sum(failed), sum(ratings),
-    sum(rating_sum), sum(shown), max(last_used_at)
+    sum(rating_sum), max(last_used_at)
 from counted
+where viewed + copied + taken + exported + worked + failed + ratings > 0
 group by entry_id
 on conflict (entry_id) do update
 set
@@ -230,7 +236,6 @@ set
     failure = u.failure + excluded.failure,
     ratings = u.ratings + excluded.ratings,
     rating_sum = u.rating_sum + excluded.rating_sum,
-    shown = u.shown + excluded.shown,
     last_used_at = greatest(u.last_used_at, excluded.last_used_at);
 
 -- name: feed_counted

@@ -123,11 +123,9 @@ def test_events_are_counted_once(house: House) -> None:
     }
     assert counts(house) == counts(house, "event_hours") == expected
     usage = house.rows("select * from entry_usage order by entry_id")
-    found = [
-        (row["entry_id"], row["usage"], row["success"], row["failure"], row["shown"])
-        for row in usage
-    ]
-    assert sorted(found) == sorted([(first, 1, 0, 0, 2), (second, 1, 1, 1, 2)])
+    found = [(row["entry_id"], row["usage"], row["success"], row["failure"]) for row in usage]
+    assert sorted(found) == sorted([(first, 1, 0, 0), (second, 1, 1, 1)])
+    assert [row["shown"] for row in house.rows("select shown from entry_days")] == [2, 2]
     queries = house.rows("select query, searches, empty, clicked from query_days order by 1")
     assert [tuple(row.values()) for row in queries] == [
         ("no such thing", 1, 1, 0),
@@ -137,6 +135,18 @@ def test_events_are_counted_once(house: House) -> None:
     assert buckets[0]["n"] == 3
     assert house.call(analytics.roll_up, RollUp()).events == 0
     assert counts(house) == expected
+
+
+def test_batches_are_counted_in_turns(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever their sizes, and also one that is larger than a turn."""
+    monkeypatch.setattr(analytics, "TURN", 4)
+    numbers = iter(range(100))
+    for size in (1, 2, 3, 9, 1):
+        record(house, *(searched(next(numbers), "a") for _ in range(size)))
+    assert analytics._count_batches(house.store) == 1 + 2 + 3
+    assert analytics._count_batches(house.store) == 9
+    assert house.call(analytics.roll_up, RollUp()).events == 1
+    assert counts(house)["searches"] == 16
 
 
 def test_a_late_event_counts_where_it_belongs(house: House) -> None:
