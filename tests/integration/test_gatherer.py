@@ -141,6 +141,26 @@ def test_while_redis_is_away_events_are_held(own_redis_url: str, broker: Streams
     assert sorted(set(found)) == list(range(701))
 
 
+@pytest.mark.parametrize("lost", ["request", "answer"])
+def test_a_batch_whose_connection_is_cut_is_sent_again(
+    own_redis_url: str, broker: StreamsBroker, lost: str
+) -> None:
+    """Where only the answer was lost it arrives twice: its ids make it one."""
+    with Proxy(own_redis_url) as proxy:
+        far = producer_broker(proxy.url + "/" + own_redis_url.rpartition("db=")[2], "test")
+
+        async def scenario() -> None:
+            async with gathering(far) as gatherer:
+                trap = getattr(proxy, f"lose_{lost}")(b"XADD")
+                add(gatherer, 3)
+                await gatherer.all_sent()
+                assert trap.sprung.is_set()
+
+        run(scenario())
+    found = [[number(one) for one in batch] for batch in sent(broker)]
+    assert found == [[0, 1, 2]] * (1 if lost == "request" else 2)
+
+
 def test_adding_waits_for_nothing(broker: StreamsBroker) -> None:
     """An event that can't be made is counted; the request has been answered before."""
 
