@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import orjson
 from psycopg.errors import CheckViolation
 
 from actors.actor import actor
@@ -39,24 +38,24 @@ def record(command: RecordEvents, store: Store, retention: EventRetention) -> Ev
 
     Passes over those that are older than what is kept, and those of a broken clock.
     """
-    events = [event for event in command.events if _kept(event, retention)]
+    events = tuple(event for event in command.events if _kept(event, retention))
     if len(events) < len(command.events):
         log.warning("%d events are too old, or of a future", len(command.events) - len(events))
     if not events:
         return EventsRecorded(recorded=0)
-    body = orjson.dumps([event.model_dump(mode="json", exclude_none=True) for event in events])
+    batch = RecordEvents(events=events).model_dump_json(exclude_none=True)
     try:
-        return _record(store, body.decode())
+        return _record(store, batch)
     except CheckViolation:  # no partition
         with store.transaction() as tx:
             for month in sorted({f"{time_of(event.id):%Y-%m}-01T00:00Z" for event in events}):
                 tx.row("analytics.make_month", at=month)
-        return _record(store, body.decode())
+        return _record(store, batch)
 
 
-def _record(store: Store, events: str) -> EventsRecorded:
+def _record(store: Store, batch: str) -> EventsRecorded:
     with store.transaction() as tx:
-        row = tx.row("analytics.record", events=events)
+        row = tx.row("analytics.record", batch=batch)
     return EventsRecorded(recorded=row["events"] if row else 0)
 
 

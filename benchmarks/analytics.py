@@ -118,10 +118,12 @@ def batch(number: int) -> bytes:
     for _ in range(BATCH_MAX):
         text = f"query number {int(chance.paretovariate(0.9)) % WORDS}"
         fields = {"query": text, "normalised": text, "total": 40, "took_ms": 3.5}
-        hits = tuple(UUID(int=chance.getrandbits(128)) for _ in range(10))
+        hits = tuple(str(UUID(int=chance.getrandbits(128))) for _ in range(10))
         kind = EventKind.SEARCHED if chance.random() < 0.6 else EventKind.VIEWED
-        more = {**fields, "hits": hits} if kind is EventKind.SEARCHED else {"entry_id": hits[0]}
-        events.append(Event(id=id_at(now), kind=kind, who=hits[1], **more))
+        more = (
+            {**fields, "hits": hits} if kind is EventKind.SEARCHED else {"entry_id": UUID(hits[0])}
+        )
+        events.append(Event(id=id_at(now), kind=kind, who=UUID(hits[1]), **more))
     return (
         b"[" + b",".join(one.model_dump_json(exclude_none=True).encode() for one in events) + b"]"
     )

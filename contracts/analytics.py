@@ -49,6 +49,11 @@ def time_of(event_id: UUID) -> datetime:
 
 
 EventId = Annotated[UUID, AfterValidator(_version_7)]
+#: An entry's id, not made an object of: there are ten of them in every search.
+HitId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+]
 Rank = Annotated[int, Field(ge=1, le=RANK_MAX)]
 Rating = Annotated[int, Field(ge=1, le=5)]
 Comment = Annotated[Text, StringConstraints(max_length=COMMENT_MAX)]
@@ -70,7 +75,7 @@ class Event(Contract):
     total: Annotated[int, Field(ge=0)] | None = None
     took_ms: Annotated[float, Field(ge=0)] | None = None
     first: Annotated[int, Field(ge=0)] | None = None  # hits before those in `hits`
-    hits: Annotated[tuple[UUID, ...], Field(max_length=100)] | None = None
+    hits: Annotated[tuple[HitId, ...], Field(max_length=100)] | None = None
     filters: dict[str, Any] | None = None
     category: Annotated[Text, StringConstraints(max_length=100)] | None = None
     rank: Rank | None = None

@@ -24,6 +24,7 @@ from contracts.errors import ValidationFailed
 from contracts.search import SearchQuery
 from pipelines.privacy import Pseudonyms, mask, normalised
 
+FILTERS = ("category", "tag", "severity")
 AHEAD = timedelta(minutes=5)  # that a client's clock may be fast
 
 
@@ -111,27 +112,29 @@ def searched(
     took_ms: float,
     who: UUID,
     session: UUID | None,
-) -> Event:
-    """The event of a search, from the JSON of its SearchReply."""
+) -> bytes:
+    """The JSON of a search's Event, from that of its SearchReply.
+
+    There is one for every search, so it is written as it stands, without a model in between.
+    """
     found = orjson.loads(reply)
     query = mask(request.q)
-    filters = request.model_dump(
-        mode="json", include={"category", "tag", "severity"}, exclude_defaults=True
-    )
-    return Event(
-        id=search_id,
-        kind=EventKind.SEARCHED,
-        who=who,
-        session=session,
-        query=query,
-        normalised=normalised(query),
-        total=found["total"],
-        took_ms=round(took_ms, 3),
-        first=request.offset or None,
-        hits=tuple(hit["id"] for hit in found["hits"]),
-        filters=filters or None,
-        category=request.category[0] if len(request.category) == 1 else None,
-    )
+    filters = {name: given for name in FILTERS if (given := getattr(request, name))}
+    event = {
+        "id": search_id,
+        "kind": EventKind.SEARCHED,
+        "who": who,
+        "session": session,
+        "query": query,
+        "normalised": normalised(query),
+        "total": found["total"],
+        "took_ms": round(took_ms, 3),
+        "first": request.offset,
+        "hits": [hit["id"] for hit in found["hits"]],
+        "filters": filters or None,
+        "category": request.category[0] if len(request.category) == 1 else None,
+    }
+    return orjson.dumps(event)
 
 
 def dropped(count: int) -> Event:

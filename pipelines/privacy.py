@@ -36,8 +36,10 @@ def mask(text: str, most: int = QUERY_KEPT) -> str:
     cut = 4 * most
     if len(text) > cut:  # at a space, or half of an address would be shown
         text = text[:cut].rpartition(" ")[0] or "<long>"
-    text = "".join(one if one.isprintable() or one == "\n" else " " for one in text)
-    text = EMAIL.sub("<email>", text)
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() or one == "\n" else " " for one in text)
+    if "@" in text:
+        text = EMAIL.sub("<email>", text)
     text = CARD.sub(lambda found: "<number>" if _luhn(found[0]) else found[0], text)
     return NUMBER.sub("<number>", text)[:most]
 

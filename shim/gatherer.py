@@ -77,17 +77,17 @@ class Gatherer:
         """Return once nothing is held."""
         await self._none.wait()
 
-    def later(self, make: Callable[[], Event]) -> None:
-        """Add the event that `make` makes, once this turn of the event loop is over."""
+    def later(self, make: Callable[[], bytes]) -> None:
+        """Add the event whose JSON `make` makes, once this turn of the event loop is over."""
         asyncio.get_running_loop().call_soon(self._add_made, make)
 
     def add(self, event: Event) -> None:
         """Add an event."""
         self._hold(_encoded(event))
 
-    def _add_made(self, make: Callable[[], Event]) -> None:
+    def _add_made(self, make: Callable[[], bytes]) -> None:
         try:
-            self.add(make())
+            self._hold(make())
         except Exception:  # an event is never worth a request
             log.exception("an event could not be made")
             self.dropped += 1

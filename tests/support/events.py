@@ -21,5 +21,6 @@ def event(number: int, kind: EventKind, at: datetime = NOON, **fields: Any) -> E
 
 def searched(number: int, query: str, hits: tuple[UUID, ...] = (), **fields: Any) -> Event:
     """A search that found `hits`, in 2 ms."""
-    values = {"query": query, "normalised": query, "total": len(hits), "took_ms": 2.0, "hits": hits}
-    return event(number, EventKind.SEARCHED, **(values | fields))
+    values = {"query": query, "normalised": query, "total": len(hits), "took_ms": 2.0}
+    shown = tuple(map(str, hits))
+    return event(number, EventKind.SEARCHED, hits=shown, **(values | fields))

@@ -13,7 +13,7 @@ new as (
         e.id, e.kind, uuid_time(e.id), n.batch, e.who, e.session, e.search_id, e.entry_id, e.query,
         e.normalised, e.total, e.took_ms, e.first, e.hits, e.filters, e.category, e.rank, e.rating,
         e.worked, e.comment, e.details
-    from jsonb_to_recordset(%(events)s::jsonb) as e (
+    from jsonb_to_recordset(%(batch)s::jsonb -> 'events') as e (
         id uuid, kind text, who uuid, session uuid, search_id uuid, entry_id uuid, query text,
         normalised text, total integer, took_ms real, first integer, hits uuid [], filters jsonb,
         category text, rank integer, rating smallint, worked boolean, comment text, details jsonb

@@ -177,8 +177,8 @@ def test_an_open_transaction_hides_no_batch(house: House) -> None:
     """A batch that commits after a later one was counted is counted too."""
     with psycopg.connect(house.store.url) as slow:
         record(house, event(9, EventKind.EXPORTED))  # the month's partition
-        body = "[" + event(1, EventKind.EXPORTED).model_dump_json(exclude_none=True) + "]"
-        slow.execute(statement("analytics.record"), {"events": body})
+        body = RecordEvents(events=(event(1, EventKind.EXPORTED),)).model_dump_json()
+        slow.execute(statement("analytics.record"), {"batch": body})
         record(house, event(2, EventKind.EXPORTED))
         assert house.call(analytics.roll_up, RollUp()).events == 2
     assert house.call(analytics.roll_up, RollUp()).events == 1
