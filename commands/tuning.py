@@ -9,10 +9,11 @@ from rich.markup import escape
 
 from commands.base import as_json, failures, me, out, print_json, talk
 from contracts.base import Nothing
+from contracts.base import Contract
 from contracts.tuning import PinEntries, SearchTuning, SetSynonyms, TuningChanged, Unpin
 from settings import Settings
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Contract)
 _CODES = {"ignore_unknown_options": True}  # `-805` is a code, not an option
 
 
