@@ -8,8 +8,7 @@ from pydantic import BaseModel
 from rich.markup import escape
 
 from commands.base import as_json, failures, me, out, print_json, talk
-from contracts.base import Nothing
-from contracts.base import Contract
+from contracts.base import Contract, Nothing
 from contracts.tuning import PinEntries, SearchTuning, SetSynonyms, TuningChanged, Unpin
 from settings import Settings
 
