@@ -14,13 +14,15 @@ from actors.index import QUEUE, queue_of
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (*SHARED, *OF_A_NODE)
 ID = "01890000-0000-7000-8000-000000000000"
-TIME = "2026-01-02T03:04:05Z"
+TIME, LATER = "2026-01-02T03:04:05Z", "2026-01-03T00:00:00Z"
 
 #: Where contracts ask for more than their schema says.
 INSTEAD: dict[str, dict[str, Any]] = {
+    "analytics_answers.report": {"metric": "viewed", "query": None, "zone": "UTC", "by": "day"},
     "dead_letters.restore": {"state": "discarded"},
     "entries.relate": {"to_id": "01890000-0000-7000-8000-000000000001"},
     "mappings.save": {"shape": {"mapping": {"title": "name"}, "defaults": {"category": "x"}}},
+    "search.like": {"text": ""},
     "search.query": {"after": "epoch.1.2"},
 }
 
@@ -35,13 +37,16 @@ def sample(schema: dict[str, Any], root: dict[str, Any]) -> Any:
         return sample(schema["anyOf"][0], root)
     kind = schema.get("type", "any")
     if kind == "object" and "properties" in schema:
-        return {key: sample(one, root) for key, one in schema["properties"].items()}
+        fields = {key: sample(one, root) for key, one in schema["properties"].items()}
+        return fields | ({"until": LATER} if fields.get("until") == TIME else {})
     if kind == "array":
         items = schema.get("prefixItems") or [schema.get("items", {})] * schema.get("minItems", 1)
         return [sample(one, root) for one in items or [schema.get("items", {})]]
     if kind in ("integer", "number"):
         return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
     if kind == "string":
+        if schema.get("pattern", "").startswith("^[0-9a-f]{8}-"):
+            return ID
         special = {"uuid": ID, "date-time": TIME}
         return special.get(schema.get("format", ""), "x" * max(schema.get("minLength", 1), 1))
     return {"boolean": True, "object": {"a": 1}, "null": None, "any": "x"}[kind]

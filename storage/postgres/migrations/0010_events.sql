@@ -76,6 +76,7 @@ as $$
 declare
     name text;
 begin
+    perform pg_advisory_xact_lock(hashtext('casebook events'));
     for name in
         select c.relname
         from pg_inherits as i
