@@ -153,7 +153,8 @@ def show(entry: Entry) -> None:
     if entry.problem:
         out.print("\n[bold]Problem[/bold]\n" + escape(entry.problem))
     for relation in entry.relations:
-        out.print(f"[dim]{relation.kind}: {relation.to_id}[/dim]")
+        name = f"{escape(relation.external_id)} " if relation.external_id else ""
+        out.print(f"[dim]{relation.kind}: {name}{relation.to_id}[/dim]")
 
 
 @click.command()
