@@ -131,10 +131,10 @@ def _by_day(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]:
     }
     if request.table == "query":
         where: tuple[str, ...] = ("of_query",) if request.query is not None else ()
-        rows = tx.rows("analytics_answers.over_queries", where, query=request.query, **common)
+        rows = tx.rows("analytics_lists.over_queries", where, query=request.query, **common)
     else:
         limits = {"category": request.category, "tag": request.tag, "entry": request.entry}
-        rows = tx.rows("analytics_answers.over_entries", conditions(**limits), **common, **limits)
+        rows = tx.rows("analytics_lists.over_entries", conditions(**limits), **common, **limits)
     return {row["key"]: row for row in rows}
 
 

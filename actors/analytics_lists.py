@@ -43,7 +43,7 @@ def entries(request: ListUsedEntries, store: Store) -> Answer:
             rows = tuple(
                 {**row, "success_rate": value("success_rate", row), "sure": _round(row["sure"])}
                 for row in tx.rows(
-                    "analytics_answers.best",
+                    "analytics_lists.best",
                     conditions(**limits),
                     limit=request.limit,
                     **asked.days,
@@ -51,7 +51,7 @@ def entries(request: ListUsedEntries, store: Store) -> Answer:
                 )
             )
         else:
-            statement: Any = f"analytics_answers.{request.list.value}"
+            statement: Any = f"analytics_lists.{request.list.value}"
             rows = tuple(tx.rows(statement, conditions(**limits), limit=request.limit, **limits))
     return Answer(since=asked.since, until=asked.until, rows=rows)
 
@@ -60,11 +60,11 @@ def entries(request: ListUsedEntries, store: Store) -> Answer:
 def entry(request: AskEntry, store: Store) -> EntryMetrics:
     """What happened to one entry. Raises: EntryNotFound."""
     with store.transaction() as tx:
-        row = tx.row("analytics_answers.entry", id=request.id)
+        row = tx.row("analytics_lists.entry", id=request.id)
         if row is None:
             raise EntryNotFound(id=str(request.id))
-        days = tx.rows("analytics_answers.entry_days", id=request.id, **span(request).days)
-        comments = tx.rows("analytics_answers.comments", id=request.id)
+        days = tx.rows("analytics_lists.entry_days", id=request.id, **span(request).days)
+        comments = tx.rows("analytics_lists.comments", id=request.id)
     counts = {**row, "worked": row["success"], "failed": row["failure"]}
     return EntryMetrics(
         success_rate=value("success_rate", counts),
@@ -80,7 +80,7 @@ def activity(request: AskActivity, store: Store) -> Answer:
     """What happened last, the newest first."""
     before = request.before or datetime.now(UTC) + DAY
     with store.transaction() as tx:
-        rows = tx.rows("analytics_answers.activity", before=before, limit=request.limit)
+        rows = tx.rows("analytics_lists.activity", before=before, limit=request.limit)
     return Answer(rows=tuple({k: v for k, v in row.items() if v is not None} for row in rows))
 
 
@@ -91,10 +91,10 @@ def first_queries(tx: Transaction, asked: Span, which: Queries, limit: int) -> t
     look = {**days, "first": middle} if which is Queries.RISING else days
     likely: Any = "popular" if which is Queries.RISING else which.value
     names = tx.rows(
-        f"analytics_answers.likely_{likely}", depth=max(DEPTH, limit), likely=3 * limit, **look
+        f"analytics_lists.likely_{likely}", depth=max(DEPTH, limit), likely=3 * limit, **look
     )
     found = tx.rows(
-        "analytics_answers.queries", queries=[row["query"] for row in names], middle=middle, **days
+        "analytics_lists.queries", queries=[row["query"] for row in names], middle=middle, **days
     )
     rows = [_query(row) for row in found]
     rows.sort(key=lambda row: (-_weight(which, row), row["query"]))
@@ -133,18 +133,16 @@ def first_used(
 ) -> tuple[Row, ...]:
     limits = {"category": category, "tag": tag}
     if where := conditions(**limits):
-        likely = tx.rows(
-            "analytics_answers.used_among", where, likely=limit, **asked.days, **limits
-        )
+        likely = tx.rows("analytics_lists.used_among", where, likely=limit, **asked.days, **limits)
     else:
         likely = tx.rows(
-            "analytics_answers.likely_used",
+            "analytics_lists.likely_used",
             depth=max(DEPTH, limit),
             likely=3 * limit,
             **asked.days,
         )
     ids = [row["entry_id"] for row in likely]
-    rows = tx.rows("analytics_answers.used", entries=ids, limit=limit, **asked.days)
+    rows = tx.rows("analytics_lists.used", entries=ids, limit=limit, **asked.days)
     return tuple({**row, "success_rate": value("success_rate", row)} for row in rows)
 
 

@@ -1,0 +1,262 @@
+-- name: likely_popular
+-- The first of each day: a query that is among no day's first can't be among a period's by much.
+select t.query
+from generate_series(%(first)s::date, %(last)s::date, interval '1 day') as d (day)
+cross join lateral (
+    select query, searches as n
+    from query_days
+    where day = d.day::date
+    order by searches desc
+    limit %(depth)s
+) as t
+group by t.query
+order by sum(t.n) desc, t.query
+limit %(likely)s;
+
+-- name: likely_unanswered
+select t.query
+from generate_series(%(first)s::date, %(last)s::date, interval '1 day') as d (day)
+cross join lateral (
+    select query, empty as n
+    from query_days
+    where day = d.day::date and empty > 0
+    order by empty desc
+    limit %(depth)s
+) as t
+group by t.query
+order by sum(t.n) desc, t.query
+limit %(likely)s;
+
+-- name: likely_unclicked
+select t.query
+from generate_series(%(first)s::date, %(last)s::date, interval '1 day') as d (day)
+cross join lateral (
+    select query, unclicked as n
+    from query_days
+    where day = d.day::date and unclicked > 0
+    order by unclicked desc
+    limit %(depth)s
+) as t
+group by t.query
+order by sum(t.n) desc, t.query
+limit %(likely)s;
+
+-- name: queries
+-- Exact numbers of these queries; `earlier` counts searches before the middle of the period.
+select
+    query, sum(searches) as searches, sum(empty) as empty, sum(clicked) as clicked,
+    sum(ranked) as ranked, sum(reciprocal) as reciprocal, sum(took_ms) as took_ms,
+    coalesce(sum(searches) filter (where day < %(middle)s), 0) as earlier
+from query_days
+where query = any(%(queries)s) and day between %(first)s and %(last)s
+group by query;
+
+-- name: likely_used
+select t.entry_id
+from generate_series(%(first)s::date, %(last)s::date, interval '1 day') as d (day)
+cross join lateral (
+    select entry_id, used as n
+    from entry_days
+    where day = d.day::date and used > 0
+    order by used desc
+    limit %(depth)s
+) as t
+group by t.entry_id
+order by sum(t.n) desc, t.entry_id
+limit %(likely)s;
+
+-- name: used_among
+-- Where entries are narrowed, few of a day's first may be among them: all are added up.
+select u.entry_id
+from entries as e
+inner join entry_days as u on u.entry_id = e.id
+where u.day between %(first)s and %(last)s and u.used > 0 and {where}
+group by u.entry_id
+order by sum(u.used) desc, u.entry_id
+limit %(likely)s;
+
+-- name: used
+select
+    e.id, e.title, e.category, sum(u.used) as used, sum(u.viewed) as viewed,
+    sum(u.copied) as copied, sum(u.taken) as taken, sum(u.exported) as exported,
+    sum(u.shown) as shown, sum(u.worked) as worked, sum(u.failed) as failed
+from entry_days as u
+inner join entries as e on e.id = u.entry_id
+where u.entry_id = any(%(entries)s) and u.day between %(first)s and %(last)s
+group by e.id
+order by sum(u.used) desc, e.id
+limit %(limit)s;
+
+-- name: best
+-- Wilson's lower bound of the success rate, z = 1.96: two of two are less sure than nine of ten.
+with rated as (
+    select
+        u.entry_id, sum(u.worked)::float8 as worked, sum(u.worked + u.failed)::float8 as n,
+        sum(u.ratings) as ratings, sum(u.rating_sum) as rating_sum
+    from entry_days as u
+    where u.day between %(first)s and %(last)s and u.worked + u.failed + u.ratings > 0
+    group by u.entry_id
+)
+
+select
+    e.id, e.title, e.category, r.worked::integer, (r.n - r.worked)::integer as failed, r.ratings, r.rating_sum,
+    case
+        when r.n > 0
+            then (
+                (r.worked / r.n + 1.9208 / r.n)
+                - 1.96 * sqrt((r.worked * (r.n - r.worked) / r.n + 0.9604) / r.n ^ 2)
+            ) / (1 + 3.8416 / r.n)
+    end as sure
+from rated as r
+inner join entries as e on e.id = r.entry_id
+where {where}
+order by sure desc nulls last, r.rating_sum::float8 / nullif(r.ratings, 0) desc nulls last, e.id
+limit %(limit)s;
+
+-- name: unfound
+select e.id, e.title, e.category, e.created_at
+from entries as e
+where
+    e.archived_at is null and e.created_at < now() - interval '7 days'
+    and not exists (select 1 from entry_days as d where d.entry_id = e.id and d.shown > 0)
+    and {where}
+order by e.created_at, e.id
+limit %(limit)s;
+
+-- name: stale
+select
+    e.id, e.title, e.category, e.updated_at, coalesce(u.usage, 0) as usage,
+    coalesce(u.failure, 0) as failed, u.last_used_at
+from entries as e
+left join entry_usage as u on u.entry_id = e.id
+where e.archived_at is null and e.updated_at < now() - interval '180 days' and {where}
+order by coalesce(u.usage, 0) desc, e.updated_at, e.id
+limit %(limit)s;
+
+-- name: where_of_category
+lower(e.category) = lower(%(category)s)
+
+-- name: where_of_tag
+%(tag)s = any(e.tags)
+
+-- name: where_of_entry
+e.id = %(entry)s
+
+-- name: where_of_query
+query = %(query)s
+
+-- name: entry
+select
+    e.id, e.title, coalesce(u.usage, 0) as usage, coalesce(u.success, 0) as success,
+    coalesce(u.failure, 0) as failure, coalesce(u.ratings, 0) as ratings,
+    coalesce(u.rating_sum, 0) as rating_sum, u.last_used_at,
+    coalesce((select sum(d.shown) from entry_days as d where d.entry_id = e.id), 0) as shown
+from entries as e
+left join entry_usage as u on u.entry_id = e.id
+where e.id = %(id)s;
+
+-- name: entry_days
+select
+    day::text as day, shown, used, viewed, copied, taken, exported, worked, failed, ratings,
+    rating_sum
+from entry_days
+where entry_id = %(id)s and day between %(first)s and %(last)s
+order by day;
+
+-- name: comments
+select at, rating, worked, comment
+from events
+where entry_id = %(id)s and kind = 'rated' and comment is not null
+order by id desc
+limit 20;
+
+-- name: over_entries
+-- Groups of entries' days; those of most use first.
+select
+    case %(by)s
+        when 'entry' then e.id::text
+        when 'category' then e.category
+        when 'tag' then t.tag
+        else to_char(date_trunc(%(by)s, u.day::timestamp), %(shape)s)
+    end as key,
+    case when %(by)s = 'entry' then max(e.title) end as title,
+    sum(u.shown) as shown, sum(u.viewed) as viewed, sum(u.copied) as copied, sum(u.taken) as taken,
+    sum(u.exported) as exported, sum(u.used) as used, sum(u.ratings) as ratings,
+    sum(u.rating_sum) as rating_sum, sum(u.worked) as worked, sum(u.failed) as failed
+from entry_days as u
+inner join entries as e on e.id = u.entry_id
+left join lateral unnest(e.tags) as t (tag) on %(by)s = 'tag'
+where u.day between %(first)s and %(last)s and (%(by)s <> 'tag' or t.tag is not null) and {where}
+group by 1
+order by
+    case %(first_by)s
+        when 'shown' then sum(u.shown)
+        when 'viewed' then sum(u.viewed)
+        when 'copied' then sum(u.copied)
+        when 'taken' then sum(u.taken)
+        when 'exported' then sum(u.exported)
+        when 'used' then sum(u.used)
+        when 'ratings' then sum(u.ratings)
+        when 'rating_sum' then sum(u.rating_sum)
+        when 'worked' then sum(u.worked)
+        when 'failed' then sum(u.failed)
+    end desc nulls last, 1
+limit %(limit)s;
+
+-- name: over_queries
+select
+    case %(by)s
+        when 'query' then query
+        else to_char(date_trunc(%(by)s, day::timestamp), %(shape)s)
+    end as key,
+    sum(searches) as searches, sum(empty) as empty, sum(clicked) as clicked,
+    sum(ranked) as ranked, sum(reciprocal) as reciprocal, sum(took_ms) as took_ms
+from query_days
+where day between %(first)s and %(last)s and {where}
+group by 1
+order by
+    case %(first_by)s
+        when 'searches' then sum(searches)
+        when 'empty' then sum(empty)
+        when 'clicked' then sum(clicked)
+        when 'reciprocal' then sum(reciprocal)
+        when 'took_ms' then sum(took_ms)
+    end desc nulls last, 1
+limit %(limit)s;
+
+-- name: activity
+-- Changes of one transaction are one thing that happened; of the feed the newest are looked at.
+select happened.*, e.title
+from (
+    (
+        select at, kind, entry_id, 1 as number, rating, worked, comment, query
+        from events
+        where
+            kind in ('rated', 'copied', 'suggestion_taken', 'exported', 'logged_in', 'alert_raised')
+            and id < uuid_at(%(before)s)
+        order by id desc
+        limit %(limit)s
+    )
+    union all
+    (
+        select
+            at, case when bool_and(op = 'delete') then 'deleted' else 'changed' end,
+            (array_agg(entry_id order by seq))[1], count(*), null, null, null, null
+        from (select * from changes order by txid desc, seq desc limit 10000) as newest
+        where at < %(before)s
+        group by txid, at
+        order by at desc
+        limit %(limit)s
+    )
+    union all
+    (
+        select finished_at, 'imported', null, null, null, null, null, source
+        from imports
+        where finished_at < %(before)s
+        order by finished_at desc
+        limit %(limit)s
+    )
+) as happened
+left join entries as e on e.id = happened.entry_id
+order by happened.at desc
+limit %(limit)s;
