@@ -36,8 +36,9 @@ WORDS = 4_000  # different queries of the events that are sent
 
 #: %(day)s queries a day, as often asked as words are used (Zipf), each day a little different.
 FILL = (
+    "select pg_advisory_xact_lock(hashtext('casebook roll-up'))",
     """
-truncate event_hours, event_days, search_latency, search_latency_days, query_days, entry_days,
+truncate event_batches, event_hours, event_days, search_latency, search_latency_days, query_days, entry_days,
 entry_usage, entry_counts
 """,
     """
@@ -197,7 +198,7 @@ def measure_recording(casebook: Instance, rate: int, seconds: int) -> None:
 
 def measure_answers(casebook: Instance, events: int) -> None:
     """Each answer, from roll-ups of so many events."""
-    with psycopg.connect(servers(casebook)["database_url"], autocommit=True) as session:
+    with psycopg.connect(servers(casebook)["database_url"]) as session:
         for statement in FILL:
             values = {"day": events // DAYS, "days": DAYS, "entries": ENTRIES}
             session.execute(statement.encode(), values if "%(" in statement else None)
