@@ -98,12 +98,10 @@ def write(operation: str, command: Write, json_: bool, done: str, wait: bool) ->
     elif operation == "delete":
         out.print(done)
     else:
-        stored = EntryStored.model_validate_json(reply)
+        stored = EntryStored.from_reply(reply)
         out.print(f"{done} [bold]{stored.entry.id}[/bold] (version {stored.entry.version})")
         for other in stored.similar:
             out.print(f"{other.similarity:.0%} like {other.id}: {escape(other.title)}")
-        entry = EntryStored.from_reply(reply).entry
-        out.print(f"{done} [bold]{entry.id}[/bold] (version {entry.version})")
 
 
 @click.command()

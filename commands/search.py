@@ -33,7 +33,7 @@ def suggest(typed: str, limit: int, json_: bool) -> None:
     if json_:
         print_json(body)
         return
-    for one in Suggestions.model_validate_json(body).suggestions:
+    for one in Suggestions.from_reply(body).suggestions:
         out.print(f"[dim]{one.kind:5}[/dim]  {escape(one.text)}")
 
 
@@ -57,7 +57,7 @@ def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) ->
         print_json(body)
         return
     table = Table("shared", "title", "category", "id", box=None)
-    for entry in LikeEntries.model_validate_json(body).entries:
+    for entry in LikeEntries.from_reply(body).entries:
         shared = f"{entry.similarity:.0%}"
         table.add_row(shared, escape(entry.title), escape(entry.category), str(entry.id))
     out.print(table)
@@ -95,7 +95,7 @@ def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
 
         request = SearchQuery(q=" ".join(query), **options)
         body = await find(client, request, timeout=settings.read_timeout)
-        reply = SearchReply.model_validate_json(body)
+        reply = SearchReply.from_reply(body)
         best = None
         if reply.hits and not json_ and not request.offset:
             best = await fetch(client, settings, entry_id=reply.hits[0].id)

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from contracts.backup import BackupTable, Manifest
 from contracts.errors import BackupOfLaterRelease, LiveData
 from storage.postgres.migrations import Session, add_presets, alone, apply, known
-from storage.postgres.snapshot import Table, tables
+from storage.postgres.snapshot import Table, tables, views
 from storage.postgres.statements import statement
 
 #: Tables that a place has which nobody has worked in yet.
@@ -83,6 +83,7 @@ def begin_epoch(session: Session) -> None:
     session.execute(statement("backup.renumber_changes"))
     session.execute(statement("backup.renumber_chunks"))
     session.execute(statement("backup.new_epoch"))
+    session.execute(statement("backup.new_tuning"))
 
 
 def _make_room(session: Session, *, replace: bool) -> None:
@@ -90,6 +91,8 @@ def _make_room(session: Session, *, replace: bool) -> None:
         session.execute(_over(ours, "lock table {}"))
         if not replace:
             refuse_live(session)  # again: nobody writes any more
+        for view in views(session):
+            session.execute(SQL("drop view {}").format(Identifier(view)))
         session.execute(_over(ours, "drop table {}"))
 
 

@@ -21,6 +21,7 @@ CUSTOMS = (
     "-c statement_timeout=0"
 )
 MADE = re.compile(rb"^create table (?:if not exists )?(\w+)", re.MULTILINE | re.IGNORECASE)
+VIEWED = re.compile(rb"^create (?:or replace )?view (\w+)", re.MULTILINE | re.IGNORECASE)
 
 
 class Table(NamedTuple):
@@ -84,6 +85,13 @@ def names() -> list[str]:
     """The tables that the migrations of this release make, and the list of migrations."""
     found = {match.decode() for one in known() for match in MADE.findall(one.sql)}
     return ["schema_migrations", *sorted(found)]
+
+
+def views(session: Session) -> list[str]:
+    """The views that migrations of this release make, as far as they are in this database."""
+    made = sorted({match.decode() for one in known() for match in VIEWED.findall(one.sql)})
+    rows = session.execute(statement("backup.views"), {"names": made}).fetchall()
+    return [row["name"] for row in rows]
 
 
 def tables(session: Session) -> list[Table]:

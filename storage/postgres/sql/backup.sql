@@ -22,6 +22,12 @@ where
 group by c.relname
 order by c.relname;
 
+-- name: views
+select relname as name
+from pg_class
+where
+    relnamespace = current_schema()::regnamespace and relkind = 'v' and relname = any(%(names)s);
+
 -- name: parents
 select child.relname as child, parent.relname as parent
 from pg_constraint as k
@@ -96,6 +102,11 @@ update import_chunks as k
 set txid = n.number
 from numbers as n
 where n.txid = k.txid;
+
+-- name: new_tuning
+-- Another number than any that an index writer has published.
+update search_tuning
+set version = version + 1 + floor(random() * 2147483646)::bigint;
 
 -- name: new_epoch
 -- At random, and not the next one: this cluster may have held another restore of the same backup.
