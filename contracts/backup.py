@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from contracts.base import Contract
 
 
@@ -14,6 +16,14 @@ class BackupTable(Contract):
     rows: int
 
 
+class BackupPartition(Contract):
+    """A part of a table, whose rows are among the table's; `bound` as PostgreSQL writes it."""
+
+    name: str
+    parent: str
+    bound: str
+
+
 class Manifest(Contract):
     """The first thing that a restore reads; `tables` are in an order that foreign keys allow."""
 
@@ -23,6 +33,8 @@ class Manifest(Contract):
     server: str
     migrations: tuple[int, ...]
     tables: tuple[BackupTable, ...]
+    partitions: tuple[BackupPartition, ...] = ()
+    sequences: dict[str, int] = Field(default_factory=dict)
 
     @property
     def rows(self) -> int:

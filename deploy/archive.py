@@ -97,6 +97,8 @@ def _fill(out: IO[bytes], snapshot: Snapshot, report: Report) -> Manifest:
             server=snapshot.server,
             migrations=snapshot.migrations,
             tables=tuple(done),
+            partitions=snapshot.partitions(),
+            sequences=snapshot.sequences(),
         )
         archive.writestr(MANIFEST, manifest.model_dump_json(indent=1))
         archive.comment = bytes(SEAL)

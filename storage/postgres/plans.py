@@ -9,7 +9,7 @@ from storage.postgres.statements import statement
 COMMENT = re.compile(r"--[^\n]*")
 STATEMENT = re.compile(r"(?:\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|[^;])+", re.DOTALL)
 MADE = re.compile(r"create table (?:if not exists )?(\w+)", re.IGNORECASE)
-VIEWED = re.compile(r"create (?:or replace )?view \w+", re.IGNORECASE)
+FREE = re.compile(r"create (?:or replace )?(?:view|function|sequence) \w+", re.IGNORECASE)
 
 INSTANT = "everyone who uses it waits for an instant"
 CHECKED = "everyone who uses it waits while each row is checked"
@@ -81,7 +81,7 @@ def waits(sql: str, new: set[str] | None = None) -> tuple[Wait, ...]:
 
 
 def _wait(sql: str) -> Wait | None:
-    if not sql or MADE.match(sql) or VIEWED.match(sql):
+    if not sql or MADE.match(sql) or FREE.match(sql):
         return None
     for pattern, why in RULES:
         if match := re.match(pattern, sql, re.IGNORECASE):

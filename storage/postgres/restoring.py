@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from contracts.backup import BackupTable, Manifest
 from contracts.errors import BackupOfLaterRelease, LiveData
 from storage.postgres.migrations import Session, add_presets, alone, apply, known
-from storage.postgres.snapshot import Table, tables, views
+from storage.postgres.snapshot import Table, tables, things
 from storage.postgres.statements import statement
 
 #: Tables that a place has which nobody has worked in yet.
@@ -91,9 +91,15 @@ def _make_room(session: Session, *, replace: bool) -> None:
         session.execute(_over(ours, "lock table {}"))
         if not replace:
             refuse_live(session)  # again: nobody writes any more
-        for view in views(session):
-            session.execute(SQL("drop view {}").format(Identifier(view)))
+        _drop(session, "view")
         session.execute(_over(ours, "drop table {}"))
+        _drop(session, "sequence")
+        _drop(session, "function")
+
+
+def _drop(session: Session, kind: str) -> None:
+    for name in things(session, kind):
+        session.execute(f"drop {kind} {name}".encode())  # quoted by PostgreSQL
 
 
 def _make_schema(session: Session, manifest: Manifest) -> None:
@@ -102,6 +108,11 @@ def _make_schema(session: Session, manifest: Manifest) -> None:
     for migration in known():
         if migration.version in manifest.migrations:
             apply(session, migration)
+    for part in manifest.partitions:
+        query = SQL("create table {} partition of {} ").format(
+            Identifier(part.name), Identifier(part.parent)
+        )
+        session.execute(query.as_bytes(session) + part.bound.encode())
     session.execute(_over(tables(session), "truncate {}"))
 
 
@@ -122,6 +133,8 @@ def _bring_up_to_date(session: Session, manifest: Manifest) -> None:
         )
         table, column = row["table_name"], row["column_name"]
         session.execute(query.format(table, column, Identifier(column), Identifier(table)))
+    for name, last in manifest.sequences.items():
+        session.execute(statement("backup.set_sequence"), {"name": name, "last": last})
     for migration in known():
         if migration.version not in manifest.migrations:
             apply(session, migration)

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
+from contracts.backup import BackupPartition
 from storage.postgres.migrations import Session, known
 from storage.postgres.statements import statement
 from storage.postgres.store import translated
@@ -21,7 +22,9 @@ CUSTOMS = (
     "-c statement_timeout=0"
 )
 MADE = re.compile(rb"^create table (?:if not exists )?(\w+)", re.MULTILINE | re.IGNORECASE)
-VIEWED = re.compile(rb"^create (?:or replace )?view (\w+)", re.MULTILINE | re.IGNORECASE)
+OTHERS = re.compile(
+    rb"^create (?:or replace )?(?:view|function|sequence) (\w+)", re.MULTILINE | re.IGNORECASE
+)
 
 
 class Table(NamedTuple):
@@ -46,6 +49,17 @@ class Snapshot:
         """The schema's, in order."""
         rows = self._session.execute(statement("system.schema_versions")).fetchall()
         return tuple(sorted(row["version"] for row in rows))
+
+    def partitions(self) -> tuple[BackupPartition, ...]:
+        """Parts of our tables, each with the range that it is for."""
+        rows = self._session.execute(statement("backup.partitions"), {"names": names()}).fetchall()
+        return tuple(BackupPartition(**row) for row in rows)
+
+    def sequences(self) -> dict[str, int]:
+        """The last number of each sequence that stands alone: as it is now, which is never less."""
+        query = statement("backup.sequences")
+        rows = self._session.execute(query, {"names": other_names()}).fetchall()
+        return {row["name"]: row["last"] for row in rows}
 
     def tables(self) -> list[Table]:
         """Ours, each after those that its foreign keys point to."""
@@ -87,11 +101,15 @@ def names() -> list[str]:
     return ["schema_migrations", *sorted(found)]
 
 
-def views(session: Session) -> list[str]:
-    """The views that migrations of this release make, as far as they are in this database."""
-    made = sorted({match.decode() for one in known() for match in VIEWED.findall(one.sql)})
-    rows = session.execute(statement("backup.views"), {"names": made}).fetchall()
-    return [row["name"] for row in rows]
+def things(session: Session, kind: str) -> list[str]:
+    """Views, functions or sequences of ours in this database, as DROP takes their names."""
+    rows = session.execute(statement("backup.things"), {"names": other_names()}).fetchall()
+    return [row["name"] for row in rows if row["kind"] == kind]
+
+
+def other_names() -> list[str]:
+    """What migrations of this release make beside tables and indexes."""
+    return sorted({match.decode() for one in known() for match in OTHERS.findall(one.sql)})
 
 
 def tables(session: Session) -> list[Table]:

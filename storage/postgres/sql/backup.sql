@@ -22,11 +22,37 @@ where
 group by c.relname
 order by c.relname;
 
--- name: views
-select relname as name
+-- name: partitions
+select c.relname as name, p.relname as parent, pg_get_expr(c.relpartbound, c.oid) as bound
+from pg_class as c
+inner join pg_inherits as i on i.inhrelid = c.oid
+inner join pg_class as p on p.oid = i.inhparent
+where c.relispartition and c.relkind = 'r' and p.relname = any(%(names)s)
+order by c.relname;
+
+-- name: sequences
+-- Those that stand alone; a column's own goes on where its rows end.
+select sequencename as name, last_value as last
+from pg_sequences
+where schemaname = current_schema() and sequencename = any(%(names)s) and last_value is not null
+order by sequencename;
+
+-- name: things
+-- What else the migrations make.
+select 'view' as kind, oid::regclass::text as name
 from pg_class
-where
-    relnamespace = current_schema()::regnamespace and relkind = 'v' and relname = any(%(names)s);
+where relnamespace = current_schema()::regnamespace and relkind = 'v' and relname = any(%(names)s)
+union all
+select 'sequence', oid::regclass::text
+from pg_class
+where relnamespace = current_schema()::regnamespace and relkind = 'S' and relname = any(%(names)s)
+union all
+select 'function', oid::regprocedure::text
+from pg_proc
+where pronamespace = current_schema()::regnamespace and proname = any(%(names)s);
+
+-- name: set_sequence
+select setval(%(name)s, %(last)s);
 
 -- name: parents
 select child.relname as child, parent.relname as parent
