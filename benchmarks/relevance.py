@@ -1,27 +1,27 @@
-"""Relevance and speed of the search index on judged sets, beside SQLite's FTS5 in the same run.
+"""Relevance and speed of search on judged sets, beside its peers in the same run.
 
-    python -m benchmarks.relevance FOLDER...
+    python -m benchmarks.relevance FOLDER... [--peers fts5 bm25s lucene postgres] [--lucene JAR]
 
-Each FOLDER holds corpus.jsonl.gz, queries.jsonl and qrels.tsv (BEIR's form). Prints nDCG@10 and
-R@100, p50 and p99 in ms of a search of 10 hits, and what a build and an update cost.
+Each FOLDER holds corpus.jsonl or corpus.jsonl.gz, queries.jsonl and qrels.tsv (BEIR's form). Prints
+nDCG@10, R@100 and the times of a search of 10 hits, and of ours also what a build and an update
+cost. Ours is asked as a worker asks it, without queue and HTTP; peers run in this process, Lucene
+and PostgreSQL in one of their own. Lucene's classes are in a jar of PyPI's `pyserini` (`pip
+download --no-deps pyserini`, then unpack `pyserini/resources/jars/anserini-*-fatjar.jar`).
 """
 
 import argparse
-import gzip
-import json
-import math
-import re
-import sqlite3
-import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+import orjson
+
+from benchmarks import search_peers
+from benchmarks.judged import Collection, Ranker, Worth, load, measure
 from contracts.position import Position
 from contracts.search import SearchQuery
 from storage.index.searcher import IndexReader
@@ -29,58 +29,77 @@ from storage.index.writer import IndexDocument, IndexWriter
 
 BATCH = 5_000
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-Ranker = Callable[[str], list[str]]
+OURS = "casebook"
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", nargs="+", type=Path)
-    arguments.add_argument("--peer", action="store_true", help="run SQLite FTS5 as well")
+    choices = ("fts5", "bm25s", "lucene", "postgres")
+    arguments.add_argument("--peers", nargs="*", default=(), choices=choices)
+    arguments.add_argument("--lucene", type=Path, help="a jar with Lucene's classes")
     options = arguments.parse_args()
+    if "lucene" in options.peers and options.lucene is None:
+        arguments.error("--peers lucene needs --lucene JAR")
     for folder in options.folder:
-        measure(folder, options.peer)
+        compare(load(folder), chosen(options.peers, options.lucene))
 
 
-def measure(folder: Path, peer: bool) -> None:
-    with gzip.open(folder / "corpus.jsonl.gz") as lines:
-        corpus = [document(json.loads(line)) for line in lines]
-    queries = [json.loads(line) for line in (folder / "queries.jsonl").open()]
-    wanted: dict[str, set[str]] = defaultdict(set)
-    for line in (folder / "qrels.tsv").read_text().splitlines()[1:]:
-        query, entry, score = line.split("\t")
-        if int(score) > 0:
-            wanted[query].add(entry)
-    print(f"{folder.name}: {len(corpus)} entries, {len(queries)} queries")
+def chosen(names: list[str], jar: Path) -> dict[str, search_peers.Peer]:
+    """The peers of these names, by what they are called in the table."""
+    peers: dict[str, search_peers.Peer] = {}
+    if "fts5" in names:
+        peers["SQLite FTS5, porter, title 2"] = search_peers.fts5
+    if "bm25s" in names:
+        peers["bm25s"] = search_peers.python_bm25
+    if "lucene" in names:
+        peers["Lucene, one field"] = search_peers.lucene(jar, "all=1")
+        peers["Lucene, title 2"] = search_peers.lucene(jar, "title=2", "text=1")
+    if "postgres" in names:
+        peers["PostgreSQL ts_rank_cd"] = search_peers.postgres
+    return peers
+
+
+def compare(collection: Collection, peers: dict[str, search_peers.Peer]) -> None:
+    count, asked = len(collection.documents), len(collection.queries)
+    print(f"{collection.name}: {count:,} entries, {asked:,} queries")
+    found: dict[str, Worth] = {}
+    for name, peer in ({OURS: ours} | peers).items():
+        with peer(collection) as rank:
+            found[name] = worth = measure(collection, rank)
+        times = [f"{worth.percentile(part) * 1e3:.2f}" for part in (0.5, 0.99)]
+        quality = f"nDCG@10 {worth.ndcg:.3f}, R@100 {worth.recall:.3f}"
+        print(f"  {name:28} {quality}, p50 {times[0]} ms, p99 {times[1]} ms", flush=True)
+    own = found.pop(OURS)
+    if found:
+        ndcg, recall = max(w.ndcg for w in found.values()), max(w.recall for w in found.values())
+        print(
+            f"  ours to the best: nDCG@10 x{own.ndcg / ndcg:.3f}, R@100 x{own.recall / recall:.3f}"
+        )
+
+
+@contextmanager
+def ours(collection: Collection) -> Iterator[Ranker]:
+    """The index as a worker reads it. Its other figures are printed on the way."""
+    corpus = [
+        IndexDocument(key, title, text, "", category, "medium", tags, 1, NOW)
+        for key, title, text, tags, category in collection.documents
+    ]
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         writer = build(root, corpus)
         reader = IndexReader(root)
 
-        def ask(q: str, limit: int = 100, highlight: bool = False) -> list[str]:
-            reply = reader.search(SearchQuery(q=q, limit=limit, highlight=highlight))
-            return [hit["id"] for hit in json.loads(reply)["hits"]] if limit == 100 else []
+        def rank(q: str, limit: int) -> list[str]:
+            reply = reader.search(SearchQuery(q=q, limit=limit, highlight=False))
+            return [hit["id"] for hit in orjson.loads(reply)["hits"]]
 
-        relevance("casebook", queries, wanted, ask)
-        speed("10 hits", queries, lambda q: ask(q, 10))
-        speed("10 hits, highlights", queries, lambda q: ask(q, 10, True))
-        speed("10 hits again", queries, lambda q: ask(q, 10))
+        yield rank
         update(writer, reader, corpus)
-        speed("10 hits, after updates", queries, lambda q: ask(q, 10))
         begun = time.perf_counter()
-        count = sum(1 for _ in reader.ids_and_versions())
-        print(f"  verify: {count} ids in {time.perf_counter() - begun:.2f} s")
+        seen = sum(1 for _ in reader.ids_and_versions())
+        print(f"  verify: {seen} ids in {time.perf_counter() - begun:.2f} s")
         writer.close()
-    if peer:
-        relevance("FTS5 porter", queries, wanted, fts5(corpus))
-
-
-def document(row: dict[str, Any]) -> IndexDocument:
-    about = row.get("metadata", {})
-    tags = tuple(about.get("tags", ()))
-    category = about.get("category", "Other")
-    return IndexDocument(
-        row["_id"], row["title"], row["text"], "", category, "medium", tags, 1, NOW
-    )
 
 
 def build(root: Path, corpus: list[IndexDocument]) -> IndexWriter:
@@ -95,28 +114,6 @@ def build(root: Path, corpus: list[IndexDocument]) -> IndexWriter:
     return writer
 
 
-def relevance(
-    name: str, queries: list[dict[str, str]], wanted: dict[str, set[str]], rank: Ranker
-) -> None:
-    gains, recalls = [], []
-    for query in queries:
-        right, found = wanted[query["_id"]], rank(query["text"])
-        gain = sum(1 / math.log2(n + 2) for n, key in enumerate(found[:10]) if key in right)
-        best = sum(1 / math.log2(n + 2) for n in range(min(10, len(right))))
-        gains.append(gain / best)
-        recalls.append(len(right & set(found[:100])) / len(right))
-    print(f"  {name}: nDCG@10 {statistics.mean(gains):.3f}, R@100 {statistics.mean(recalls):.3f}")
-
-
-def speed(name: str, queries: list[dict[str, str]], rank: Ranker) -> None:
-    times = []
-    for query in queries:
-        begun = time.perf_counter()
-        rank(query["text"])
-        times.append(time.perf_counter() - begun)
-    print(f"  {name}: {spread(times)}")
-
-
 def update(writer: IndexWriter, reader: IndexReader, corpus: list[IndexDocument]) -> None:
     """One entry changed, committed and found by a reader, again and again."""
     times = []
@@ -127,22 +124,6 @@ def update(writer: IndexWriter, reader: IndexReader, corpus: list[IndexDocument]
         reader.search(SearchQuery(q=f"changed{number}", limit=1, highlight=False))
         times.append(time.perf_counter() - begun)
     print(f"  changed to searchable: {spread(times)}; {memory()}")
-
-
-def fts5(corpus: Iterable[IndexDocument]) -> Ranker:
-    base = sqlite3.connect(":memory:")
-    base.execute(
-        "create virtual table entry using fts5(id unindexed, title, body, tokenize=porter)"
-    )
-    rows = ((entry.id, entry.title, entry.problem) for entry in corpus)
-    base.executemany("insert into entry values (?, ?, ?)", rows)
-
-    def ask(q: str) -> list[str]:
-        words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", q))
-        found = "select id from entry where entry match ? order by bm25(entry) limit 100"
-        return [row[0] for row in base.execute(found, (words,))] if words else []
-
-    return ask
 
 
 def spread(times: list[float]) -> str:
