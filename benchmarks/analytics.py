@@ -38,8 +38,8 @@ WORDS = 4_000  # different queries of the events that are sent
 FILL = (
     "select pg_advisory_xact_lock(hashtext('casebook roll-up'))",
     """
-truncate event_batches, event_hours, event_days, search_latency, search_latency_days, query_days, entry_days,
-entry_usage, entry_counts
+truncate event_batches, event_hours, event_days, search_latency, search_latency_days,
+query_days, entry_days, entry_usage, entry_counts
 """,
     """
 insert into entries (
