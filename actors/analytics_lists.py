@@ -20,7 +20,7 @@ from contracts.analytics_answers import QueryList as Queries
 from contracts.errors import EntryNotFound
 from storage.postgres.store import Store, Transaction
 
-DEPTH = 100  # queries or entries of each day that can come into a list
+LIKELY = 3_000  # queries or entries that can come into a list: so many of each day's first
 
 
 @actor(queue="reads", read=True)
@@ -91,7 +91,7 @@ def first_queries(tx: Transaction, asked: Span, which: Queries, limit: int) -> t
     look = {**days, "first": middle} if which is Queries.RISING else days
     likely: Any = "popular" if which is Queries.RISING else which.value
     names = tx.rows(
-        f"analytics_lists.likely_{likely}", depth=max(DEPTH, limit), likely=3 * limit, **look
+        f"analytics_lists.likely_{likely}", depth=_depth(asked, limit), likely=3 * limit, **look
     )
     found = tx.rows(
         "analytics_lists.queries", queries=[row["query"] for row in names], middle=middle, **days
@@ -101,6 +101,11 @@ def first_queries(tx: Transaction, asked: Span, which: Queries, limit: int) -> t
     if which is Queries.RISING:
         rows = [row for row in rows if row["rise"] > 1]
     return tuple(rows[:limit])
+
+
+def _depth(asked: Span, limit: int) -> int:
+    """How many of each day's first: a hundred in a month, and never fewer than are asked for."""
+    return max(limit, LIKELY // max(1, (asked.until - asked.since).days))
 
 
 def _weight(which: Queries, row: Row) -> float:
@@ -137,7 +142,7 @@ def first_used(
     else:
         likely = tx.rows(
             "analytics_lists.likely_used",
-            depth=max(DEPTH, limit),
+            depth=_depth(asked, limit),
             likely=3 * limit,
             **asked.days,
         )

@@ -114,13 +114,16 @@ order by sure desc nulls last, r.rating_sum::float8 / nullif(r.ratings, 0) desc 
 limit %(limit)s;
 
 -- name: unfound
+-- One look at each entry, in order of ids (which is that of creation), and not at all days of all.
 select e.id, e.title, e.category, e.created_at
 from entries as e
+left join lateral (
+    select true as shown from entry_days as d where d.entry_id = e.id and d.shown > 0 limit 1
+) as s on true
 where
-    e.archived_at is null and e.created_at < now() - interval '7 days'
-    and not exists (select 1 from entry_days as d where d.entry_id = e.id and d.shown > 0)
+    e.archived_at is null and e.created_at < now() - interval '7 days' and s.shown is null
     and {where}
-order by e.created_at, e.id
+order by e.id
 limit %(limit)s;
 
 -- name: stale
