@@ -9,6 +9,7 @@ from rich.table import Table
 
 from commands.base import SEVERITIES, as_json, failures, out, print_json, talk
 from commands.entries import fetch, show
+from commands.found import FACETS, FIELDS, GROUPS, SORTS, show_found
 from contracts.entries import Entry
 from contracts.search import ProfileName, SearchQuery, SearchReply
 from contracts.similar import LikeEntries, MoreLikeThis
@@ -69,6 +70,19 @@ def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) ->
 @click.option("--category", multiple=True)
 @click.option("--tag", multiple=True)
 @click.option("--severity", multiple=True, type=SEVERITIES)
+@click.option("--status", multiple=True, type=click.Choice(["draft", "active"]))
+@click.option("--source", multiple=True)
+@click.option("--author", multiple=True)
+@click.option("--year", multiple=True, type=int, help="Of the last change.")
+@click.option("--updated-from", help="A year, month, day or moment; so are the other three.")
+@click.option("--updated-to")
+@click.option("--created-from")
+@click.option("--created-to")
+@click.option("--sort", default="relevance", help=f"One of {', '.join(SORTS)}.")
+@click.option("--facets", multiple=True, help=f"Count by: {','.join(FACETS)}.")
+@click.option("--group", type=click.Choice(GROUPS), help="Show the best of each.")
+@click.option("--explain", is_flag=True, help="Say why each hit stands where it does.")
+@click.option("--fields", multiple=True, help=f"With --json, show only: {','.join(FIELDS)}.")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 100))
 @click.option("--offset", default=0, type=click.IntRange(0, 10_000))
 @click.option(
@@ -77,6 +91,7 @@ def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) ->
     type=click.Choice(get_args(ProfileName)),
     help="How hits are ranked.",
 )
+@click.option("--cursor", help="The page after the one whose `next` this is.")
 @click.option("--after", help="Wait until the index has reached this position.")
 @as_json
 def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
@@ -87,32 +102,28 @@ def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
     for word in query:
         if word.startswith("--"):
             raise click.NoSuchOption(word)
+    if options["fields"] and not json_:
+        raise click.UsageError("--fields needs --json: a table shows what it always does.")
 
-    async def conversation(
-        client: Any, settings: Settings
-    ) -> tuple[bytes, SearchReply, Entry | None]:
+    async def conversation(client: Any, settings: Settings) -> tuple[bytes, Entry | None]:
         from pipelines.searching import find
 
         request = SearchQuery(q=" ".join(query), **options)
         body = await find(client, request, timeout=settings.read_timeout)
-        reply = SearchReply.from_reply(body)
-        best = None
-        if reply.hits and not json_ and not request.offset:
-            best = await fetch(client, settings, entry_id=reply.hits[0].id)
-        return body, reply, best
+        if json_ or request.offset or request.cursor:
+            return body, None
+        hits = SearchReply.from_reply(body).hits
+        return body, await fetch(client, settings, entry_id=hits[0].id) if hits else None
 
-    body, reply, best = talk(conversation)
+    body, best = talk(conversation)
     if json_:
         print_json(body)
         return
-    if not reply.hits:
+    reply = SearchReply.from_reply(body)
+    if not (reply.hits or reply.groups):
         out.print("Nothing was found. Fewer or other words may help.")
         return
     if best is not None:
         show(best)
         out.rule(style="dim")
-    shown = f"{reply.offset + 1}-{reply.offset + len(reply.hits)} of {reply.total}"
-    table = Table("", "title", "category", "severity", "id", title=shown, box=None)
-    for place, hit in enumerate(reply.hits, reply.offset + 1):
-        table.add_row(str(place), escape(hit.title), hit.category, hit.severity, str(hit.id))
-    out.print(table)
+    show_found(reply)

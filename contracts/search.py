@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from contracts.base import Contract, Write
-from contracts.entries import Category, Severity, Tag
+from contracts.entries import Severity
 from contracts.position import Position
+from contracts.selection import Shown
 
 QUERY_MAX = 20_000  # characters of a query that are read: room for a pasted log
 OFFSET_MAX = 10_000  # hits
@@ -30,28 +31,52 @@ def _what_is_read(text: Any) -> Any:
     return text[: QUERY_MAX + 1] if isinstance(text, str) else text
 
 
-class SearchQuery(Contract):
+class SearchQuery(Shown):
     """What is looked for. An empty `q` matches every entry that passes the filters."""
 
     q: Annotated[str, BeforeValidator(_what_is_read)] = ""
-    category: tuple[Category, ...] = ()
-    tag: tuple[Tag, ...] = ()
-    severity: tuple[Severity, ...] = ()
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     offset: Annotated[int, Field(ge=0, le=OFFSET_MAX)] = 0
-    highlight: bool = True
     #: How hits are ranked; see the weights of each in docs/search.md.
     profile: ProfileName = "default"
     #: Answer only from an index that has reached this position (read your own write).
     after: PositionText | None = None
 
+    @model_validator(mode="after")
+    def _one_way_to_page(self) -> "SearchQuery":
+        if self.cursor is not None and self.offset:
+            raise ValueError("a cursor knows its place: leave out the offset")
+        return self
+
+
+class Contribution(Contract):
+    """What one thing that was asked for adds to a score."""
+
+    kind: str
+    text: str
+    #: Where it stands in the entry: title, problem, solution, tags, code.
+    field: str
+    #: How much more than once it counts: it was repeated, or written with ^.
+    boost: float = 1.0
+    score: float
+
+
+class Explanation(Contract):
+    """Why a hit stands where it does. The parts' scores add up to the hit's."""
+
+    text: str
+    parts: tuple[Contribution, ...]
+
 
 class SearchHit(Contract):
-    """One answer. Highlights are HTML with <b>, one short piece a field."""
+    """One answer. Highlights are HTML with <b>, one short piece a field.
+
+    With `fields` in the request a hit holds those alone.
+    """
 
     id: UUID
     score: float
-    matched: Literal["pinned", "code", "words", "all"]
+    matched: Literal["pinned", "code", "phrase", "words", "synonym", "fuzzy", "all"]
     title: str
     category: str
     severity: Severity
@@ -59,6 +84,31 @@ class SearchHit(Contract):
     version: int
     updated_at: datetime
     highlights: dict[str, str] = Field(default_factory=dict)
+    explanation: Explanation | None = None
+    problem: str | None = None
+    solution: str | None = None
+    source: str | None = None
+    external_id: str | None = None
+    author: str | None = None
+    created_at: datetime | None = None
+
+
+class FacetValue(Contract):
+    """How many entries have a value; of categories, their parts are counted in."""
+
+    value: str
+    name: str
+    count: int
+    children: tuple["FacetValue", ...] = ()
+
+
+class HitGroup(Contract):
+    """The best hits that share a value, and how many share it."""
+
+    value: str
+    name: str
+    total: int
+    hits: tuple[SearchHit, ...]
 
 
 class SearchReply(Contract):
@@ -73,6 +123,13 @@ class SearchReply(Contract):
     interpreted_as: str
     #: The query with the words that no entry holds spelt as others are.
     did_you_mean: str | None = None
+    #: The cursor of the page after this one; None on the last.
+    next: str | None = None
+    #: What was asked to be counted, the most frequent values first.
+    facets: dict[str, tuple[FacetValue, ...]] = Field(default_factory=dict)
+    groups: tuple[HitGroup, ...] = ()
+    #: ms that the index took, without the way to it and back.
+    took_ms: float = 0.0
 
 
 class FollowIndex(Contract):

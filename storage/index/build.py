@@ -1,13 +1,14 @@
 """Says in the engine's terms what a query asks for."""
 
+import fnmatch
 import heapq
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 import tantivy
 
 from storage.index.codes import is_message
+from storage.index.filters import Filters
 from storage.index.grammar import (
     Alike,
     Boosted,
@@ -49,14 +50,6 @@ Query = tantivy.Query
 Clause = tuple[tantivy.Occur, tantivy.Query]
 
 
-class Filters(NamedTuple):
-    """What an entry must be: in one of the categories and severities, and with all of the tags."""
-
-    category: tuple[str, ...] = ()
-    tag: tuple[str, ...] = ()
-    severity: tuple[str, ...] = ()
-
-
 def code_score(asked: Understood) -> float:
     """What one code adds to a score: more than all words and phrases together can."""
     words = 0.0
@@ -95,7 +88,7 @@ class Builder:
         Entries that hold one of the codes score above all others, those with it in the title
         above the rest.
         """
-        must = [(_MUST, clause) for clause in self._filtering(filters)]
+        must = [(_MUST, self.required(node)) for node in filters.nodes()]
         if asked.everything:
             must.append((_MUST, _silent(self._term("kind", ENTRY))))
         codes = [(_SHOULD, clause) for clause in self._scored_codes(asked)]
@@ -105,7 +98,7 @@ class Builder:
         """`query`, and before all that it finds these entries, if they pass the filters."""
         if not ids:
             return query
-        must = [(_MUST, clause) for clause in self._filtering(filters)]
+        must = [(_MUST, self.required(node)) for node in filters.nodes()]
         wanted: list[Clause] = [(_SHOULD, query)]
         for place, entry_id in enumerate(ids):
             score = PIN_SCORE * (len(ids) - place)
@@ -115,20 +108,20 @@ class Builder:
 
     def _clauses(self, group: Group) -> Iterator[Clause]:
         for node in group.required:
-            yield _MUST, self._required(node)
+            yield _MUST, self.required(node)
         for node in group.wanted:
             for clause in self._wanted(node):
                 yield _SHOULD, clause
         for node in group.excluded:
-            yield _MUST_NOT, self._required(node)
+            yield _MUST_NOT, self.required(node)
 
     def _wanted(self, node: Node) -> Iterable[tantivy.Query]:
         """Clauses each of which adds to the score of an entry."""
         if isinstance(node, Words) and node.stems:
             return self._scored_words(node)
-        return (self._required(node),)
+        return (self.required(node),)
 
-    def _required(self, node: Node) -> tantivy.Query:
+    def required(self, node: Node) -> tantivy.Query:
         """The query that an entry has to fit, as one clause."""
         match node:
             case Words():
@@ -149,7 +142,7 @@ class Builder:
             case Range():
                 return _silent(self._range(node))
             case Boosted():
-                return Query.boost_query(self._required(node.node), node.factor)
+                return Query.boost_query(self.required(node.node), node.factor)
             case Group():
                 clauses = list(self._clauses(node))
                 if not (node.wanted or node.required):
@@ -162,6 +155,10 @@ class Builder:
         yield from self._scored_words(node)
 
     def _scored_codes(self, asked: Understood) -> Iterator[tantivy.Query]:
+        return (query for _, _, query in self.each_code(asked))
+
+    def each_code(self, asked: Understood) -> Iterator[tuple[str, str, tantivy.Query]]:
+        """Each code that is asked for in each field of codes, and what finds it there."""
         score, messages = code_score(asked), sum(map(is_message, asked.codes))
         read: set[str] = set()
         for code in asked.codes:
@@ -172,19 +169,31 @@ class Builder:
             if entries := self._searcher.doc_freq("codes", code):
                 worth = score * (1 + less * code_rarity(entries))
                 for field, weight in CODE_WEIGHTS.items():
-                    yield Query.const_score_query(self._term(field, code), weight * worth)
+                    term = self._term(field, code)
+                    yield code, field, Query.const_score_query(term, weight * worth)
 
     def _scored_words(self, node: Words) -> Iterator[tantivy.Query]:
+        yield from (query for _, _, query in self.each_word(node))
+        yield from (query for _, _, query in self.each_wording(node))
+
+    def each_word(self, node: Words) -> Iterator[tuple[str, int, tantivy.Query]]:
+        """Each word that is scored, how often it counts, and what finds it."""
         words = node.stems
         if len(words) > TERMS_MAX:
             counted = ((self._searcher.doc_freq("text", pair[0]), pair) for pair in words)
             known = [(often, pair) for often, pair in counted if often]
             words = tuple(pair for _, pair in heapq.nsmallest(TERMS_MAX, known))
         for word, count in words:
-            term = self._term("text", word)
-            yield Query.boost_query(term, float(min(count, COUNT_MAX))) if count > 1 else term
-        yield from as_written(self._searcher, node.text)
-        yield from side_by_side(self._searcher, node.text)
+            term, times = self._term("text", word), min(count, COUNT_MAX)
+            yield word, times, Query.boost_query(term, float(times)) if times > 1 else term
+
+    def each_wording(self, node: Words) -> Iterator[tuple[str, tuple[str, ...], tantivy.Query]]:
+        """What adds to the score of entries that say it in the same words: how, which, and what
+        finds it."""
+        for word, query in as_written(self._searcher, node.text):
+            yield "as written", (word,), query
+        for pair, query in side_by_side(self._searcher, node.text):
+            yield "side by side", pair, query
 
     def _phrase(self, node: Phrase) -> tantivy.Query:
         words: list[str | tuple[int, str]] = list(node.stems)
@@ -208,13 +217,10 @@ class Builder:
     def _pattern(self, text: str) -> tantivy.Query:
         """Words and codes that fit, all worth the same; the most frequent EXPANDED_MAX of each."""
         beginning = re.split(r"[*?]", text, maxsplit=1)[0]
-        signs = {"*": ".*", "?": "."}
-        fits = re.compile("".join(signs.get(sign) or re.escape(sign) for sign in text), re.DOTALL)
+        fits = re.compile(fnmatch.translate(text)).match  # which never goes back over a star
         found = []
         for field in ("words", "codes"):
-            terms = [
-                term for term in self._beginning_with(field, beginning) if fits.fullmatch(term)
-            ]
+            terms = [term for term in self._beginning_with(field, beginning) if fits(term)]
             if terms:
                 found.append(self._one_of(field, terms))
         return Query.const_score_query(self._any_of(found), PATTERN_SCORE)
@@ -234,13 +240,6 @@ class Builder:
         return Query.range_query(
             self._schema, node.field, tantivy.FieldType.Integer, node.low, node.high
         )
-
-    def _filtering(self, filters: Filters) -> Iterator[tantivy.Query]:
-        for field, values in (("within", filters.category), ("severity", filters.severity)):
-            if values:
-                yield _silent(self._one_of(field, [key(value) for value in values]))
-        for tag in filters.tag:
-            yield _silent(self._term("tag", key(tag)))
 
     def _beginning(self, field: str, beginning: str) -> tantivy.Query:
         """Every term of the field that begins so."""

@@ -24,7 +24,8 @@ START = UUID(int=0)
 
 DEPTH_MAX = 10  # categories above each other
 
-Parents = dict[str, str]
+#: A category's key → its parent's key and name.
+Parents = dict[str, tuple[str, str]]
 Report = Callable[[int, int], None]
 
 
@@ -76,7 +77,7 @@ class Follower:
         with self._store.transaction() as tx:
             position = head(tx)
             count = (tx.row("feed.count") or {})["count"]
-            self._parents = {row["key"]: row["parent"] for row in tx.rows("feed.parents")}
+            self._parents = _parents(tx)
         writer = IndexWriter.build_new(self._root)
         try:
             after, total = START, 0
@@ -103,7 +104,7 @@ class Follower:
         with self._store.transaction() as tx:
             row = tx.row("feed.pruned") or {}
             oldest = tx.position(row["txid"], row["seq"])
-            self._parents = {row["key"]: row["parent"] for row in tx.rows("feed.parents")}
+            self._parents = _parents(tx)
         epoch = oldest.epoch
         writer = self._current(oldest)
         position, applied, begun, grown = writer.position, 0, time.monotonic(), 0.0
@@ -175,10 +176,15 @@ def _document(row: Row, parents: Parents) -> IndexDocument:
     )
 
 
+def _parents(tx: Transaction) -> Parents:
+    return {row["key"]: (row["parent"], row["parent_name"]) for row in tx.rows("feed.parents")}
+
+
 def _ancestors(category: str, parents: Parents) -> Iterator[str]:
-    key: str | None = category.casefold()
+    """Their names, the parent's first."""
+    key = category.casefold()
     for _ in range(DEPTH_MAX):
-        key = parents.get(key) if key else None
-        if key is None:
+        if key not in parents:
             return
-        yield key
+        key, name = parents[key]
+        yield name

@@ -3,24 +3,38 @@
 import bisect
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from storage.index.text import stem
+from storage.index.text import folded, stem
 
 PIECE_MAX = 200  # characters
 BEFORE = 40  # characters shown before the first word that was found
 FOUND_MAX = 100  # places looked at in one text
 
 _WORD = re.compile(r"[^\W_]+")
+_CODE = re.compile(r"[+-]?\w+(?:-\w+)*")
 _SPECIAL = re.compile("[&<>\"']")
 _Place = tuple[int, int, str]
+#: Whether a word, as written but in lower case and without accents, was meant.
+Fits = Callable[[str], bool]
 
 
 class Highlighter:
-    """Marks the words of one search; `stems` are words as they are indexed."""
+    """Marks the words of one search.
 
-    def __init__(self, stems: Iterable[str]) -> None:
+    `stems` are words as they are indexed; `fits` tell of others by what they look like, and
+    `code_fits` of codes, which may hold hyphens.
+    """
+
+    def __init__(
+        self,
+        stems: Iterable[str],
+        fits: Iterable[Fits] = (),
+        code_fits: Iterable[Fits] = (),
+    ) -> None:
         self._stems = frozenset(stems)
+        self._fits = tuple(fits)
+        self._code_fits = tuple(code_fits)
         # English stems begin as their words do: this spares most words the stemming.
         self._beginnings = tuple({found[:2] for found in self._stems})
 
@@ -35,11 +49,18 @@ class Highlighter:
             if (searched := self._searched(word))
             for place in _places(lower, word, searched)
         ]
+        if self._code_fits:
+            found += _codes(lower, self._code_fits)
         return _mark(text, sorted(found)[:FOUND_MAX]) if found else None
 
     def _searched(self, word: str) -> str | None:
         if word.startswith(self._beginnings) or not word.isascii():
-            return found if (found := stem(word)) in self._stems else None
+            found = stem(word)
+            if found in self._stems:
+                return found
+        if self._fits:
+            plain = folded(word)
+            return word if any(fits(plain) for fits in self._fits) else None
         return None
 
 
@@ -53,6 +74,12 @@ def _places(text: str, word: str, searched: str) -> Iterator[_Place]:
         at = text.find(word, end)
 
 
+def _codes(text: str, fits: Iterable[Fits]) -> Iterator[_Place]:
+    for match in _CODE.finditer(text):
+        if any(fit(match[0]) for fit in fits):
+            yield match.start(), match.end(), match[0]
+
+
 def _mark(text: str, found: list[_Place]) -> str:
     """Mark what was found in the piece that holds the most different words."""
     first, last, _ = found[_richest(found)]
@@ -64,7 +91,7 @@ def _mark(text: str, found: list[_Place]) -> str:
     escape = html.escape if _SPECIAL.search(text, begin, end) else str
     parts, at = [], begin
     for start, stop, _ in found:
-        if begin <= start and stop <= end:
+        if at <= start and stop <= end:
             parts += [escape(text[at:start]), "<b>", escape(text[start:stop]), "</b>"]
             at = stop
     return "".join(parts) + escape(text[at:end])

@@ -1,78 +1,117 @@
 """Hits as JSON objects: the stored card, with what depends on the search added to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import orjson
 import tantivy
 
-from storage.index.build import code_score
-from storage.index.grammar import (
-    Alike,
-    Fuzzy,
-    Pattern,
-    Phrase,
-    Synonyms,
-    Understood,
-    Words,
-    leaves,
-)
-from storage.index.highlight import Highlighter
-from storage.index.text import stem
-from storage.index.weights import PIN_SCORE
+from contracts.search import SearchQuery
+from storage.index.build import Builder
+from storage.index.explanation import Explainer
+from storage.index.grammar import Understood
+from storage.index.marking import Marking
+from storage.index.matched import Matched, value
+from storage.index.pages import Hit
+from storage.index.ranking import Ranking
 
-Found = tuple[float, tantivy.DocAddress]
+#: What a hit shows only to who asks for it, and where it is kept.
+_TEXTS = {"problem": "problem_shown", "solution": "solution_shown"}
+_MORE = ("source", "external_id", "author", "created_at")
+_ADDED = ("score", "matched", "highlights")
 
 
 class Hits:
     """Shows what one search found."""
 
-    def __init__(self, searcher: tantivy.Searcher, asked: Understood, highlight: bool) -> None:
+    def __init__(
+        self,
+        searcher: tantivy.Searcher,
+        builder: Builder,
+        asked: Understood,
+        query: tantivy.Query,
+        request: SearchQuery,
+        ranking: Ranking,
+    ) -> None:
         self._searcher = searcher
         self._asked = asked
-        self._code_score = code_score(asked)
-        wanted = highlight and not asked.everything
-        self._highlighter = Highlighter(_searched(asked)) if wanted else None
+        self._query = query
+        self._fields = request.fields
+        self._sorted = request.sort != "relevance"
+        self._added = [name for name in _ADDED if not self._fields or name in self._fields]
+        if not request.highlight or (asked.everything and not request.q):
+            self._added = [name for name in self._added if name != "highlights"]
+        self._matched = Matched(searcher, builder, asked)
+        self._marking = Marking(asked) if "highlights" in self._added else None
+        self._explainer = (
+            Explainer(searcher, builder, asked, query, request.q, ranking)
+            if request.explain
+            else None
+        )
 
-    def one(self, score: float, address: tantivy.DocAddress) -> orjson.Fragment:
-        """A SearchHit."""
+    def all(self, found: Iterable[Hit]) -> list[orjson.Fragment]:
+        """SearchHits, in the order of `found`."""
+        return [self._one(sort_value, address) for sort_value, address in found]
+
+    def _one(self, sort_value: float, address: tantivy.DocAddress) -> orjson.Fragment:
         document = self._searcher.doc(address)
         card: bytes = document.get_first("card") or b""
-        matched = "words"
-        if score >= PIN_SCORE:
-            matched = "pinned"
-        elif self._asked.everything:
-            matched = "all"
-        elif self._asked.codes and score >= self._code_score:
-            matched = "code"
-        added = {"score": round(score, 4), "matched": matched}
-        if self._highlighter:
-            added["highlights"] = dict(_pieces(document, card, self._highlighter))
+        score = self._score(sort_value, address)
+        added = {name: self._value(name, score, address, document, card) for name in self._added}
+        if self._explainer:
+            added["explanation"] = self._explainer.one(score, address, document)
+        if self._fields:
+            return orjson.Fragment(orjson.dumps({**self._chosen(document, card), **added}))
         return orjson.Fragment(card[:-1] + b"," + orjson.dumps(added)[1:])
 
+    def _score(self, sort_value: float, address: tantivy.DocAddress) -> float:
+        """What it would be sorted by, were it sorted by relevance."""
+        if self._asked.everything:
+            return 0.0
+        if not self._sorted:
+            return sort_value
+        wanted = self._explainer or {"score", "matched"} & set(self._added)
+        return (value(self._searcher, self._query, address) or 0.0) if wanted else 0.0
 
-def _searched(asked: Understood) -> Iterator[str]:
-    """The stems that were looked for."""
-    for leaf in leaves(asked.root):
-        if isinstance(leaf, Words):
-            yield from (word for word, _ in leaf.stems)
-        elif isinstance(leaf, Phrase | Alike):
-            yield from leaf.stems
-        elif isinstance(leaf, Synonyms):
-            yield from (word for words in leaf.others for word in words)
-        elif isinstance(leaf, Pattern | Fuzzy):
-            yield stem(leaf.text)
-    for code in asked.codes:
-        yield from code.strip("+-").split("-")
+    def _value(
+        self,
+        name: str,
+        score: float,
+        address: tantivy.DocAddress,
+        document: tantivy.Document,
+        card: bytes,
+    ) -> Any:
+        if name == "score":
+            return round(score, 4)
+        if name == "matched":
+            return self._matched.one(score, address)
+        assert self._marking
+        return dict(_pieces(document, card, self._marking))
+
+    def _chosen(self, document: tantivy.Document, card: bytes) -> dict[str, Any]:
+        """The fields that were asked for, of what is stored."""
+        kept = orjson.loads(card)
+        chosen: dict[str, Any] = {
+            name: kept[name] for name in ("id", *self._fields) if name in kept
+        }
+        if any(name in _MORE for name in self._fields):
+            more = orjson.loads(document.get_first("more") or b"{}")
+            chosen |= {name: more[name] for name in self._fields if name in more}
+        for name, field in _TEXTS.items():
+            if name in self._fields:
+                chosen[name] = (document.get_first(field) or b"").decode()
+        return chosen
 
 
-def _pieces(
-    document: tantivy.Document, card: bytes, highlighter: Highlighter
-) -> Iterator[tuple[str, str]]:
+def _pieces(document: tantivy.Document, card: bytes, marking: Marking) -> Iterator[tuple[str, str]]:
+    shown = orjson.loads(card)
     texts = (
-        ("title", orjson.loads(card)["title"]),
+        ("title", shown["title"]),
         ("problem", (document.get_first("problem_shown") or b"").decode()),
         ("solution", (document.get_first("solution_shown") or b"").decode()),
     )
     for field, text in texts:
-        if piece := highlighter.piece(text):
+        if piece := marking.text(text):
             yield field, piece
+    if piece := marking.tags(shown["tags"]):
+        yield "tags", piece

@@ -52,7 +52,19 @@ class Ranking:
     def _boosts(self, hits: Sequence[Hit]) -> list[float]:
         addresses = [address for _, address in hits]
         parts = zip(self._titles(addresses), self._records(addresses), strict=True)
-        return [title + record for title, record in parts]
+        return [title + sum(record) for title, record in parts]
+
+    def parts(self, score: float, address: tantivy.DocAddress) -> dict[str, float]:
+        """What each boost adds to the engine's score of one hit of the window, by its name."""
+        points = self._points(score)
+        (title,), (record,) = self._titles([address]), self._records([address])
+        return {
+            name: points * boost
+            for name, boost in zip(
+                ("title", "usage", "success", "recency"), (title, *record), strict=True
+            )
+            if boost
+        }
 
     def _titles(self, addresses: Sequence[tantivy.DocAddress]) -> list[float]:
         if not (self._words and self._profile.title):
@@ -62,7 +74,9 @@ class Ranking:
         found = [self._profile.title * likeness(self._words, title) for title in titles]
         return found + [0.0] * (len(addresses) - len(found))
 
-    def _records(self, addresses: Sequence[tantivy.DocAddress]) -> Iterable[float]:
+    def _records(
+        self, addresses: Sequence[tantivy.DocAddress]
+    ) -> Iterable[tuple[float, float, float]]:
         """What an entry's use, success and age are worth."""
         profile = self._profile
         usage, success, failure, updated = (
@@ -72,9 +86,9 @@ class Ranking:
         today = int(time.time() // _DAY)
         for used, helped, failed, changed in zip(usage, success, failure, updated, strict=True):
             yield (
-                profile.usage * popularity(used or 0)
-                + profile.success * success_rate(helped or 0, failed or 0)
-                + profile.recency * recency(today - (changed or 0) // _DAY_MICROSECONDS)
+                profile.usage * popularity(used or 0),
+                profile.success * success_rate(helped or 0, failed or 0),
+                profile.recency * recency(today - (changed or 0) // _DAY_MICROSECONDS),
             )
 
 

@@ -4,6 +4,7 @@ import functools
 import zlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import NamedTuple
 
 import orjson
@@ -11,12 +12,13 @@ import tantivy
 
 from contracts.position import Position
 from storage.index.codes import find_codes
+from storage.index.ranking import success_rate
 from storage.index.text import WORDS, clean, ready_words, stems, written_words
 from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, TITLE_WEIGHT
 
 #: Of the fields and of how text becomes words and codes. Raise it with any change to either: an
 #: index of another version is built anew.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 FIRST_WORDS = 3  # of a title: a code in them is what the entry is about ("FILE STATUS 35: ...")
 SHOWN_MAX = 20_000  # characters of problem and of solution, kept for highlights
@@ -24,8 +26,10 @@ CODES = ("codes", "title_codes", "first_codes")
 #: Beginnings that are looked up, since so many titles share them that gathering them takes long:
 #: of words up to 3 letters, of titles (with a ^ before them) up to 12.
 WORD_BEGINNINGS, TITLE_BEGINNINGS = range(1, 4), range(2, 13)
-#: What answers are counted by. `year` is that of the last change.
-FACETS = ("category", "tag", "severity", "status", "source", "author", "year")
+#: What answers are counted by. `year` is that of the last change; `path` the category's, as
+#: written, from the top of the tree down.
+COUNTED = ("path", "tag", "severity", "status", "source", "author", "year")
+STEP = "\x1f"  # between the categories of a path
 BUCKETS = 256  # parts of nearly equal size that all entries can be read in
 
 ENTRY, POSITION = "entry", "position"
@@ -45,7 +49,7 @@ class IndexDocument(NamedTuple):
     tags: Sequence[str]
     version: int
     updated_at: datetime
-    #: The category's ancestors: who looks for DB2 finds what is in a part of it, too.
+    #: The category's ancestors, its parent first: who looks for DB2 finds what is in a part of it.
     within: Sequence[str] = ()
     source: str = ""
     external_id: str = ""
@@ -76,17 +80,17 @@ def schema() -> tantivy.Schema:
         builder = builder.add_text_field(name, tokenizer_name=WORDS)
     for name in ("words", "title_words"):
         builder = builder.add_text_field(name, tokenizer_name=WORDS, index_option="basic")
-    for name in ("kind", "id", "name", "bucket", "within", "begins", *CODES):
+    for name in ("kind", "id", "name", "bucket", "category", "within", "begins", *CODES):
         builder = builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in FACETS:
+    for name in COUNTED:
         builder = builder.add_text_field(
             name, tokenizer_name="raw", index_option="basic", fast=True
         )
     for name in ("updated", "created"):  # microseconds since 1970
         builder = builder.add_integer_field(name, fast=True)
-    for name in ("usage", "success", "failure"):
+    for name in ("usage", "success", "failure", "success_rate", "place"):
         builder = builder.add_integer_field(name, fast=True)
-    for name in ("card", "problem_shown", "solution_shown"):
+    for name in ("card", "more", "problem_shown", "solution_shown"):
         builder = builder.add_bytes_field(name, stored=True)
     return builder.build()
 
@@ -107,6 +111,11 @@ def bucket(entry_id: str) -> str:
     return f"{zlib.crc32(entry_id.encode()) % BUCKETS:02x}"
 
 
+def place(entry_id: str) -> int:
+    """Where an entry stands among its equals: 63 bits made of its id, the same in every index."""
+    return int.from_bytes(blake2b(entry_id.encode(), digest_size=8).digest()) >> 1
+
+
 def entry_document(entry: IndexDocument) -> tantivy.Document:
     """The document of an entry. Raises ValueError or TypeError for values that don't fit."""
     title, problem, solution = clean(entry.title), clean(entry.problem), clean(entry.solution)
@@ -116,6 +125,7 @@ def entry_document(entry: IndexDocument) -> tantivy.Document:
     _add_numbers(document, entry)
     _add_texts(document, title, problem, solution, tags)
     document.add_bytes("card", _card(entry, title, tags))
+    document.add_bytes("more", _more(entry))
     document.add_bytes("problem_shown", problem[:SHOWN_MAX].encode())
     document.add_bytes("solution_shown", solution[:SHOWN_MAX].encode())
     return document
@@ -131,6 +141,8 @@ def _add_keywords(document: tantivy.Document, entry: IndexDocument, solved: bool
     document.add_text("status", ACTIVE if solved else DRAFT)
     document.add_text("year", str(entry.updated_at.year))
     _add(document, "within", {category, *map(key, entry.within)})
+    path = [clean(name).replace(STEP, " ") for name in (*reversed(entry.within), entry.category)]
+    document.add_text("path", STEP.join(path))
     _add(document, "name", {key(name) for name in (entry.id, entry.external_id) if name})
     _add(document, "source", filter(None, [key(entry.source)]))
     _add(document, "author", filter(None, [key(entry.author)]))
@@ -142,6 +154,9 @@ def _add_numbers(document: tantivy.Document, entry: IndexDocument) -> None:
     document.add_integer("usage", entry.usage)
     document.add_integer("success", entry.success)
     document.add_integer("failure", entry.failure)
+    rate = success_rate(entry.success, entry.failure)
+    document.add_integer("success_rate", round(rate * 1_000_000))
+    document.add_integer("place", place(entry.id))
 
 
 def _add_texts(
@@ -237,6 +252,17 @@ def _card(entry: IndexDocument, title: str, tags: list[str]) -> bytes:
         "updated_at": entry.updated_at,
     }
     return orjson.dumps(card, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
+
+
+def _more(entry: IndexDocument) -> bytes:
+    """What hits show to who asks for it, as a JSON object."""
+    more = {
+        "source": clean(entry.source),
+        "external_id": clean(entry.external_id),
+        "author": clean(entry.author),
+        "created_at": entry.created_at or entry.updated_at,
+    }
+    return orjson.dumps(more, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
 
 
 def microseconds(moment: datetime) -> int:

@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,20 +17,17 @@ from contracts.search import SearchQuery
 from contracts.similar import MoreLikeThis
 from contracts.suggest import Suggest
 from storage.index import published as room
-from storage.index.build import Builder, Filters
-from storage.index.forgive import forgiving, meant
+from storage.index.answer import answer
+from storage.index.forgive import forgiving
 from storage.index.grammar import Understood
-from storage.index.hits import Hits
-from storage.index.parser import relaxed, understand
+from storage.index.names import Names
+from storage.index.parser import understand
 from storage.index.published import Published, Stamp
-from storage.index.ranking import WINDOW, Ranking
 from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
 from storage.index.similar import candidates, like, text_of
-from storage.index.spelling import Vocabulary, spelt
+from storage.index.spelling import Vocabulary
 from storage.index.suggest import suggestions
-from storage.index.told import told
 from storage.index.tuning import TuningReader
-from storage.index.weights import PROFILES
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
 
@@ -57,32 +55,23 @@ class IndexReader:
         self._snapshot: Snapshot | None = None
         self._vocabulary = Vocabulary()
         self._tuning = TuningReader(root)
+        self._names = Names()
 
     def search(self, request: SearchQuery) -> bytes:
         """The best hits, as the JSON of a SearchReply.
 
         Raises: IndexUnavailable while there is no index; IndexBehind when it has not reached
-        `request.after`, or that is of another epoch (`details.position` is where the index is).
+        `request.after`, or that is of another epoch (`details.position` is where the index is);
+        ValidationFailed for a cursor that is none of this search.
         """
         snapshot = self._reaching(request.after)
+        begun = time.perf_counter()
         asked = self._forgiving(snapshot, understand(request.q))
         pinned = self._tuning.current().pinned(request.q)
-        found = _find(snapshot, asked, request, pinned)
-        if not found.total and (other := relaxed(asked)):
-            asked, found = other, _find(snapshot, other, request, pinned)
-        shown = Hits(snapshot.searcher, asked, request.highlight)
-        return orjson.dumps(
-            {
-                "hits": [shown.one(score, address) for score, address in found.hits],
-                "total": found.total,
-                "limit": request.limit,
-                "offset": request.offset,
-                "generation": snapshot.mark.generation,
-                "position": str(snapshot.mark.position),
-                "interpreted_as": told(asked, found.notes),
-                "did_you_mean": meant(request.q, asked, partial(spelt, snapshot.searcher)),
-            }
-        )
+        reply = answer(snapshot.searcher, asked, request, self._names, pinned)
+        took = round((time.perf_counter() - begun) * 1e3, 3)
+        here = {"generation": snapshot.mark.generation, "position": str(snapshot.mark.position)}
+        return orjson.dumps(reply | here | {"took_ms": took})
 
     def suggest(self, request: Suggest) -> bytes:
         """The JSON of Suggestions. Raises: IndexUnavailable."""
@@ -185,34 +174,6 @@ class IndexReader:
         if mark is None:
             return None
         return Snapshot(stamp, os.getpid(), current.folder, index, searcher, mark)
-
-
-class Found(NamedTuple):
-    """How many entries match, and those of the page that is asked for, with their scores."""
-
-    total: int
-    hits: list[tuple[float, tantivy.DocAddress]]
-    notes: list[str]
-
-
-def _find(
-    snapshot: Snapshot, asked: Understood, request: SearchQuery, pinned: Sequence[str]
-) -> Found:
-    filters = Filters(request.category, request.tag, tuple(request.severity))
-    builder = Builder(snapshot.searcher)
-    query = builder.pinned(builder.query(asked, filters), pinned, filters)
-    page = slice(request.offset, request.offset + request.limit)
-    if asked.everything:
-        found = snapshot.searcher.search(
-            query, request.limit, offset=request.offset, order_by_field="updated"
-        )
-        return Found(_count(found), [(0.0, address) for _, address in found.hits], builder.notes)
-    if page.start >= WINDOW:
-        found = snapshot.searcher.search(query, request.limit, offset=request.offset)
-        return Found(_count(found), found.hits, builder.notes)
-    found = snapshot.searcher.search(query, max(WINDOW, page.stop))
-    ranking = Ranking(snapshot.searcher, asked, PROFILES[request.profile])
-    return Found(_count(found), ranking.order(found.hits)[page], builder.notes)
 
 
 def _count(found: tantivy.SearchResult) -> int:

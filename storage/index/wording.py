@@ -17,19 +17,22 @@ PAIRS_MAX = 5  # the rarest: a pair of frequent words costs most and tells least
 Query = tantivy.Query
 
 
-def as_written(searcher: tantivy.Searcher, text: str) -> Iterator[tantivy.Query]:
-    """A clause for each word that adds to the score of entries that hold it in this very form."""
+def as_written(searcher: tantivy.Searcher, text: str) -> Iterator[tuple[str, tantivy.Query]]:
+    """Each word, and a clause that adds to the score of entries that hold it in this very form."""
     words = dict.fromkeys(word for word in written_words(text) if tells(word))
     if len(words) > WORDS_MAX:
         return
     for word in words:
         if often := searcher.doc_freq("words", word):
             points = WRITTEN * rarity(often, searcher.num_docs)
-            yield Query.const_score_query(Query.term_query(schema(), "words", word), points)
+            found = Query.term_query(schema(), "words", word)
+            yield word, Query.const_score_query(found, points)
 
 
-def side_by_side(searcher: tantivy.Searcher, text: str) -> Iterator[tantivy.Query]:
-    """A clause for each of the rarest pairs of neighbours in a text without its stop words."""
+def side_by_side(
+    searcher: tantivy.Searcher, text: str
+) -> Iterator[tuple[tuple[str, str], tantivy.Query]]:
+    """Each of the rarest pairs of neighbours in a text without its stop words, and its clause."""
     stems = telling_words().analyze(text)
     if len(stems) > WORDS_MAX:
         return
@@ -37,7 +40,7 @@ def side_by_side(searcher: tantivy.Searcher, text: str) -> Iterator[tantivy.Quer
     pairs = {pair for pair in pairwise(stems) if pair[0] != pair[1] and all(map(often.get, pair))}
     for one, other in heapq.nsmallest(PAIRS_MAX, pairs, lambda p: (often[p[0]] * often[p[1]], p)):
         together = Query.phrase_query(schema(), "text", [one, other])
-        yield Query.boost_query(together, SIDE_BY_SIDE)
+        yield (one, other), Query.boost_query(together, SIDE_BY_SIDE)
 
 
 def rarity(often: int, documents: int) -> float:

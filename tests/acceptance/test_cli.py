@@ -65,6 +65,18 @@ def test_searches_are_taught(casebook: Casebook) -> None:
         assert (again.code, query in casebook.run(group).out) == (1, False)
 
 
+def test_a_search_can_be_counted_grouped_and_explained(casebook: Casebook) -> None:
+    """For a person as text, for a program as JSON."""
+    shown = casebook.run("search", "abend", "--facets", "category,severity", "--explain").out
+    assert "\ncategory\n" in shown
+    assert "for word abend in the title" in shown
+    assert "CICS: " in casebook.run("search", "abend", "--group", "category").out
+    fields = casebook.run("search", "abend", "--json", "--fields", "id", "--sort", "-updated")
+    assert {tuple(hit) for hit in fields.json["hits"]} == {("id",)}
+    wrong = casebook.run("search", "abend", "--sort", "colour")
+    assert (wrong.code, "success_rate" in wrong.err) == (1, True)
+
+
 def test_one_reads_ones_own_write(casebook: Casebook) -> None:
     """`add --wait` returns when a search finds the entry."""
     entry_id = add(casebook, "Zyxomma printer jams on tray nine")

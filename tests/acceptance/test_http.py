@@ -233,7 +233,20 @@ def test_csv_is_imported_with_a_mapping(http: httpx.Client) -> None:
         {"after": "nonsense"},
         {"severity": "awful"},
         {"colour": "red"},
+        {"facets": "colour"},
+        {"facets": ["category", "colour"]},
+        {"facets": "tag", "facet_limit": 101},
+        {"sort": "colour"},
+        {"sort": "-updated", "order": "asc"},
+        {"group": "tag"},
+        {"group": "category", "cursor": ""},
+        {"fields": "colour"},
+        {"cursor": "x", "offset": 1},
+        {"updated_from": "yesterday"},
+        {"year": 0},
+        {"usage_from": -1},
     ],
+    ids=str,
 )
 def test_searches_out_of_bounds_are_refused(http: httpx.Client, params: dict[str, Any]) -> None:
     """Limits are checked before anything reaches the engine."""
@@ -256,6 +269,43 @@ def test_filters_narrow_a_search(http: httpx.Client) -> None:
     cics = http.get("/v1/search", params={"q": "abend", "category": "cics"}).json()
     assert 0 < cics["total"] < everything
     assert {hit["category"] for hit in cics["hits"]} == {"CICS"}
+
+
+def test_unknown_names_are_told_the_known_ones(http: httpx.Client) -> None:
+    """A misspelt facet, sort, field or group is answered with those that exist."""
+    for name, known in {
+        "facets": "'category'",
+        "sort": "'-updated'",
+        "fields": "'solution'",
+        "group": "'severity'",
+    }.items():
+        reply = http.get("/v1/search", params={"q": "abend", name: "colour"})
+        assert reply.status_code == 422
+        assert known in reply.json()["errors"][0]["message"]
+
+
+def test_a_cursor_that_is_none_is_refused(http: httpx.Client) -> None:
+    """The worker's refusal reaches the caller as one of the request, not of the server."""
+    reply = http.get("/v1/search", params={"q": "abend", "cursor": "nonsense"})
+    assert (reply.status_code, reply.json()["errors"][0]["code"]) == (422, "CURSOR_INVALID")
+
+
+def test_an_answer_in_the_shape_that_is_asked_for(http: httpx.Client) -> None:
+    """Facets, fields, explanations, sorts, groups and cursors, in a URL and posted."""
+    asked = {"q": "abend", "facets": "category,severity", "explain": True, "sort": "-updated"}
+    got, posted = http.get("/v1/search", params=asked).json(), http.post("/v1/search", json=asked)
+    assert posted.json()["facets"] == got["facets"]
+    assert sum(one["count"] for one in got["facets"]["severity"]) == got["total"]
+    assert got["hits"][0]["explanation"]["parts"]
+    grouped = http.get("/v1/search", params={"q": "abend", "group": "category"}).json()["groups"]
+    assert {group["name"] for group in grouped} >= {"CICS"}
+    seen: list[str] = []
+    page: dict[str, Any] = {"next": ""}
+    while page["next"] is not None:
+        params = {"q": "abend", "fields": "id", "limit": 40, "cursor": page["next"]}
+        page = http.get("/v1/search", params=params).json()
+        seen += [hit["id"] for hit in page["hits"]]
+    assert len(seen) == len(set(seen)) == got["total"]
 
 
 def test_pages_of_a_search_do_not_overlap(http: httpx.Client) -> None:

@@ -23,7 +23,10 @@ INSTEAD: dict[str, dict[str, Any]] = {
     "entries.relate": {"to_id": "01890000-0000-7000-8000-000000000001"},
     "mappings.save": {"shape": {"mapping": {"title": "name"}, "defaults": {"category": "x"}}},
     "search.like": {"text": ""},
-    "search.query": {"after": "epoch.1.2"},
+    "search.query": {
+        **{"after": "epoch.1.2", "order": "desc", "cursor": None},
+        **dict.fromkeys(("updated_from", "updated_to", "created_from", "created_to"), "2026-01"),
+    },
 }
 
 

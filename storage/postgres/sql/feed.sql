@@ -100,9 +100,9 @@ where (txid, seq) > (%(txid)s::text::xid8, %(seq)s);
 
 -- name: parents
 -- The tree of categories, by the names' folded forms.
-select key, parent
-from categories
-where parent is not null;
+select c.key, c.parent, p.name as parent_name
+from categories as c
+inner join categories as p on p.key = c.parent;
 
 -- name: count
 select count(*) as count

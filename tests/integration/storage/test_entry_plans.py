@@ -26,7 +26,7 @@ ASKED = {
     "entries.holder_of_text": {"text_digest": NOBODY, "except": NOBODY},
     "entries.get": {"id": NOBODY},
     "entries.get_many": {"ids": [NOBODY]},
-    "imports.known": {"source": "s", "external_ids": ["1"]},
+    "imports.known": {"source": "s", "external_ids": ["1"], "ids": [NOBODY]},
     "imports.known_texts": {"text_digests": [NOBODY]},
     "imports.known_own_texts": {"text_digests": [NOBODY]},
 }

@@ -2,7 +2,9 @@
 
 import pytest
 
-from storage.index.build import Builder, Filters
+from contracts.search import SearchQuery
+from storage.index.build import Builder
+from storage.index.filters import Filters
 from storage.index.parser import understand
 from tests.integration.storage.index.conftest import Fill
 from tests.integration.storage.index.index_helpers import ask, days, entry, titles
@@ -111,5 +113,6 @@ def test_a_query_of_every_construct_builds(fill: Fill) -> None:
     reader = fill(entry("a"))
     searcher = reader._reaching(None).searcher
     q = 'a "b c" "d e"* f* g~2 (h OR tag:i)^2 usage:1..2 -title:j code:S0C7 NOT (k AND l)'
-    query = Builder(searcher).query(understand(q), Filters(("x",), ("y",), ("low",)))
+    filters = Filters.of(SearchQuery(category=("x",), tag=("y",), severity=("low",)))
+    query = Builder(searcher).query(understand(q), filters)
     assert searcher.search(query, 1).hits == []

@@ -1,0 +1,42 @@
+"""What a search found, for a person: tables of hits, groups, counts and explanations."""
+
+from collections.abc import Iterable
+from typing import get_args
+
+from rich.table import Table
+
+from commands.base import out, plain
+from contracts.search import FacetValue, SearchHit, SearchReply
+from contracts.selection import Facet, GroupKey, ShownField, Sort
+
+FACETS, GROUPS, FIELDS, SORTS = map(get_args, (Facet, GroupKey, ShownField, Sort))
+
+
+def show_found(reply: SearchReply) -> None:
+    """The page of hits, or the groups, and what was asked for beside them."""
+    for group in reply.groups:
+        _table(group.hits, 1, f"{plain(group.name)}: {group.total}")
+    if reply.hits:
+        first = reply.offset + 1
+        shown = f"{first}-{first + len(reply.hits) - 1} of {reply.total}"
+        _table(reply.hits, first, shown)
+    for hit in reply.hits:
+        if hit.explanation:
+            out.print(f"\n{plain(hit.title)}\n  {plain(hit.explanation.text)}", soft_wrap=True)
+    for name, values in reply.facets.items():
+        out.print(f"\n[bold]{name}[/bold]")
+        _counts(values, 1)
+
+
+def _table(hits: Iterable[SearchHit], first: int, title: str) -> None:
+    table = Table("", "title", "category", "severity", "id", title=title, box=None)
+    for place, hit in enumerate(hits, first):
+        about = (plain(hit.title), plain(hit.category), hit.severity.value, str(hit.id))
+        table.add_row(str(place), *about)
+    out.print(table)
+
+
+def _counts(values: Iterable[FacetValue], depth: int) -> None:
+    for value in values:
+        out.print(f"{'  ' * depth}{plain(value.name)}  [dim]{value.count}[/dim]")
+        _counts(value.children, depth + 1)

@@ -1,0 +1,95 @@
+"""The whole answer to one search, from one commit of the index."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import tantivy
+
+from contracts.search import SearchQuery
+from storage.index.build import Builder
+from storage.index.facets import counted
+from storage.index.filters import Filters
+from storage.index.forgive import meant
+from storage.index.grammar import Understood
+from storage.index.groups import Group, as_json, grouped
+from storage.index.hits import Hits
+from storage.index.names import Names
+from storage.index.order import order_of
+from storage.index.pages import Page, Pages
+from storage.index.parser import relaxed
+from storage.index.ranking import Ranking
+from storage.index.spelling import spelt
+from storage.index.told import told
+from storage.index.weights import PROFILES
+
+
+def answer(
+    searcher: tantivy.Searcher,
+    asked: Understood,
+    request: SearchQuery,
+    names: Names,
+    pinned: Sequence[str],
+) -> dict[str, Any]:
+    """A SearchReply, but for when and from where it came. `pinned` are ids of what comes first.
+
+    Raises: ValidationFailed for a cursor that is none.
+    """
+    pinned = pinned if request.sort == "relevance" else ()
+    found = _Search(searcher, asked, request, pinned)
+    if not found.page.total and (other := relaxed(asked)):
+        found = _Search(searcher, other, request, pinned)
+    reply: dict[str, Any] = {
+        "hits": found.hits.all(found.page.hits),
+        "total": found.page.total,
+        "limit": request.limit,
+        "offset": request.offset,
+        "next": found.page.next,
+        "interpreted_as": told(found.asked, found.builder.notes),
+        "did_you_mean": meant(request.q, found.asked, partial(spelt, searcher)),
+    }
+    if request.group:
+        shown = as_json(found.groups, searcher, request.group, names, found.hits.all)
+        reply["groups"] = list(shown)
+    if request.facets:
+        reply["facets"] = found.facets(names)
+    return reply
+
+
+class _Search:
+    """One question, asked of one commit."""
+
+    def __init__(
+        self,
+        searcher: tantivy.Searcher,
+        asked: Understood,
+        request: SearchQuery,
+        pinned: Sequence[str],
+    ) -> None:
+        self._searcher = searcher
+        self._request = request
+        self._pinned = pinned
+        self._filters = Filters.of(request)
+        self._order = order_of(request, asked)
+        self._ranking = Ranking(searcher, asked, PROFILES[request.profile])
+        self.asked = asked
+        self.builder = Builder(searcher)
+        pages = self._pages(self._filters)
+        self.groups: list[Group] = []
+        if request.group:
+            self.page = Page(pages.top(1)[0], [])
+            self.groups = grouped(searcher, self._pages, self._filters, request, self._order)
+        else:
+            self.page = pages.page(request)
+        self.hits = Hits(searcher, self.builder, asked, pages.query, request, self._ranking)
+
+    def facets(self, names: Names) -> dict[str, Any]:
+        """The counts that were asked for."""
+        return counted(self._searcher, self._narrowed, self._filters, self._request, names)
+
+    def _narrowed(self, filters: Filters) -> tantivy.Query:
+        query = self.builder.query(self.asked, filters)
+        return self.builder.pinned(query, self._pinned, filters)
+
+    def _pages(self, filters: Filters) -> Pages:
+        return Pages(self._searcher, self._narrowed(filters), self._order, self._ranking)

@@ -1,0 +1,277 @@
+"""Why a hit has its score: what each thing that was asked for adds to it, for a person.
+
+Words are scored in one field that holds title, problem, solution and tags in their weights
+(schema.py). What a word adds is split between the fields it stands in by those weights.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import orjson
+import tantivy
+
+from storage.index.build import Builder
+from storage.index.grammar import (
+    Alike,
+    Boosted,
+    Fuzzy,
+    Group,
+    Keyword,
+    Node,
+    Pattern,
+    Phrase,
+    Range,
+    Synonyms,
+    Understood,
+    Words,
+)
+from storage.index.marking import Marking
+from storage.index.matched import value
+from storage.index.ranking import Ranking
+from storage.index.text import clean, stem, stems, written_words
+from storage.index.weights import (
+    PIN_SCORE,
+    PROBLEM_WEIGHT,
+    SOLUTION_WEIGHT,
+    TAGS_WEIGHT,
+    TITLE_WEIGHT,
+)
+
+_WEIGHTS = {
+    "title": TITLE_WEIGHT,
+    "problem": PROBLEM_WEIGHT,
+    "solution": SOLUTION_WEIGHT,
+    "tags": TAGS_WEIGHT,
+}
+_CODE_FIELDS = {
+    "codes": "code",
+    "title_codes": "title",
+    "first_codes": "beginning of title",
+}
+_BOOSTS = {
+    "title": "a title that is like the query",
+    "usage": "how often it was used",
+    "success": "how often it helped",
+    "recency": "how lately it changed",
+}
+_DIGITS = 4  # after the point of a score
+_TINY = 1e-5  # of a score: how exactly the engine's numbers can be added up
+
+
+class Part(NamedTuple):
+    """What one thing adds to the score."""
+
+    kind: str
+    text: str
+    field: str
+    boost: float
+    score: float
+
+
+class Explainer:
+    """Explains the hits of one search."""
+
+    def __init__(
+        self,
+        searcher: tantivy.Searcher,
+        builder: Builder,
+        asked: Understood,
+        query: tantivy.Query,
+        q: str,
+        ranking: Ranking,
+    ) -> None:
+        self._searcher = searcher
+        self._builder = builder
+        self._asked = asked
+        self._query = query
+        self._ranking = ranking
+        self._written = {stem(word): word for word in reversed(written_words(clean(q)))}
+
+    def one(
+        self, score: float, address: tantivy.DocAddress, document: tantivy.Document
+    ) -> dict[str, Any]:
+        """An Explanation of a hit whose score is `score`."""
+        if score >= PIN_SCORE:
+            return _pinned(round(score, _DIGITS))
+        texts = _Texts(document)
+        parts = [*self._codes(address), *self._parts(self._asked.root, 1.0, address, texts)]
+        parts += self._boosts(score, address)
+        parts = _adding_up(parts, round(score, _DIGITS))
+        parts.sort(key=lambda part: -part.score)
+        return {"text": _told(score, parts), "parts": [part._asdict() for part in parts]}
+
+    def _boosts(self, score: float, address: tantivy.DocAddress) -> Iterator[Part]:
+        """What the ranking has added, boost by boost; the title's counts for the first hits."""
+        engine = value(self._searcher, self._query, address) or 0.0
+        lifted = score - engine
+        if lifted <= _TINY * score:
+            return
+        boosts = self._ranking.parts(engine, address)
+        if abs(sum(boosts.values()) - lifted) > _TINY * score:
+            boosts.pop("title", None)
+        if abs(sum(boosts.values()) - lifted) <= _TINY * score:
+            yield from (Part("boost", _BOOSTS[name], "", 1.0, n) for name, n in boosts.items())
+
+    def _codes(self, address: tantivy.DocAddress) -> Iterator[Part]:
+        for code, field, query in self._builder.each_code(self._asked):
+            if score := value(self._searcher, query, address):
+                yield Part("code", code, _CODE_FIELDS[field], 1.0, score)
+
+    def _parts(
+        self, node: Node, boost: float, address: tantivy.DocAddress, texts: "_Texts"
+    ) -> Iterator[Part]:
+        """What `node` adds, thing by thing; nothing if the entry does not fit it as a whole."""
+        if isinstance(node, Boosted):
+            yield from self._parts(node.node, boost * node.factor, address, texts)
+        elif isinstance(node, Group):
+            if node is self._asked.root or self._fits(node, address):
+                for one in (*node.required, *node.wanted):
+                    yield from self._parts(one, boost, address, texts)
+        elif isinstance(node, Words):
+            for word, times, query in self._builder.each_word(node):
+                if score := value(self._searcher, query, address):
+                    part = Part("word", self._shown((word,)), "", boost * times, boost * score)
+                    yield from _split(part, texts.shares((word,)))
+            for how, words, query in self._builder.each_wording(node):
+                if score := value(self._searcher, query, address):
+                    part = Part(how, self._shown(words), "", boost, boost * score)
+                    yield from _split(part, texts.shares(tuple(map(stem, words))))
+        elif not isinstance(node, Keyword | Range):
+            yield from self._whole(node, boost, address, texts)
+
+    def _fits(self, node: Node, address: tantivy.DocAddress) -> bool:
+        return value(self._searcher, self._builder.required(node), address) is not None
+
+    def _whole(
+        self, node: Node, boost: float, address: tantivy.DocAddress, texts: "_Texts"
+    ) -> Iterator[Part]:
+        """A phrase, a pattern or a word with mistakes."""
+        score = value(self._searcher, self._builder.required(node), address)
+        if not score:
+            return
+        match node:
+            case Phrase():
+                shown = self._shown(node.stems) + ("*" if node.prefix else "")
+                kind = "phrase" if len(node.stems) > 1 else "word"
+                part = Part(kind, shown, node.field, boost, boost * score)
+                shares = (
+                    texts.shares(node.stems, prefix=node.prefix) if node.field == "text" else {}
+                )
+                yield from _split(part, shares or {node.field: 1.0})
+            case Alike():
+                part = Part("fuzzy", " or ".join(node.stems), "", boost, boost * score)
+                yield from _split(part, texts.shares_of_any((word,) for word in node.stems))
+            case Synonyms():
+                part = Part("synonym", _ways(node), "", boost, boost * score)
+                yield from _split(part, texts.shares_of_any(node.others))
+            case Pattern() | Fuzzy():
+                kind = "pattern" if isinstance(node, Pattern) else "fuzzy"
+                field = texts.first_with(node)
+                yield Part(kind, node.text, field, boost, boost * score)
+
+    def _shown(self, words: tuple[str, ...]) -> str:
+        """Stems as the words that were typed."""
+        return " ".join(self._written.get(word, word) for word in words)
+
+
+def _ways(node: Synonyms) -> str:
+    return f"{' or '.join(map(' '.join, node.others))} for {' '.join(node.said)}"
+
+
+def _split(part: Part, shares: dict[str, float]) -> Iterator[Part]:
+    for field, share in shares.items():
+        yield part._replace(field=field, score=part.score * share)
+
+
+class _Texts:
+    """An entry's texts by field, and which of them hold what."""
+
+    def __init__(self, document: tantivy.Document) -> None:
+        card = orjson.loads(document.get_first("card") or b"{}")
+        self._texts = {
+            "title": [card["title"]],
+            "problem": [(document.get_first("problem_shown") or b"").decode()],
+            "solution": [(document.get_first("solution_shown") or b"").decode()],
+            "tags": card["tags"],
+        }
+        self._stems = {
+            field: [stems(text).split() for text in texts] for field, texts in self._texts.items()
+        }
+
+    def shares(self, words: tuple[str, ...], *, prefix: bool = False) -> dict[str, float]:
+        """Which part of a score each field has, by how often the words stand in it together."""
+        return self.shares_of_any([words], prefix=prefix)
+
+    def shares_of_any(
+        self, ways: Iterable[tuple[str, ...]], *, prefix: bool = False
+    ) -> dict[str, float]:
+        """The same for words that can be said in several ways."""
+        said = list(ways)
+        counts = {
+            field: weight
+            * sum(_times(words, text, prefix) for words in said for text in self._stems[field])
+            for field, weight in _WEIGHTS.items()
+        }
+        total = sum(counts.values())
+        # A word beyond what is kept of a long text stands in none of them.
+        return {field: n / total for field, n in counts.items() if n} or {"text": 1.0}
+
+    def first_with(self, node: Pattern | Fuzzy) -> str:
+        """The first field that holds a word or code like `node`."""
+        marked = Marking(Understood(Group(wanted=(node,))))
+        for field, texts in self._texts.items():
+            if any(map(marked.text, texts)):
+                return field
+        return "text"
+
+
+def _times(words: tuple[str, ...], text: list[str], prefix: bool) -> int:
+    """How often the words stand in the text next to each other."""
+    *before, last = words
+    size = len(words)
+    starts = (at for at, word in enumerate(text) if word == words[0] or size == 1)
+    return sum(
+        text[at : at + size - 1] == before
+        and (text[at + size - 1] == last or (prefix and text[at + size - 1].startswith(last)))
+        for at in starts
+        if at + size <= len(text)
+    )
+
+
+def _pinned(score: float) -> dict[str, Any]:
+    """Beside the score of a pin no other can be told."""
+    part = Part("pin", "this query", "", 1.0, score)
+    return {"text": "Somebody has pinned it to this query.", "parts": [part._asdict()]}
+
+
+def _adding_up(parts: list[Part], score: float) -> list[Part]:
+    """The parts with rounded scores whose sum is `score`.
+
+    What they do not account for was added after the words were counted: by the ranking.
+    """
+    parts = [part._replace(score=round(part.score, _DIGITS)) for part in parts]
+    rest = round(score - sum(part.score for part in parts), _DIGITS)
+    if abs(rest) > max(0.01, abs(score) * _TINY):
+        return [*parts, Part("ranking", "", "", 1.0, rest)]
+    if rest and parts:  # of rounding
+        most = max(range(len(parts)), key=lambda place: parts[place].score)
+        parts[most] = parts[most]._replace(score=round(parts[most].score + rest, _DIGITS))
+    return parts
+
+
+def _told(score: float, parts: list[Part]) -> str:
+    """One sentence: the parts from the largest down."""
+    if not parts:
+        return "Nothing was asked for that could make one entry better than another."
+    said = "; ".join(f"{part.score:.4g} {_said(part)}" for part in parts)
+    return f"{score:.4g}: {said}."
+
+
+def _said(part: Part) -> str:
+    if part.kind == "ranking":
+        return "for the ranking"
+    if part.kind == "boost":
+        return f"for {part.text}"
+    times = f", counted {part.boost:g} times" if part.boost != 1 else ""
+    where = "in the entry" if part.field in ("code", "text") else f"in the {part.field}"
+    return f"for {part.kind} {part.text} {where}{times}"
