@@ -21,7 +21,7 @@ from contracts.search import SearchQuery
 from storage.index.searcher import IndexReader
 
 RUNS = 3
-QUERIES = 200
+QUERIES = 100
 SHAPES: dict[str, dict[str, Any]] = {
     "10 hits": {},
     "without highlights": {"highlight": False},

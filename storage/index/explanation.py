@@ -1,13 +1,11 @@
 """Why a hit has its score: what each thing that was asked for adds to it, for a person.
 
-Words are scored in one field that holds title, problem, solution and tags in their weights
-(schema.py). What a word adds is split between the fields it stands in by those weights.
+The engine says what each part of the query gives the entry; the ranking says what it adds to that.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import orjson
 import tantivy
 
 from storage.index.build import Builder
@@ -25,24 +23,12 @@ from storage.index.grammar import (
     Understood,
     Words,
 )
-from storage.index.marking import Marking
 from storage.index.matched import value
 from storage.index.ranking import Ranking
-from storage.index.text import clean, stem, stems, written_words
-from storage.index.weights import (
-    PIN_SCORE,
-    PROBLEM_WEIGHT,
-    SOLUTION_WEIGHT,
-    TAGS_WEIGHT,
-    TITLE_WEIGHT,
-)
+from storage.index.standing import Texts
+from storage.index.text import clean, stem, written_words
+from storage.index.weights import PIN_SCORE
 
-_WEIGHTS = {
-    "title": TITLE_WEIGHT,
-    "problem": PROBLEM_WEIGHT,
-    "solution": SOLUTION_WEIGHT,
-    "tags": TAGS_WEIGHT,
-}
 _CODE_FIELDS = {
     "codes": "code",
     "title_codes": "title",
@@ -93,7 +79,7 @@ class Explainer:
         """An Explanation of a hit whose score is `score`."""
         if score >= PIN_SCORE:
             return _pinned(round(score, _DIGITS))
-        texts = _Texts(document)
+        texts = Texts(document)
         parts = [*self._codes(address), *self._parts(self._asked.root, 1.0, address, texts)]
         parts += self._boosts(score, address)
         parts = _adding_up(parts, round(score, _DIGITS))
@@ -118,7 +104,7 @@ class Explainer:
                 yield Part("code", code, _CODE_FIELDS[field], 1.0, score)
 
     def _parts(
-        self, node: Node, boost: float, address: tantivy.DocAddress, texts: "_Texts"
+        self, node: Node, boost: float, address: tantivy.DocAddress, texts: Texts
     ) -> Iterator[Part]:
         """What `node` adds, thing by thing; nothing if the entry does not fit it as a whole."""
         if isinstance(node, Boosted):
@@ -143,7 +129,7 @@ class Explainer:
         return value(self._searcher, self._builder.required(node), address) is not None
 
     def _whole(
-        self, node: Node, boost: float, address: tantivy.DocAddress, texts: "_Texts"
+        self, node: Node, boost: float, address: tantivy.DocAddress, texts: Texts
     ) -> Iterator[Part]:
         """A phrase, a pattern or a word with mistakes."""
         score = value(self._searcher, self._builder.required(node), address)
@@ -181,61 +167,6 @@ def _ways(node: Synonyms) -> str:
 def _split(part: Part, shares: dict[str, float]) -> Iterator[Part]:
     for field, share in shares.items():
         yield part._replace(field=field, score=part.score * share)
-
-
-class _Texts:
-    """An entry's texts by field, and which of them hold what."""
-
-    def __init__(self, document: tantivy.Document) -> None:
-        card = orjson.loads(document.get_first("card") or b"{}")
-        self._texts = {
-            "title": [card["title"]],
-            "problem": [(document.get_first("problem_shown") or b"").decode()],
-            "solution": [(document.get_first("solution_shown") or b"").decode()],
-            "tags": card["tags"],
-        }
-        self._stems = {
-            field: [stems(text).split() for text in texts] for field, texts in self._texts.items()
-        }
-
-    def shares(self, words: tuple[str, ...], *, prefix: bool = False) -> dict[str, float]:
-        """Which part of a score each field has, by how often the words stand in it together."""
-        return self.shares_of_any([words], prefix=prefix)
-
-    def shares_of_any(
-        self, ways: Iterable[tuple[str, ...]], *, prefix: bool = False
-    ) -> dict[str, float]:
-        """The same for words that can be said in several ways."""
-        said = list(ways)
-        counts = {
-            field: weight
-            * sum(_times(words, text, prefix) for words in said for text in self._stems[field])
-            for field, weight in _WEIGHTS.items()
-        }
-        total = sum(counts.values())
-        # A word beyond what is kept of a long text stands in none of them.
-        return {field: n / total for field, n in counts.items() if n} or {"text": 1.0}
-
-    def first_with(self, node: Pattern | Fuzzy) -> str:
-        """The first field that holds a word or code like `node`."""
-        marked = Marking(Understood(Group(wanted=(node,))))
-        for field, texts in self._texts.items():
-            if any(map(marked.text, texts)):
-                return field
-        return "text"
-
-
-def _times(words: tuple[str, ...], text: list[str], prefix: bool) -> int:
-    """How often the words stand in the text next to each other."""
-    *before, last = words
-    size = len(words)
-    starts = (at for at, word in enumerate(text) if word == words[0] or size == 1)
-    return sum(
-        text[at : at + size - 1] == before
-        and (text[at + size - 1] == last or (prefix and text[at + size - 1].startswith(last)))
-        for at in starts
-        if at + size <= len(text)
-    )
 
 
 def _pinned(score: float) -> dict[str, Any]:

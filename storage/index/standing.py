@@ -1,0 +1,77 @@
+"""In which of an entry's texts something stands, and how often.
+
+Words are scored in one field that holds title, problem, solution and tags in their weights: what
+a word adds to a score is split between the texts that it stands in by those weights.
+"""
+
+from collections.abc import Iterable
+
+import orjson
+import tantivy
+
+from storage.index.grammar import Fuzzy, Group, Pattern, Understood
+from storage.index.marking import Marking
+from storage.index.text import stems
+from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, TITLE_WEIGHT
+
+_WEIGHTS = {
+    "title": TITLE_WEIGHT,
+    "problem": PROBLEM_WEIGHT,
+    "solution": SOLUTION_WEIGHT,
+    "tags": TAGS_WEIGHT,
+}
+
+
+class Texts:
+    """An entry's texts by field, and which of them hold what."""
+
+    def __init__(self, document: tantivy.Document) -> None:
+        card = orjson.loads(document.get_first("card") or b"{}")
+        self._texts = {
+            "title": [card["title"]],
+            "problem": [(document.get_first("problem_shown") or b"").decode()],
+            "solution": [(document.get_first("solution_shown") or b"").decode()],
+            "tags": card["tags"],
+        }
+        self._stems = {
+            field: [stems(text).split() for text in texts] for field, texts in self._texts.items()
+        }
+
+    def shares(self, words: tuple[str, ...], *, prefix: bool = False) -> dict[str, float]:
+        """Which part of a score each field has, by how often the words stand in it together."""
+        return self.shares_of_any([words], prefix=prefix)
+
+    def shares_of_any(
+        self, ways: Iterable[tuple[str, ...]], *, prefix: bool = False
+    ) -> dict[str, float]:
+        """The same for words that can be said in several ways."""
+        said = list(ways)
+        counts = {
+            field: weight
+            * sum(_times(words, text, prefix) for words in said for text in self._stems[field])
+            for field, weight in _WEIGHTS.items()
+        }
+        total = sum(counts.values())
+        # A word beyond what is kept of a long text stands in none of them.
+        return {field: n / total for field, n in counts.items() if n} or {"text": 1.0}
+
+    def first_with(self, node: Pattern | Fuzzy) -> str:
+        """The first field that holds a word or code like `node`."""
+        marked = Marking(Understood(Group(wanted=(node,))))
+        for field, texts in self._texts.items():
+            if any(map(marked.text, texts)):
+                return field
+        return "text"
+
+
+def _times(words: tuple[str, ...], text: list[str], prefix: bool) -> int:
+    """How often the words stand in the text next to each other."""
+    *before, last = words
+    size = len(words)
+    starts = (at for at, word in enumerate(text) if word == words[0] or size == 1)
+    return sum(
+        text[at : at + size - 1] == before
+        and (text[at + size - 1] == last or (prefix and text[at + size - 1].startswith(last)))
+        for at in starts
+        if at + size <= len(text)
+    )
