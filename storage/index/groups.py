@@ -13,7 +13,7 @@ from storage.index.order import Order
 from storage.index.pages import Hit, Pages
 from storage.index.schema import STEP, key
 
-GROUPS_MAX = 50  # groups that are looked into: the largest
+GROUPS_MAX = 20  # groups that are looked into: the largest
 
 
 class Group(NamedTuple):

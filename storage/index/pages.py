@@ -14,7 +14,7 @@ from storage.index.ranking import WINDOW, Ranking
 Hit: TypeAlias = tuple[float, tantivy.DocAddress]
 
 
-FEW = 20  # hits that are ranked where only some of the best are wanted
+FEW = 5  # hits that are ranked where only some of the best are wanted
 
 
 class Page(NamedTuple):
