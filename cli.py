@@ -7,10 +7,12 @@ Redis can't be reached; 4 a write is kept in its queue and not done yet.
 import click
 
 from commands import (
+    alerts,
     backup,
     bulk,
     change,
     dead,
+    doctor,
     entries,
     export,
     lint,
@@ -23,6 +25,7 @@ from commands import (
     stats,
     status,
     tasks,
+    trace,
     tuning,
     up,
     watch,
@@ -59,6 +62,11 @@ main.add_command(tuning.pins)
 main.add_command(status.status)
 main.add_command(status.reindex)
 main.add_command(stats.stats)
+main.add_command(doctor.doctor)
+main.add_command(alerts.alerts)
+main.add_command(alerts.errors)
+main.add_command(trace.trace)
+main.add_command(trace.slow)
 main.add_command(queues.queues)
 main.add_command(tasks.tasks)
 main.add_command(dead.dead)

@@ -123,6 +123,21 @@ class Settings(BaseModel):
         pattern=r"(?i)^[1-9]\d*([kmg]b?)?$",
         description="maxmemory of the embedded Valkey, with kb, mb or gb",
     )
+    metrics: bool = Field(True, description="measure, and answer /metrics")
+    metrics_host: str = Field("127.0.0.1", description="address of workers' /metrics")
+    metrics_port: Annotated[int, Unit("TCP port")] = Field(
+        0, ge=0, le=65535, description="where a worker's /metrics listens; 0: any free one"
+    )
+    slow_ms: Annotated[float, Unit("ms")] = Field(
+        1_000, gt=0, description="from when on an operation is slow"
+    )
+    alert_webhook: str = Field("", description="URL that alerts are posted to")
+    alert_webhook_secret: SecretStr | None = Field(None, description="key that signs them")
+    alert_smtp: SecretStr | None = Field(
+        None, description="smtp://USER:PASSWORD@HOST:25 or smtps://...; alerts are mailed by it"
+    )
+    alert_from: str = Field("", description="sender of mailed alerts")
+    alert_to: str = Field("", description="recipients of mailed alerts, separated by commas")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="the least that is logged"
     )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from actors.broker.broker import StreamsBroker
 from contracts.base import EncodedReply, field_errors, new_id
 from contracts.errors import ValidationFailed
+from contracts.operation import current, is_traced
 
 NAMED = 5  # fields that the message of a request that fits no contract names
 
@@ -47,6 +48,10 @@ class Operation(Generic[P, R]):
 
         `request` may be the contract's JSON as a dict, with parts that are already encoded.
         """
+        if operation_id := current():
+            options.setdefault("operation_id", operation_id)
+            if is_traced():
+                options["traced"] = True
         return dramatiq.Message(
             queue_name=queue or self.queue,
             actor_name=self.name,

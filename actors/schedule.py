@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from actors import analytics, tasks, upkeep
+from actors import analytics, health, tasks, upkeep
 from actors.broker.ticker import Periodic
 from contracts.analytics import RollUp
 from contracts.base import Nothing
@@ -10,6 +10,7 @@ from contracts.base import Nothing
 #: A row's name is for good: its last tick is kept under it.
 SCHEDULE: tuple[Periodic, ...] = (
     Periodic("archive", timedelta(seconds=10), upkeep.archive, Nothing()),
+    Periodic("observe", health.EVERY, health.observe, Nothing()),
     Periodic("sweep", timedelta(seconds=30), tasks.sweep, Nothing()),
     Periodic("prune", timedelta(days=1), upkeep.prune, Nothing(), offset=timedelta(hours=3)),
     Periodic("roll_up", timedelta(minutes=1), analytics.roll_up, RollUp()),

@@ -4,7 +4,7 @@ from actors.actor import actor
 from contracts.base import Nothing
 from contracts.errors import Unauthorized
 from contracts.system import DatabaseStatus, KeyVerified, VerifyKey
-from storage.postgres.migrations import schema_version
+from storage.postgres.migrations import known, schema_version
 from storage.postgres.store import Store
 
 
@@ -23,8 +23,12 @@ def database(request: Nothing, store: Store) -> DatabaseStatus:
     """What PostgreSQL holds, and whether something holds its change feed back."""
     version = schema_version(store)
     with store.transaction() as tx:
+        applied = {row["version"] for row in tx.rows("system.schema_versions")}
         row = tx.row("system.status")
         head = tx.row("feed.head")
         assert row is not None
         position = tx.position(head["txid"], head["seq"]) if head else tx.position(0, 0)
-    return DatabaseStatus(schema_version=version, position=str(position), **row)
+    missing = [f"{number:04} {name}" for number, name, _ in known() if number not in applied]
+    return DatabaseStatus(
+        schema_version=version, position=str(position), missing_migrations=tuple(missing), **row
+    )

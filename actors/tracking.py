@@ -168,7 +168,12 @@ def _due(broker: StreamsBroker, row: Row) -> Due:
         actor_name=row["actor"],
         args=(row["request"],),
         kwargs={},
-        options={"task": place, "send": row["sends"], "replays": row["sends"] - 1},
+        options={
+            "task": place,
+            "send": row["sends"],
+            "replays": row["sends"] - 1,
+            "operation_id": place[0],
+        },
         message_id=str(row["message_id"]),
     )
     return message, "task:{}:{}:{}:{}".format(*place, row["sends"])

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 100  # letters a transaction
 ASIDE_DAYS = 30  # days that replayed and discarded letters can be restored
+ERRORS = 10_000  # groups of errors
+HEALTH_DAYS = 7  # days of health samples (40,000 of a node) and of spans
 STAGE_DAYS = 7  # days that a replace may take from its start to its end
 #: A letter's request finds its key for as long as the letter can be replayed, and a week more.
 KEYS_LONGER = 7  # days
@@ -72,6 +74,10 @@ def prune(request: Nothing, store: Store, retention: Retention) -> Nothing:
     _prune(store, "dead_letters.prune_effects", days=retention.days + KEYS_LONGER)
     _prune(store, "tasks.prune", days=retention.days)
     _prune(store, "feed.prune", days=retention.days)
+    _prune(store, "health.prune", days=HEALTH_DAYS)
+    _prune(store, "traces.prune", days=HEALTH_DAYS)
+    _prune(store, "alerts.prune", days=retention.days)
+    _prune(store, "errors.prune", days=retention.days, most=ERRORS)
     _prune(store, "staging.prune", days=STAGE_DAYS)
     return Nothing()
 

@@ -6,14 +6,27 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 
+from prometheus_client.registry import Collector
+from pydantic import SecretStr
+
+from actors import errors, traces
+from actors.alerting.channels import Channels, Outage
+from actors.alerting.samples import Node
 from actors.analytics import EventRetention
+from actors.broker.broker import StreamsBroker
 from actors.broker.worker import Worker
 from actors.catalogue import roles, worker_broker
+from actors.failures import FailureLog
 from actors.index import Again
+from actors.metrics.collectors import Disk, Ground, Lag, Pool
+from actors.metrics.exporter import Slot, export
+from actors.metrics.meters import Meters
 from actors.nudge import Listener, Nudge
 from actors.schedule import SCHEDULE
+from actors.spans import SpanLog
 from actors.tracking import Tracked
 from actors.upkeep import Retention
 from contracts.errors import QueueUnavailable
@@ -45,6 +58,7 @@ def run(settings: Settings, role_name: str) -> bool:
         store.open()
         stack.callback(store.close)
         reader = IndexReader(settings.index)
+        channels = _channels(settings)
         retention = Retention(settings.keep_days, settings.keep_letters)
         broker.resources |= {
             Store: store,
@@ -52,6 +66,9 @@ def run(settings: Settings, role_name: str) -> bool:
             Retention: retention,
             EventRetention: EventRetention(settings.keep_events),
             Tracked: Tracked(broker, store),
+            Node: Node(settings.node, settings.data),
+            Channels: channels,
+            Outage: Outage(channels),
         }
         if role.name == "indexer":
             nudge = Nudge(broker, settings.node)
@@ -61,6 +78,18 @@ def run(settings: Settings, role_name: str) -> bool:
             listener = Listener(database_url, nudge, reader)
             listener.start()
             stack.callback(listener.stop)
+        if settings.metrics:
+            stack.callback(_measure(broker, settings, role.name, store, reader))
+        failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
+        broker.resources[FailureLog] = failures
+        failures.start()
+        stack.callback(failures.stop)
+        spans = SpanLog(
+            lambda batch: broker.enqueue(traces.record.message(batch)), settings.slow_ms
+        )
+        broker.resources[SpanLog] = spans
+        spans.start()
+        stack.callback(spans.stop)
         worker = Worker(broker, role.readings, schedule=SCHEDULE, heartbeat=settings.heartbeat)
         ending = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,6 +100,40 @@ def run(settings: Settings, role_name: str) -> bool:
         ending.wait()
         log.info("%s is stopping", worker.name)
         return worker.stop(STOP_WITHIN)
+
+
+def _channels(settings: Settings) -> Channels:
+    def secret(value: SecretStr | None) -> str:
+        return value.get_secret_value() if value is not None else ""
+
+    return Channels(
+        webhook=settings.alert_webhook,
+        webhook_secret=secret(settings.alert_webhook_secret),
+        smtp=secret(settings.alert_smtp),
+        sender=settings.alert_from,
+        recipients=tuple(to.strip() for to in settings.alert_to.split(",") if to.strip()),
+    )
+
+
+def _measure(
+    broker: StreamsBroker, settings: Settings, role: str, store: Store, index: IndexReader
+) -> Callable[[], None]:
+    """Begin to count, and to show it; what ends that."""
+    broker.resources[Meters] = meters = Meters()
+    slot = Slot(settings.data, role)
+    more: list[Collector] = [Pool(store)]
+    # What is the node's or everyone's is shown by one of its processes.
+    if role == "indexer":
+        more += [Lag(index, store), Disk(settings.data)]
+    elif role == "importer":
+        more.append(Ground(store))
+    exporter = export(meters, slot, settings.metrics_host, settings.metrics_port, more)
+
+    def end() -> None:
+        exporter.stop()
+        slot.release()
+
+    return end
 
 
 def main() -> int:

@@ -25,6 +25,7 @@ from contracts.errors import (
     ValidationFailed,
     WriteWaiting,
 )
+from contracts.operation import begin
 from settings import Settings, SettingsInvalid
 
 out = Console(highlight=False)
@@ -129,6 +130,7 @@ def talk(conversation: Callable[[Any, Settings], Awaitable[T]]) -> T:
         )
 
     async def run() -> T:
+        begin(os.environ.get("TRACEPARENT"))
         from actors.broker.client import Client
         from actors.catalogue import producer_broker
 

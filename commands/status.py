@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from commands.base import as_json, me, out, print_json, talk
 from commands.tasks import show_task, watch
+from contracts.alerts import Alerts, ListAlerts
 from contracts.base import Nothing
 from contracts.errors import CasebookError
 from contracts.search import IndexStatus, IndexVerified, VerifyIndex
@@ -27,13 +28,15 @@ def status(verify: bool, json_: bool) -> None:
     """How the system is, on one page. Exit code 1 when something is not well."""
     page = talk(functools.partial(_status, verify=verify))
     well = all("error" not in part for part in page.values() if isinstance(part, dict))
+    well = well and not page["alerts"].get("firing")
     well = well and page.get("verified", {}).get("agrees", True)
     if json_:
         print_json(page)
     else:
         for name, part in page.items():
             cells = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in part.items() if v != [])
-            style = "red" if "error" in part or part.get("agrees") is False else "green"
+            wrong = "error" in part or part.get("agrees") is False or part.get("firing")
+            style = "red" if wrong else "green"
             out.print(f"[{style}]{name:10}[/{style}] {escape(cells)}", soft_wrap=True)
     sys.exit(0 if well else 1)
 
@@ -60,6 +63,7 @@ async def _status(client: Any, settings: Settings, *, verify: bool) -> dict[str,
             ask_for(IndexStatus, client, index.status, Nothing(), timeout=patience)
         ),
         "queues": depths,
+        "alerts": await part(_alerts(client, patience)),
     }
     if verify:
         request = VerifyIndex()
@@ -67,6 +71,22 @@ async def _status(client: Any, settings: Settings, *, verify: bool) -> dict[str,
             ask_for(IndexVerified, client, index.verify, request, timeout=600, queue=queue)
         )
     return page
+
+
+class Summary(BaseModel):
+    """Alerts in a line."""
+
+    firing: int
+    rules: list[str]
+
+
+async def _alerts(client: Any, timeout: float) -> Summary:
+    from actors import alerts
+    from pipelines.ask import ask_for
+
+    found = await ask_for(Alerts, client, alerts.list_page, ListAlerts(), timeout=timeout)
+    firing = [one.rule for one in found.alerts if one.state == "firing"]
+    return Summary(firing=len(firing), rules=sorted(set(firing)))
 
 
 def _depths(broker: Any) -> dict[str, Any]:

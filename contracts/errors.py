@@ -152,6 +152,18 @@ class TaskNotFound(NotFound):
     code = "TASK_NOT_FOUND"
 
 
+class AlertNotFound(NotFound):
+    """No alert has this id; those that are over are pruned after a time."""
+
+    code = "ALERT_NOT_FOUND"
+
+
+class ErrorNotFound(NotFound):
+    """No error has this fingerprint; those not seen for long are pruned."""
+
+    code = "ERROR_NOT_FOUND"
+
+
 class QueueUnknown(NotFound):
     """No queue has this name; `details.queues` lists those that exist."""
 
@@ -224,6 +236,12 @@ class LetterUnreadable(CasebookError):
     code, status = "LETTER_UNREADABLE", 422
 
 
+class AlertNotFiring(CasebookError):
+    """Only an alert that is firing can be acknowledged; `details.state` says what it is."""
+
+    code, status = "ALERT_NOT_FIRING", 409
+
+
 class TaskCanceled(CasebookError):
     """The task was canceled while this ran."""
 
@@ -294,6 +312,12 @@ class SchemaMissing(Unavailable):
     """The database has not been migrated to this version: run `casebook migrate`."""
 
     code, not_yet = "SCHEMA_MISSING", True
+
+
+class NotTold(Unavailable):
+    """An alert could not be sent; `details.channel` and `details.reason` say where and why."""
+
+    code = "NOT_TOLD"
 
 
 class IndexUnavailable(Unavailable):

@@ -1,5 +1,6 @@
 """Questions about the running system."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -27,5 +28,12 @@ class DatabaseStatus(Contract):
     schema_version: int
     server_version: str
     position: str
+    #: PostgreSQL's clock.
+    at: datetime
+    #: Connections of everyone, and how many it takes.
+    connections: int
+    connections_max: int
+    #: Migrations of this release that were not applied.
+    missing_migrations: tuple[str, ...] = ()
     #: Age in seconds of the oldest transaction that holds the change feed back.
     feed_held_seconds: float

@@ -1,16 +1,25 @@
 """The ASGI app: the root of the shim's process."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
+from actors import errors
+from actors.broker.broker import StreamsBroker
 from actors.broker.client import Client
 from actors.catalogue import producer_broker
+from actors.failures import FailureLog
+from actors.metrics.collectors import Queues
+from actors.metrics.exporter import Slot, export
+from actors.metrics.meters import Meters, Named
 from pipelines.privacy import pseudonyms
 from settings import Settings
 from shim import (
+    alerts,
     analytics,
     analytics_answers,
     bulk,
@@ -19,6 +28,7 @@ from shim import (
     health,
     imports,
     mappings,
+    metrics,
     problems,
     queues,
     search,
@@ -38,6 +48,11 @@ def make_app(settings: Settings) -> FastAPI:
         assert settings.redis_url is not None
         broker = producer_broker(settings.redis_url.get_secret_value(), settings.node)
         names = pseudonyms(settings.analytics_key, settings.data / "analytics.key")
+        failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
+        app.state.failures = failures
+        slot = Slot(settings.data, "shim")
+        if meters is not None:
+            app.state.shown = _shown(meters, slot, settings.data, broker)
         async with Client(broker, patient=True) as client, Gatherer(client) as gatherer:
             app.state.backend = Backend(
                 client, settings.node, settings.read_timeout, settings.write_timeout
@@ -45,8 +60,12 @@ def make_app(settings: Settings) -> FastAPI:
             app.state.recording = analytics.Recording(
                 gatherer, names, keep_days=settings.keep_events, rate=settings.events_rate
             )
+            failures.start()
             yield
+            await asyncio.to_thread(failures.stop)
+            slot.release()
 
+    meters = Meters() if settings.metrics else None
     app = FastAPI(
         title="Casebook",
         description="Problems and their solutions, found while something is broken.",
@@ -54,11 +73,21 @@ def make_app(settings: Settings) -> FastAPI:
         lifespan=life,
         redoc_url=None,
     )
+    app.state.shown = app.state.failures = None
+    app.add_middleware(metrics.Measured, meters=meters)
     problems.install(app)
-    rooms = (bulk, entries, search, imports, mappings, tuning, tasks, dead_letters, queues, health)
-    for room in (*rooms, analytics, analytics_answers):
+    rooms = (
+        *(bulk, entries, search, imports, mappings, tuning, tasks, dead_letters, queues, health),
+        *(analytics, analytics_answers, alerts, metrics),
+    )
+    for room in rooms:
         app.include_router(room.router)
     return app
+
+
+def _shown(meters: Meters, slot: Slot, data: Path, broker: StreamsBroker) -> metrics.Shown:
+    export(meters, slot, "127.0.0.1", 0, [Queues(broker)])  # for the node's other processes
+    return metrics.Shown(Named(meters.registry, slot.name), slot.name, data)
 
 
 def serve(settings: Settings) -> None:

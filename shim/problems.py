@@ -7,8 +7,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from actors.failures import FailureLog
 from contracts.base import field_errors, new_id
 from contracts.errors import CasebookError, QueueUnavailable, RateLimited
+from contracts.operation import current
 
 RETRY_AFTER = "1"  # seconds: what was away is asked for again soon
 AGAIN = (QueueUnavailable.status, RateLimited.status)
@@ -16,7 +18,7 @@ AGAIN = (QueueUnavailable.status, RateLimited.status)
 
 def problem(request: Request, error: CasebookError) -> Response:
     """The response that tells a caller what happened and what can be done."""
-    operation = str(error.details.get("operation_id") or new_id())
+    operation = str(error.details.get("operation_id") or _operation())
     return _respond(request, error.status, error.code, error.message, operation, error.details)
 
 
@@ -34,13 +36,24 @@ def install(app: FastAPI) -> None:
         code = "JSON_UNREADABLE" if unreadable else "VALIDATION_FAILED"
         message = "The request does not fit its contract."
         details = {"errors": errors}
-        return _respond(request, 422, code, message, str(new_id()), details)
+        return _respond(request, 422, code, message, _operation(), details)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
         codes = {400: "BODY_UNREADABLE", 404: "ROUTE_NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
         code = codes.get(error.status_code, "HTTP_ERROR")
-        return _respond(request, error.status_code, code, str(error.detail), str(new_id()), {})
+        return _respond(request, error.status_code, code, str(error.detail), _operation(), {})
+
+    @app.exception_handler(Exception)
+    async def _unexpected(request: Request, error: Exception) -> Response:
+        failures: FailureLog | None = request.app.state.failures
+        if failures is not None:
+            failures.note(error, f"{request.method} {request.url.path}")
+        return problem(request, CasebookError())
+
+
+def _operation() -> str:
+    return current() or new_id().hex
 
 
 def _respond(

@@ -12,6 +12,7 @@ from actors.broker.encoding import REPLY_MAX
 from actors.broker.history import count
 from actors.broker.replies import encode_error, encode_reply
 from contracts.errors import CasebookError, ReplyTooLarge, WriteWaiting
+from contracts.operation import current
 
 log = logging.getLogger(__name__)
 
@@ -62,5 +63,5 @@ def _frame(message_id: str, result: Any, exception: BaseException | None) -> byt
         exception = ReplyTooLarge(bytes=len(body))
     if not isinstance(exception, CasebookError):
         # What an unexpected exception says is for the log, not for a caller.
-        exception = CasebookError(operation_id=message_id)
+        exception = CasebookError(operation_id=current() or message_id)
     return encode_error(message_id, exception)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -49,6 +49,19 @@ class Transaction:
         self.connection.execute(statement("feed.notify"))
 
 
+class PoolUse(NamedTuple):
+    """A pool as of now: connections, and since it began requests and seconds."""
+
+    in_use: int
+    idle: int
+    most: int
+    waiting: int
+    requests: int
+    waits: int
+    wait_seconds: float
+    errors: int
+
+
 class Store:
     """PostgreSQL for one process. Making one connects to nothing; `open` does."""
 
@@ -81,6 +94,21 @@ class Store:
     def close(self) -> None:
         """End every connection."""
         self._pool.close(timeout=2)
+
+    def pool_use(self) -> PoolUse:
+        """How the pool is used."""
+        found = self._pool.get_stats()
+        size, idle = found.get("pool_size", 0), found.get("pool_available", 0)
+        return PoolUse(
+            in_use=max(0, size - idle),
+            idle=idle,
+            most=found.get("pool_max", 0),
+            waiting=found.get("requests_waiting", 0),
+            requests=found.get("requests_num", 0),
+            waits=found.get("requests_queued", 0),
+            wait_seconds=found.get("requests_wait_ms", 0) / 1000,
+            errors=found.get("requests_errors", 0),
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -157,7 +157,7 @@ def test_without_postgresql_searches_go_on(ground: Ground, http: httpx.Client) -
         ready = http.get("/readyz")
         assert (ready.status_code, "Retry-After" in ready.headers) == (503, True)
         checks = ready.json()["checks"]
-        assert checks["redis"] == {"ok": True}
+        assert checks["redis"]["ok"] is True
         assert checks["database"]["code"] == "DATABASE_UNAVAILABLE"
         rebuild = http.post("/v1/index/rebuild")
         assert (rebuild.status_code, rebuild.json()["operation"]) == (202, "tasks.start")

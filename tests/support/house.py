@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from actors import upkeep
 from actors.actor import Operation, Operations, actor
+from actors.alerting.channels import Channels, Outage
+from actors.alerting.samples import Node
 from actors.analytics import EventRetention
 from actors.broker.broker import StreamsBroker
 from actors.broker.worker import Reading, Worker
@@ -151,5 +154,8 @@ def make_house(redis_url: str, store: Store, index_folder: Any) -> House:
         Retention: Retention(days=90, letters=1_000_000),
         EventRetention: EventRetention(days=90),
         Tracked: Tracked(broker, store),
+        Node: Node(NODE, Path(index_folder).parent),
+        Channels: Channels(),
+        Outage: Outage(Channels()),
     }
     return House(broker, store, works)

@@ -3,11 +3,40 @@ select
     (select count(*) from entries where archived_at is null)::integer as entries,
     (select count(*) from entries where archived_at is not null)::integer as archived,
     current_setting('server_version') as server_version,
+    clock_timestamp() as at,
+    (
+        select count(*) from pg_stat_activity where backend_type = 'client backend'
+    )::integer as connections,
+    (
+        current_setting('max_connections')::integer
+        - current_setting('superuser_reserved_connections')::integer
+    ) as connections_max,
     coalesce((
         select extract(epoch from max(now() - xact_start))
         from pg_stat_activity
         where backend_xid is not null and pid <> pg_backend_pid()
     ), 0)::float8 as feed_held_seconds;
+
+-- name: ground
+select
+    (
+        select count(*) from pg_stat_activity where backend_type = 'client backend'
+    )::integer as connections,
+    (
+        current_setting('max_connections')::integer
+        - current_setting('superuser_reserved_connections')::integer
+    ) as connections_max,
+    pg_database_size(current_database()) as size_bytes,
+    coalesce((
+        select extract(epoch from max(now() - xact_start))
+        from pg_stat_activity
+        where backend_xid is not null and pid <> pg_backend_pid()
+    ), 0)::float8 as feed_held_seconds;
+
+-- name: letters
+select state, count(*) as count
+from dead_letters
+group by state;
 
 -- name: key_name
 select name

@@ -8,7 +8,7 @@ from typing import Any
 import dramatiq
 import pytest
 
-from actors import dead_letters, entries, index, replay, similar, tasks, upkeep
+from actors import dead_letters, entries, health, index, replay, similar, tasks, upkeep
 from actors.broker.delivery import Done
 from actors.catalogue import OF_A_NODE, SHARED
 from actors.tracking import Place
@@ -32,7 +32,8 @@ from tests.support.waiting import SOON
 
 #: One index has one writing process, and its queue one reader (storage/index/follower.py).
 #: A copy of a house has no index to compare by: two turns at once are in test_similar.py.
-ALONE = {index.follow.name, index.rebuild.name, similar.compare.name}
+#: A sample holds what the server measures of itself: two copies of a house differ in it.
+ALONE = {index.follow.name, index.rebuild.name, similar.compare.name, health.observe.name}
 
 ALL = [pytest.param(case, id=name) for name, case in CASES.items()]
 TOGETHER = [pytest.param(case, id=name) for name, case in CASES.items() if name not in ALONE]

@@ -10,16 +10,20 @@ import dramatiq
 import orjson
 
 from actors import (
+    alerts,
     analytics,
     bulk,
     dead_letters,
     entries,
+    errors,
+    health,
     imports,
     index,
     mappings,
     replay,
     similar,
     tasks,
+    traces,
     tracking,
     tuning,
     upkeep,
@@ -27,6 +31,7 @@ from actors import (
 from actors.actor import Operation
 from actors.index import queue_of
 from actors.tracking import Place
+from contracts.alerts import AcknowledgeAlert, AlertState, NotifyAlert
 from contracts.analytics import EventKind, RecordEvents, RollUp
 from contracts.base import Contract, Nothing, new_id
 from contracts.bulk import ChangeEntries, ChangeSelected, UndoImport
@@ -49,13 +54,16 @@ from contracts.entries import (
     UpdateEntry,
 )
 from contracts.errors import TaskNotFound
+from contracts.failures import RecordFailures, ResolveFailure
 from contracts.imports import FinishImport, ImportChunk, ImportMode, ImportRow, StartImport
 from contracts.mappings import DeleteMapping, SaveMapping, Shape
 from contracts.search import FollowIndex, RebuildIndex
 from contracts.similar import CompareSelected, FindSimilar
 from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step
+from contracts.traces import RecordSpans, Span
 from contracts.tuning import PinEntries, SetSynonyms, Unpin
 from tests.support.events import NOON, event, event_id, searched
+from tests.support.failures import seen
 from tests.support.house import NODE, House, Work, work
 
 Ground = Callable[[House], Contract]
@@ -431,6 +439,72 @@ def _(house: House) -> Contract:
         ):
             tx.connection.execute(sql.encode())
     return Nothing()
+
+
+# --- what operators are told
+
+
+def firing(house: House, state: str = "firing") -> UUID:
+    """A new alert's id."""
+    alert_id = new_id()
+    with house.store.transaction() as tx:
+        tx.run(
+            "alerts.raise",
+            id=alert_id,
+            rule="CasebookMessageOld",
+            subject="tests",
+            severity="warning",
+            value=61.0,
+            threshold=60.0,
+            message="old",
+        )
+        tx.connection.execute("update alerts set state = %s", [state])
+    return alert_id
+
+
+def _resolves(house: House, request: Any) -> None:
+    with house.store.transaction() as tx:
+        tx.connection.execute("update alerts set state = 'resolved'")
+
+
+def _fails_again(house: House, request: Any) -> object:
+    return house.call(errors.record, RecordFailures(seen=(seen(RuntimeError("again")),)))
+
+
+@case(alerts.acknowledge, _resolves)
+def _(house: House) -> Contract:
+    return AcknowledgeAlert(id=firing(house), by="eve", note="on it")
+
+
+@case(alerts.notify, _resolves)
+def _(house: House) -> Contract:
+    return NotifyAlert(id=firing(house), state=AlertState.FIRING)
+
+
+@case(health.observe, _another_dies)
+def _(house: House) -> Contract:
+    firing(house, "pending")
+    return Nothing()
+
+
+@case(errors.record, _fails_again)
+def _(house: House) -> Contract:
+    return RecordFailures(seen=(seen(RuntimeError("first")),))
+
+
+@case(traces.record)
+def _(house: House) -> Contract:
+    at = house.rows("select now() as now")[0]["now"]
+    names = dict.fromkeys(("operation_id", "message_id", "actor", "queue", "worker"), "x")
+    span = Span(at=at, waited_ms=1, ms=2, attempt=1, outcome="done", **names)
+    return RecordSpans(spans=(span,))
+
+
+@case(errors.resolve, _fails_again)
+def _(house: House) -> Contract:
+    _fails_again(house, None)
+    fingerprint = seen(RuntimeError("again")).fingerprint
+    return ResolveFailure(fingerprint=fingerprint, by="eve")
 
 
 # --- a node's index

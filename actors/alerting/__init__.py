@@ -1,0 +1,1 @@
+"""What an alert is made of: samples, rules over them, channels to tell people by."""

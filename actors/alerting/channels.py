@@ -1,0 +1,163 @@
+"""The ways to tell people: the log, a webhook, e-mail. Each tells once, and says when it failed."""
+
+import hashlib
+import hmac
+import http.client
+import logging
+import smtplib
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+from contracts.alerts import Alert, AlertState
+from contracts.base import new_id
+from contracts.errors import NotTold
+
+log = logging.getLogger(__name__)
+
+WITHIN = 10.0  # seconds that a channel may take
+AWAY = 60.0  # seconds that PostgreSQL may be away until somebody is told
+SIGNATURE = "X-Casebook-Signature"
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Where alerts are sent; a resource made by the worker's root from its settings."""
+
+    webhook: str = ""
+    webhook_secret: str = ""
+    smtp: str = ""
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+
+    def all(self) -> dict[str, Callable[[Alert], None]]:
+        """Those that are set up, by name."""
+        found: dict[str, Callable[[Alert], None]] = {"log": _note}
+        if self.webhook:
+            found["webhook"] = self._post
+        if self.smtp and self.recipients:
+            found["email"] = self._mail
+        return found
+
+    def _post(self, alert: Alert) -> None:
+        place = urlsplit(self.webhook)
+        body = alert.model_dump_json().encode()
+        headers = {"Content-Type": "application/json", "User-Agent": "casebook"}
+        if self.webhook_secret:
+            headers[SIGNATURE] = signature(self.webhook_secret, int(time.time()), body)
+        connection = (
+            http.client.HTTPSConnection(place.hostname or "", place.port, timeout=WITHIN)
+            if place.scheme == "https"
+            else http.client.HTTPConnection(place.hostname or "", place.port, timeout=WITHIN)
+        )
+        try:
+            path = (place.path or "/") + (f"?{place.query}" if place.query else "")
+            connection.request("POST", path, body, headers)
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            raise NotTold(channel="webhook", reason=str(error)) from error
+        finally:
+            connection.close()
+        if not 200 <= status < 300:
+            raise NotTold(channel="webhook", reason=f"it answered {status}")
+
+    def _mail(self, alert: Alert) -> None:
+        place = urlsplit(self.smtp)
+        try:
+            with _connected(place.scheme, place.hostname or "", place.port) as server:
+                if place.username:
+                    server.login(unquote(place.username), unquote(place.password or ""))
+                server.send_message(letter(alert, self.sender, self.recipients))
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotTold(channel="email", reason=str(error)) from error
+
+
+class Outage:
+    """Tells that PostgreSQL is away, where alerts live: kept in this process alone."""
+
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
+        self._began: tuple[float, datetime] | None = None
+        self._told: Alert | None = None
+
+    def goes_on(self) -> None:
+        """PostgreSQL did not answer just now."""
+        if self._began is None:
+            self._began = time.monotonic(), datetime.now(UTC)
+        away = time.monotonic() - self._began[0]
+        if self._told is None and away >= AWAY:
+            self._told = Alert(
+                id=new_id(),
+                rule="CasebookDatabaseAway",
+                subject="",
+                severity="page",
+                state=AlertState.FIRING,
+                value=away,
+                threshold=AWAY,
+                message=f"PostgreSQL has been away for {away:.0f} s; writes wait for it in Redis.",
+                since=self._began[1],
+                changed_at=datetime.now(UTC),
+            )
+            self._tell(self._told)
+
+    def is_over(self) -> None:
+        """PostgreSQL has answered."""
+        if self._told is not None:
+            update = {"state": AlertState.RESOLVED, "changed_at": datetime.now(UTC)}
+            self._tell(self._told.model_copy(update=update))
+        self._began = self._told = None
+
+    def _tell(self, alert: Alert) -> None:
+        for tell in self._channels.all().values():
+            try:
+                tell(alert)
+            except NotTold as error:
+                log.warning("%s was not told: %s", alert.rule, error.details)
+
+
+def signature(secret: str, at: int, body: bytes) -> str:
+    """`t=UNIX SECONDS,v1=HEX`: HMAC-SHA256 of the time, a point and the body.
+
+    Whoever receives it computes the same, and refuses what is minutes old (a replay).
+    """
+    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def letter(alert: Alert, sender: str, recipients: tuple[str, ...]) -> EmailMessage:
+    """What is mailed. The header can hold no line ends, whatever a queue is called."""
+    found = EmailMessage()
+    subject = " ".join(alert.subject.split())
+    state = f"[{alert.state.value}] {alert.rule}"
+    found["Subject"] = f"{state}: {subject}" if subject else state
+    found["From"] = sender or "casebook@localhost"
+    found["To"] = ", ".join(recipients)
+    found["Message-ID"] = f"<{alert.id}.{alert.state.value}@casebook>"
+    since = f"since {alert.since:%Y-%m-%d %H:%M %Z}"
+    lines = (alert.message, "", f"severity {alert.severity}", since)
+    found.set_content("\n".join((*lines, f"casebook alerts ack {alert.id}", "")))
+    return found
+
+
+def _connected(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
+    """With TLS where the server has it: `smtps://` from the start, `smtp://` by STARTTLS."""
+    if scheme == "smtps":
+        return smtplib.SMTP_SSL(
+            host, port or 465, timeout=WITHIN, context=ssl.create_default_context()
+        )
+    server = smtplib.SMTP(host, port or 25, timeout=WITHIN)
+    server.ehlo()
+    if server.has_extn("starttls"):
+        server.starttls(context=ssl.create_default_context())
+        server.ehlo()
+    return server
+
+
+def _note(alert: Alert) -> None:
+    level = logging.INFO if alert.state == "resolved" else logging.WARNING
+    text = " ".join(f"{alert.subject}: {alert.message}".split())  # on one line, whatever is in it
+    log.log(level, "alert %s %s %s", alert.rule, alert.state, text)

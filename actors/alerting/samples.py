@@ -1,0 +1,106 @@
+"""A node's numbers at one moment: what rules look at, and what health history keeps."""
+
+import logging
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from actors.broker import queues
+from actors.broker.broker import StreamsBroker
+from actors.metrics.gather import listed, read
+from storage.index.searcher import IndexReader
+from storage.postgres.store import Store
+
+log = logging.getLogger(__name__)
+
+SEARCHES = "/v1/search"  # the route whose time is watched: others take as long as what they do
+SLOW = "2.0"  # seconds: the bucket up to which a search is quick enough
+FAMILY = "casebook_http_request_seconds"
+
+
+@dataclass(frozen=True)
+class Node:
+    """Which node this process is of, and where its data is; a resource."""
+
+    name: str
+    data: Path
+
+
+class Sample(NamedTuple):
+    """Numbers as of `at`. Requests are counts since a process began: `{process: {...}}`."""
+
+    at: datetime
+    numbers: dict[str, Any]
+
+
+def take(node: Node, store: Store, broker: StreamsBroker, index: IndexReader) -> dict[str, Any]:
+    """The numbers as of now. Raises: DatabaseUnavailable, QueueUnavailable."""
+    states = queues.states(broker, broker.all_queues())
+    with store.transaction() as tx:
+        ground = tx.row("system.ground") or {}
+        letters = {row["state"]: row["count"] for row in tx.rows("system.letters")}
+        published = index.published()
+        behind = None
+        if published is not None:
+            place = {"txid": str(published.position.txid), "seq": published.position.seq}
+            behind = (tx.row("feed.behind", **place) or {})["seconds"]
+    disk = shutil.disk_usage(node.data)
+    return {
+        **ground,
+        "dead": letters.get("dead", 0) + sum(state.dead for state in states),
+        "behind_seconds": behind,
+        "disk_used": 1 - disk.free / disk.total,
+        "oldest": {one.name: one.oldest_seconds for one in states if one.oldest_seconds},
+        "unread": {
+            one.name: one.unfinished
+            for one in states
+            if not one.consumers and not one.paused and one.unfinished
+        },
+        "requests": requests(listed(node.data)),
+    }
+
+
+def requests(processes: dict[str, str]) -> dict[str, dict[str, float]]:
+    """By shim what it has answered: `{all, failed, searches, slow}`; none for a silent one."""
+    texts = {name: read(url) for name, url in processes.items() if name.startswith("shim")}
+    return {name: _counts(text) for name, text in texts.items() if text}
+
+
+def _counts(text: str) -> dict[str, float]:
+    found = dict.fromkeys(("all", "failed", "searches", "slow"), 0.0)
+    for family in text_string_to_metric_families(text):
+        for name, labels, value, *_ in family.samples if family.name == FAMILY else ():
+            if name == f"{FAMILY}_count":
+                found["all"] += value
+                found["failed"] += value if labels["status"] == "5xx" else 0
+                found["searches"] += value if labels["route"] == SEARCHES else 0
+                found["slow"] += value if labels["route"] == SEARCHES else 0
+            elif labels.get("le") == SLOW and labels["route"] == SEARCHES:
+                found["slow"] -= value
+    return found
+
+
+def increase(samples: Sequence[Sample], name: str) -> float:
+    """How much a count of requests has grown over these samples, restarts allowed for."""
+    grown = 0.0
+    for earlier, later in pairwise(samples):
+        for process, counts in later.numbers.get("requests", {}).items():
+            before = earlier.numbers.get("requests", {}).get(process)
+            if before is None:
+                continue  # its count may be older than these samples
+            # A process that began anew counts from 0.
+            fell = counts["all"] < before["all"]
+            grown += counts[name] - (0 if fell else before[name])
+    return grown
+
+
+def within(samples: Iterable[Sample], seconds: float) -> list[Sample]:
+    """Those of the last so many seconds; `samples` are in order of time."""
+    kept = list(samples)
+    return [one for one in kept if (kept[-1].at - one.at).total_seconds() <= seconds]

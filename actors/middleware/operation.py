@@ -1,0 +1,19 @@
+"""A worker's thread works for whoever asked: what it sends, raises and logs has their id."""
+
+from typing import Any
+
+from dramatiq import Broker
+from dramatiq.middleware import Middleware
+
+from actors.broker.delivery import Delivery
+from contracts.operation import enter
+
+
+class Operation(Middleware):
+    """A message that nobody's request caused (the schedule's) is an operation of its own."""
+
+    def before_process_message(self, broker: Broker, message: Any) -> None:
+        delivery: Delivery = message
+        named = delivery.options.get("operation_id")
+        traced = delivery.options.get("traced") is True
+        enter(named if isinstance(named, str) and named else delivery.message_id, traced=traced)

@@ -1,0 +1,66 @@
+"""Notes what was done for an operation: every write; of reads the slow, the failed, the traced."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from dramatiq import Broker
+from dramatiq.middleware import Middleware
+
+from actors.broker.broker import StreamsBroker
+from actors.broker.delivery import Delivery
+from actors.broker.history import count
+from actors.index import follow
+from actors.middleware.metrics import outcome_of, waited_ms
+from actors.spans import SpanLog, shape
+from contracts.errors import CasebookError
+from contracts.operation import current
+from contracts.traces import Span
+
+QUIET = "health"  # the queue of what watches: telling of it would be told for ever
+
+
+class Spans(Middleware):
+    """Where the process's root made a SpanLog a resource; else it does nothing."""
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: Any,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        assert isinstance(broker, StreamsBroker)
+        spans: SpanLog | None = broker.resources.get(SpanLog)
+        delivery: Delivery = message
+        if spans is None or delivery.queue_name == QUIET or delivery.actor_name == follow.name:
+            return
+        ms = (time.monotonic() - delivery.began) * 1000
+        options = delivery.options
+        told = "deadline" not in options or options.get("traced") or exception is not None
+        if told or ms >= spans.slow:
+            spans.note(_span(delivery, exception, ms, spans.slow))
+
+
+def _span(delivery: Delivery, exception: BaseException | None, ms: float, slow: float) -> Span:
+    is_slow = ms >= slow
+    return Span(
+        operation_id=current()[:200],
+        message_id=delivery.message_id[:200],
+        at=datetime.fromtimestamp(delivery.started_ms / 1000, UTC),
+        actor=delivery.actor_name[:200],
+        queue=delivery.queue_name[:200],
+        worker=delivery.worker[:300],
+        waited_ms=max(0.0, waited_ms(delivery)),
+        ms=ms,
+        attempt=count(delivery.options, "retries") + 1,
+        outcome=outcome_of(delivery, exception),
+        error="" if exception is None else _name(exception)[:300],
+        slow=is_slow,
+        shape=shape(delivery.args[0]) if is_slow and delivery.args else None,
+    )
+
+
+def _name(error: BaseException) -> str:
+    return error.code if isinstance(error, CasebookError) else type(error).__qualname__

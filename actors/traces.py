@@ -1,0 +1,57 @@
+"""What operations did: recorded in batches, told by id, the slow ones by what they took."""
+
+from uuid import UUID
+
+import orjson
+
+from actors.actor import actor
+from contracts.base import Nothing
+from contracts.traces import (
+    GetTrace,
+    ListSlow,
+    RecordSpans,
+    SlowOperation,
+    SlowOperations,
+    Span,
+    Trace,
+    TracedError,
+    TracedLetter,
+    TracedTask,
+)
+from storage.postgres.store import Store
+
+
+@actor(queue="health")
+def record(request: RecordSpans, store: Store) -> Nothing:
+    """Store spans. Their message and time are their key."""
+    spans = orjson.dumps([span.model_dump(mode="json") for span in request.spans])
+    with store.transaction() as tx:
+        tx.run("traces.record", spans=spans.decode())
+    return Nothing()
+
+
+@actor(queue="operators", read=True)
+def get(request: GetTrace, store: Store) -> Trace:
+    """All that is known of an operation, a message or a task."""
+    ids = [request.id]
+    uuids = []
+    try:
+        uuids = [UUID(request.id)]
+        ids += [str(uuids[0]), uuids[0].hex]
+    except ValueError:
+        pass  # a caller's own id need not be one
+    with store.transaction() as tx:
+        return Trace(
+            spans=tuple(Span(**row) for row in tx.rows("traces.spans", ids=ids)),
+            letters=tuple(TracedLetter(**row) for row in tx.rows("traces.letters", ids=ids)),
+            errors=tuple(TracedError(**row) for row in tx.rows("traces.errors", ids=ids)),
+            tasks=tuple(TracedTask(**row) for row in tx.rows("traces.tasks", uuids=uuids)),
+        )
+
+
+@actor(queue="operators", read=True)
+def slow(request: ListSlow, store: Store) -> SlowOperations:
+    """Actors whose slow deliveries took most in total."""
+    with store.transaction() as tx:
+        rows = tx.rows("traces.slow", **request.model_dump())
+    return SlowOperations(operations=tuple(SlowOperation(**row) for row in rows))

@@ -1,0 +1,48 @@
+"""How the system is, and how it was."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from contracts.base import Contract
+
+
+class Check(Contract):
+    """One thing that the system needs. `facts` are its numbers."""
+
+    ok: bool
+    #: How long it took to find out.
+    ms: float | None = None
+    code: str | None = None
+    reason: str | None = None
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+
+class Health(Contract):
+    """Ready: all is well. Degraded: requests are answered, and something needs a hand."""
+
+    status: Literal["ready", "degraded", "not ready"]
+    checks: dict[str, Check]
+
+
+class ListSamples(Contract):
+    """Which samples, the newest first."""
+
+    node: str | None = None
+    before: AwareDatetime | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class HealthSample(Contract):
+    """A node at one moment (PostgreSQL's clock)."""
+
+    at: datetime
+    node: str
+    numbers: dict[str, Any]
+
+
+class HealthHistory(Contract):
+    """Samples, the newest first."""
+
+    samples: tuple[HealthSample, ...]

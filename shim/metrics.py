@@ -1,0 +1,92 @@
+"""/metrics, and what every request is measured by: its route, its time, its operation id."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client.exposition import choose_encoder
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from actors.metrics.gather import listed, merged, read
+from actors.metrics.meters import OTHER, Collects, Meters
+from contracts.operation import begin
+
+router = APIRouter(tags=["health"])
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+
+class Shown:
+    """What this process's /metrics answers with; made by its root."""
+
+    def __init__(self, families: Collects, name: str, data: Path) -> None:
+        self._families = families
+        self._name = name
+        self._data = data
+
+    def text(self, accept: str) -> tuple[str, str]:
+        """All processes of this node as one exposition, and its content type."""
+        encode, kind = choose_encoder(accept)
+        own = encode(self._families).decode()
+        others = [url for name, url in listed(self._data).items() if name != self._name]
+        texts = [read(url, accept) for url in others]
+        return merged([own, *(text for text in texts if text)]), kind
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Prometheus's text or OpenMetrics: this process, and the others of its node."""
+    shown: Shown | None = request.app.state.shown
+    if shown is None:
+        return Response("CASEBOOK_METRICS is off\n", 404, media_type="text/plain")
+    accept = request.headers.get("accept", "")
+    text, kind = await asyncio.to_thread(shown.text, accept)
+    return Response(text, headers={"Content-Type": kind})
+
+
+class Measured:
+    """ASGI: every request is an operation, with the caller's id or a new one, and is measured."""
+
+    def __init__(self, app: ASGIApp, meters: Meters | None) -> None:
+        self._app = app
+        self._meters = meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        operation_id = begin(_traceparent(scope))
+        status, start = 500, time.perf_counter()
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"].append((b"x-operation-id", operation_id.encode()))
+            await send(message)
+
+        try:
+            if self._meters is not None:
+                self._meters.in_flight.inc()
+            await self._app(scope, receive, sending)
+        finally:
+            if self._meters is not None:
+                self._meters.in_flight.dec()
+                seconds = time.perf_counter() - start
+                method = scope["method"] if scope["method"] in METHODS else OTHER
+                self._meters.answered(method, _route(scope), status, seconds)
+
+
+def _traceparent(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            return str(value.decode("latin-1"))
+    return None
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern: paths are anybody's, patterns are ours."""
+    route: Any = scope.get("route")
+    return str(getattr(route, "path", OTHER))

@@ -1,0 +1,55 @@
+-- name: record
+insert into spans
+select *
+from jsonb_populate_recordset(null::spans, %(spans)s::jsonb)
+on conflict do nothing;
+
+-- name: spans
+select operation_id, message_id, at, actor, queue, worker, waited_ms, ms, attempt, outcome, error
+from spans
+where operation_id = any(%(ids)s) or message_id = any(%(ids)s)
+order by at
+limit 500;
+
+-- name: letters
+select id, actor, state, reason, error, message, failed_at
+from dead_letters
+where operation_id = any(%(ids)s) or message_id = any(%(ids)s)
+order by failed_at
+limit 50;
+
+-- name: errors
+select fingerprint, error, place
+from errors
+where operation_id = any(%(ids)s)
+limit 50;
+
+-- name: tasks
+select id, type, status, started_by
+from tasks
+where id = any(%(uuids)s::uuid[]);
+
+-- name: slow
+select
+    actor,
+    count(*) as count,
+    sum(ms)::float8 as total_ms,
+    max(ms)::float8 as most_ms,
+    (array_agg(operation_id order by ms desc))[1] as operation_id,
+    (array_agg(shape order by ms desc))[1] as shape
+from spans
+where slow and at > now() - make_interval(hours => %(hours)s)
+group by actor
+order by total_ms desc
+limit %(limit)s;
+
+-- name: prune
+with gone as (
+    delete from spans
+    where at < now() - make_interval(days => %(days)s)
+    returning 1
+)
+
+select count(*) as removed
+from gone
+having count(*) > 0;

@@ -1,0 +1,118 @@
+"""What an operator does when something is wrong: doctor, alerts, errors, health."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.casebook import Casebook
+
+
+def test_ready_says_what_each_part_is_like(http: httpx.Client) -> None:
+    """Its time, its numbers, and where the index is; and a week of samples is kept."""
+    ready = http.get("/readyz").json()
+    assert (ready["status"], sorted(ready["checks"])) == (
+        "ready",
+        ["database", "index", "queues", "redis"],
+    )
+    assert all(check["ok"] and check["ms"] >= 0 for check in ready["checks"].values())
+    facts = ready["checks"]["index"]["facts"]
+    assert facts["behind"] == 0 and facts["position"] and facts["generation"] >= 1
+    assert ready["checks"]["database"]["facts"]["missing_migrations"] == []
+    samples = http.get("/v1/health/history", params={"limit": 5}).json()["samples"]
+    assert samples and samples[0]["numbers"]["connections"] >= 1
+
+
+def test_doctor_finds_nothing_where_all_is_well(casebook: Casebook) -> None:
+    """Entry by entry; every line says so."""
+    done = casebook.run("doctor", "--verify", "--json")
+    assert {one["level"] for one in done.json} == {"well"}, done.out
+    about = {one["about"] for one in done.json}
+    assert about >= {"settings", "permissions", "disk", "clocks", "drift", "verify", "index"}
+    assert done.code == 0
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(casebook: Casebook) -> None:
+    """A key that others can read, a queue that nobody lets go on, a misspelt setting."""
+    key = casebook.data / "admin.key"
+    key.chmod(0o644)
+    casebook.run("queues", "pause", "imports", "--reason", "test")
+    try:
+        done = casebook.run("doctor", "--json")
+    finally:
+        key.chmod(0o600)
+        casebook.run("queues", "resume", "imports")
+    assert done.code == 1
+    wrong = {one["about"]: one for one in done.json if one["level"] != "well"}
+    assert set(wrong) == {"permissions", "queues"}
+    assert "644" in wrong["permissions"]["found"] and "chmod 600" in wrong["permissions"]["remedy"]
+    assert "imports is paused" in wrong["queues"]["found"]
+    misspelt = casebook.run("doctor", "--json", CASEBOOK_PROT="1")
+    assert (misspelt.code, misspelt.json[0]["about"]) == (1, "settings")
+    assert "CASEBOOK_PORT" in misspelt.json[0]["found"]
+
+
+def test_doctor_where_nothing_runs(tmp_path: Path) -> None:
+    """It says so, and how to start."""
+    done = Casebook(tmp_path, 0).run("doctor")
+    assert done.code == 1
+    assert "casebook up" in done.out
+
+
+def test_alerts_and_errors_can_be_asked_for(casebook: Casebook, http: httpx.Client) -> None:
+    """On the command line and over HTTP; what does not exist is told so."""
+    alerts = casebook.run("alerts", "--all")
+    assert alerts.code == 0, alerts.err
+    assert http.get("/v1/alerts").json() == {"alerts": []}
+    assert casebook.run("errors").code == 0
+    assert http.get("/v1/errors").status_code == 200
+    missing = http.post(f"/v1/alerts/{'0' * 8}-0000-7000-8000-{'0' * 12}/acknowledge")
+    assert (missing.status_code, missing.json()["code"]) == (404, "ALERT_NOT_FOUND")
+    resolved = http.post(f"/v1/errors/{'0' * 16}/resolve")
+    assert (resolved.status_code, resolved.json()["code"]) == (404, "ERROR_NOT_FOUND")
+    assert http.post("/v1/errors/nonsense/resolve").status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/v1/alerts", "/v1/errors", "/v1/health/history"])
+def test_what_operators_see_needs_a_key(casebook: Casebook, path: str) -> None:
+    """Tracebacks are not for everybody."""
+    with casebook.http(key="") as client:
+        assert client.get(path).status_code == 401
+
+
+def test_a_write_tells_its_story(casebook: Casebook, http: httpx.Client) -> None:
+    """By the caller's own id: which actor, on which queue and worker, how long, how it ended."""
+    caller = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"traceparent": f"00-{caller}-b7ad6b7169203331-01"}
+    entry = http.post("/v1/entries", json={"title": "Traced entry"}, headers=headers)
+    assert entry.status_code == 201, entry.text
+    entry_id = entry.json()["entry"]["id"]
+    assert http.post("/v1/entries", json={"title": "Traced entry"}, headers=headers).is_error
+    http.get(f"/v1/entries/{entry_id}", headers=headers)
+    http.get(f"/v1/entries/{entry_id}")
+    found = until_told(casebook, caller, "entries.get")
+    told = [(one["actor"], one["queue"], one["outcome"], one["error"]) for one in found["spans"]]
+    assert [one for one in told if one[1] != "search"] == [
+        ("entries.create", "entries", "done", ""),
+        ("entries.create", "entries", "refused", "DUPLICATE_ENTRY"),
+        ("entries.get", "reads", "done", ""),
+    ]
+    message = found["spans"][0]["message_id"]
+    by_message = casebook.run("trace", message)
+    assert by_message.code == 0 and "entries.create" in by_message.out
+    assert casebook.run("trace", "nobody knows").code == 1
+    assert casebook.run("slow").code == 0
+    http.delete(f"/v1/entries/{entry_id}")
+
+
+def until_told(casebook: Casebook, operation: str, actor: str) -> Any:
+    """The trace once it has a span of `actor`: they are on their way for a second or two."""
+    pause = threading.Event()
+    for _ in range(40):
+        found = casebook.run("trace", operation, "--json").json
+        if any(one["actor"] == actor for one in found["spans"]):
+            return found
+        pause.wait(0.1)
+    raise AssertionError(found)

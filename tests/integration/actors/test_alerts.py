@@ -1,0 +1,249 @@
+"""Alerts: raised by samples, told to people, acknowledged, over; and the error log in its table."""
+
+import hashlib
+import hmac
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import orjson
+import pytest
+
+from actors import alerts, errors, health
+from actors.alerting import channels
+from actors.alerting.channels import SIGNATURE, Channels, Outage
+from actors.broker.delivery import Done, Retry
+from contracts.alerts import AcknowledgeAlert, Alert, AlertState, ListAlerts, NotifyAlert
+from contracts.base import Nothing
+from contracts.errors import AlertNotFiring, AlertNotFound
+from contracts.failures import ListFailures, RecordFailures, ResolveFailure
+from contracts.health import ListSamples
+from tests.integration.actors.writes import die, firing
+from tests.support.courier import deliver
+from tests.support.failures import seen
+from tests.support.house import House
+from tests.support.waiting import SOON
+
+EVIL = 'a "queue"\r\nBcc: x@example.org'
+
+
+def observe(house: House) -> None:
+    """Take a sample, as if the last one were long past."""
+    with house.store.transaction() as tx:
+        tx.connection.execute("update health_samples set at = at - interval '15 seconds'")
+    house.call(health.observe, Nothing())
+
+
+def listed(house: House, **filters: Any) -> list[Alert]:
+    """Alerts as an operator sees them."""
+    return list(house.call(alerts.list_page, ListAlerts(**filters)).alerts)
+
+
+@contextmanager
+def receiver(*statuses: int) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    """A web server that answers with these statuses; its URL, and what came."""
+    came: list[tuple[dict[str, str], bytes]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            came.append((dict(self.headers), body))
+            self.send_response(statuses[min(len(came), len(statuses)) - 1])
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook?a=b", came
+    finally:
+        server.shutdown()
+        thread.join(SOON)
+        server.server_close()
+
+
+@contextmanager
+def post_office() -> Iterator[tuple[str, list[str]]]:
+    """An SMTP server that takes one letter; its URL, and the lines of what it was told."""
+    lines: list[str] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rwb") as stream:
+
+            def say(text: str) -> None:
+                stream.write(f"{text}\r\n".encode())
+                stream.flush()
+
+            say("220 ready")
+            for line in stream:
+                lines.append(line.decode().rstrip("\r\n"))
+                if lines[-1].lower() == "data":
+                    say("354 go on")
+                    while (text := stream.readline()) != b".\r\n":
+                        lines.append(text.decode().rstrip("\r\n"))
+                say("221 bye" if lines[-1].lower() == "quit" else "250 ok")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}", lines
+    finally:
+        thread.join(SOON)
+        listener.close()
+
+
+def test_an_alert_is_raised_told_acknowledged_and_over(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Dead letters rise: it fires at once, is told once, and ends by itself."""
+    observe(house)
+    assert listed(house) == []
+    die(house, "a")
+    observe(house)
+    (alert,) = listed(house)
+    assert (alert.rule, alert.state, alert.value) == ("CasebookDeadLetters", "firing", 1.0)
+    with caplog.at_level(logging.INFO), house.running("health"):
+        house.until("select 1 from alerts where told ->> 'log' = 'firing'")
+        observe(house)
+    assert caplog.text.count("alert CasebookDeadLetters firing") == 1
+    done = house.call(alerts.acknowledge, AcknowledgeAlert(id=alert.id, by="eve", note="mine"))
+    assert (done.state, done.acknowledged_by) == ("acknowledged", "eve")
+    observe(house)
+    assert [one.state for one in listed(house)] == ["acknowledged"]
+    with house.store.transaction() as tx:  # its ten minutes are over
+        tx.connection.execute("update health_samples set at = at - interval '11 minutes'")
+    observe(house)
+    assert listed(house) == []
+    (over,) = listed(house, everything=True)
+    assert over.state == AlertState.RESOLVED
+    with pytest.raises(AlertNotFiring):
+        house.call(alerts.acknowledge, AcknowledgeAlert(id=alert.id))
+
+
+def test_what_holds_only_for_a_moment_alarms_nobody(house: House) -> None:
+    """A rule has to hold for its time; till then it is pending, and leaves no trace."""
+    observe(house)
+    house.broker.register_queues()
+    with house.store.transaction() as tx:
+        tx.connection.execute(
+            "insert into alerts (id, rule, subject, severity, state, value, threshold, message)"
+            " values (gen_random_uuid(), 'CasebookMessageOld', 'q', 'warning', 'pending', 1, 1, '')"
+        )
+    pending = house.rows("select id from alerts")[0]["id"]
+    with pytest.raises(AlertNotFound):
+        house.call(alerts.acknowledge, AcknowledgeAlert(id=pending))
+    observe(house)
+    assert house.rows("select 1 from alerts") == []
+
+
+def test_a_clock_that_jumps_back_leaves_no_alert_pending_for_ever(house: House) -> None:
+    """What began in the future begins now; samples of the future are not looked at."""
+    observe(house)
+    die(house, "a")
+    with house.store.transaction() as tx:
+        tx.connection.execute("update health_samples set at = at + interval '1 hour'")
+        tx.connection.execute(
+            "insert into alerts (id, rule, subject, severity, state, value, threshold, message,"
+            " since) values (gen_random_uuid(), 'CasebookDeadLetters', '', 'warning', 'pending',"
+            " 1, 0, '', now() + interval '1 hour')"
+        )
+    house.call(health.observe, Nothing())
+    die(house, "b")
+    with house.store.transaction() as tx:
+        tx.connection.execute(
+            "update health_samples set at = at - interval '6 seconds' where at <= now()"
+        )
+    house.call(health.observe, Nothing())
+    assert [alert.state for alert in listed(house)] == ["firing"]
+
+
+def test_a_webhook_gets_a_signed_alert_until_it_takes_it(house: House) -> None:
+    """Tried again after a refusal; told once; whoever has the secret can tell that it is ours."""
+    alert_id = firing(house)
+    request = NotifyAlert(id=alert_id, state=AlertState.FIRING)
+    with receiver(500, 204) as (url, came):
+        house.broker.resources[Channels] = Channels(webhook=url, webhook_secret="s3cret")
+        assert isinstance(deliver(house, alerts.notify.message(request)), Retry)
+        for _ in range(2):
+            assert isinstance(deliver(house, alerts.notify.message(request)), Done)
+    assert len(came) == 2
+    headers, body = came[-1]
+    assert orjson.loads(body)["id"] == str(alert_id)
+    at = headers[SIGNATURE].partition(",")[0].removeprefix("t=")
+    expected = hmac.new(b"s3cret", f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    assert headers[SIGNATURE] == f"t={at},v1={expected}"
+
+
+def test_an_alert_is_mailed(house: House) -> None:
+    """A queue's name can't forge a header, whatever it holds."""
+    alert_id = firing(house)
+    with house.store.transaction() as tx:
+        tx.connection.execute("update alerts set subject = %s", [EVIL])
+    with post_office() as (url, lines):
+        house.broker.resources[Channels] = Channels(
+            smtp=url, sender="casebook@example.org", recipients=("ops@example.org",)
+        )
+        request = NotifyAlert(id=alert_id, state=AlertState.FIRING)
+        assert isinstance(deliver(house, alerts.notify.message(request)), Done)
+    assert "rcpt TO:<ops@example.org>" in lines
+    assert not [line for line in lines if line.startswith("Bcc")]
+    assert f"casebook alerts ack {alert_id}" in lines
+
+
+def test_what_went_on_meanwhile_is_not_told(house: House) -> None:
+    """A message that was late does not say "firing" of what is over."""
+    alert_id = firing(house, "resolved")
+    with receiver(204) as (url, came):
+        house.broker.resources[Channels] = Channels(webhook=url)
+        request = NotifyAlert(id=alert_id, state=AlertState.FIRING)
+        assert isinstance(deliver(house, alerts.notify.message(request)), Done)
+    assert came == []
+
+
+def test_an_outage_of_postgresql_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, after a while; and that it is over."""
+    monkeypatch.setattr(channels, "AWAY", 0.0)
+    with receiver(204) as (url, came):
+        outage = Outage(Channels(webhook=url))
+        for _ in range(3):
+            outage.goes_on()
+        outage.is_over()
+        outage.is_over()
+    states = [(orjson.loads(body)["rule"], orjson.loads(body)["state"]) for _, body in came]
+    assert states == [("CasebookDatabaseAway", "firing"), ("CasebookDatabaseAway", "resolved")]
+
+
+def test_health_is_kept(house: House) -> None:
+    """Sample by sample, the newest first."""
+    for _ in range(3):
+        observe(house)
+    found = house.call(health.history, ListSamples(limit=2)).samples
+    assert len(found) == 2 and found[0].at > found[1].at
+    assert found[0].numbers["connections"] >= 1
+
+
+def test_errors_are_counted_in_groups_and_come_back(house: House) -> None:
+    """Resolved, a group is out of the list until it is seen again."""
+    one = seen(ValueError("first"), ValueError("second"))
+    for _ in range(2):
+        house.call(errors.record, RecordFailures(seen=(one,)))
+    (found,) = house.call(errors.list_page, ListFailures()).errors
+    assert (found.count, found.message, found.actor) == (4, "second", "tests.work")
+    resolve = ResolveFailure(fingerprint=found.fingerprint, by="eve")
+    assert house.call(errors.resolve, resolve).resolved_by == "eve"
+    assert house.call(errors.list_page, ListFailures()).errors == ()
+    assert house.call(errors.list_page, ListFailures(category="network", everything=True)) == (
+        house.call(errors.list_page, ListFailures())
+    )
+    house.call(errors.record, RecordFailures(seen=(one,)))
+    (again,) = house.call(errors.list_page, ListFailures()).errors
+    assert (again.count, again.resolved_at) == (6, None)

@@ -1,0 +1,87 @@
+"""The alerts' rules over samples that were made for them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from actors.alerting.rules import RULES, holding
+from actors.alerting.samples import Sample, increase
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+WELL = {"connections": 10, "connections_max": 97, "dead": 0, "behind_seconds": 0.0}
+
+
+def samples(*numbers: dict[str, Any], every: float = 15.0) -> list[Sample]:
+    """Samples `every` so many seconds, the last of them now."""
+    return [
+        Sample(START + n * timedelta(seconds=every), {**WELL, **one})
+        for n, one in enumerate(numbers)
+    ]
+
+
+def shim(total: float, failed: float = 0, searches: float = 0, slow: float = 0) -> dict[str, Any]:
+    """What one shim has answered."""
+    counts = {"all": total, "failed": failed, "searches": searches, "slow": slow}
+    return {"requests": {"shim-0": counts}}
+
+
+def names(found: list[Sample]) -> set[str]:
+    """The rules that hold."""
+    return {one.rule.name for one in holding(found)}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "rule"),
+    [
+        ([shim(0), shim(1000, failed=11)], "CasebookErrorRate"),
+        ([shim(0), shim(1000, failed=51)], "CasebookErrorRateHigh"),
+        ([shim(0), shim(100, searches=100, slow=6)], "CasebookSearchesSlow"),
+        ([{"connections": 78}], "CasebookConnectionsHigh"),
+        ([{"oldest": {"search": 61.0}}], "CasebookMessageOld"),
+        ([{"unread": {"imports": 1}}], "CasebookQueueUnread"),
+        ([{"dead": 7}, {"dead": 8}], "CasebookDeadLetters"),
+        ([{"behind_seconds": 31.0}], "CasebookIndexBehind"),
+        ([{"feed_held_seconds": 61.0}], "CasebookFeedHeld"),
+        ([{"disk_used": 0.91}], "CasebookDiskLow"),
+    ],
+)
+def test_each_rule_holds_above_its_threshold(numbers: list[dict[str, Any]], rule: str) -> None:
+    """And says so in words that the value is part of."""
+    found = samples(*numbers)
+    assert rule in names(found)
+    (one,) = [one for one in holding(found) if one.rule.name == rule]
+    assert "{" not in one.message
+
+
+def test_every_rule_is_tested() -> None:
+    """A new rule comes with a case above."""
+    marks = test_each_rule_holds_above_its_threshold.pytestmark  # type: ignore[attr-defined]  # the decorator's
+    assert {case[1] for case in marks[0].args[1]} == {rule.name for rule in RULES}
+
+
+def test_when_all_is_well_nothing_holds() -> None:
+    """Nor where there are no numbers at all yet."""
+    assert names(samples(shim(0), shim(1000, failed=9, searches=100, slow=5))) == set()
+    assert holding([Sample(START, {})]) == []
+
+
+def test_few_requests_are_no_rate() -> None:
+    """One failure in the night pages nobody."""
+    assert names(samples(shim(0), shim(10, failed=10))) == set()
+
+
+def test_a_restart_of_the_shim_is_no_drop_and_no_flood() -> None:
+    """Its counts begin anew at 0; one that is new here may be older than the samples."""
+    restarted = samples(shim(5000, 100), shim(40, 1), shim(90, 2))
+    assert increase(restarted, "all") == 90
+    appeared = samples({}, shim(100_000, failed=90_000), shim(100_100, failed=90_000))
+    assert increase(appeared, "all") == 100
+    assert names(appeared) == set()
+
+
+def test_what_is_long_past_does_not_count() -> None:
+    """Shares are of five minutes."""
+    since = [shim(2000, failed=1000)] * 2
+    long_ago = samples(shim(0), shim(1000, failed=1000), *since, every=301)
+    assert names(long_ago) == set()
