@@ -173,6 +173,9 @@ def _document(row: Row, parents: Parents) -> IndexDocument:
         external_id=row["external_id"] or "",
         author=row["created_by"],
         created_at=row["created_at"],
+        usage=row["usage"] or 0,
+        success=row["success"] or 0,
+        failure=row["failure"] or 0,
     )
 
 

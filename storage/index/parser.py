@@ -111,6 +111,8 @@ class _Parser:
         return self._tokens[self._at].kind if self._at < len(self._tokens) else None
 
     def _take(self) -> Token:
+        if self._at == len(self._tokens):
+            raise _Unreadable("it ends where something is to come")
         self._at += 1
         return self._tokens[self._at - 1]
 

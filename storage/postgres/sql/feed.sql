@@ -19,7 +19,8 @@ from pg_control_system();
 select
     c.txid::text, c.seq, c.entry_id, c.op,
     e.id, e.title, e.problem, e.solution, e.category, e.severity, e.tags, e.version, e.updated_at,
-    e.archived_at, e.source, e.external_id, e.created_by, e.created_at
+    e.archived_at, e.source, e.external_id, e.created_by, e.created_at,
+    u.usage, u.success, u.failure
 from (
     select txid, seq, entry_id, op
     from changes
@@ -30,6 +31,7 @@ from (
     limit %(limit)s
 ) as c
 left join entries as e on e.id = c.entry_id
+left join entry_usage as u on u.entry_id = c.entry_id
 order by c.txid, c.seq;
 
 -- name: head
@@ -112,11 +114,13 @@ where archived_at is null;
 -- name: scan
 -- All live entries in id order, a slice at a time: one long scan would hold the feed back.
 select
-    id, title, problem, solution, category, severity, tags, version, updated_at,
-    source, external_id, created_by, created_at
-from entries
-where archived_at is null and id > %(after)s
-order by id
+    e.id, e.title, e.problem, e.solution, e.category, e.severity, e.tags, e.version, e.updated_at,
+    e.source, e.external_id, e.created_by, e.created_at,
+    u.usage, u.success, u.failure
+from entries as e
+left join entry_usage as u on u.entry_id = e.id
+where e.archived_at is null and e.id > %(after)s
+order by e.id
 limit %(limit)s;
 
 -- name: scan_versions

@@ -64,6 +64,22 @@ def test_changes_arrive_in_order(store: Store, follower: Follower, reader: Index
     assert found(reader, "alpha") == {"alpha two"}
 
 
+def test_how_entries_were_used_is_indexed(
+    store: Store, follower: Follower, reader: IndexReader
+) -> None:
+    """Uses, successes and failures come from the roll-ups, with a change and with a rebuild."""
+    one, _ = add(store, "alpha used").entry.id, add(store, "alpha unused")
+    with store.transaction() as tx:
+        tx.connection.execute(
+            "insert into entry_usage (entry_id, usage, success, failure) values (%s, 9, 4, 1)",
+            (one,),
+        )
+    follower.step()
+    assert found(reader, "alpha usage:9 success:>3 failure:1") == {"alpha used"}
+    follower.rebuild()
+    assert found(reader, "alpha usage:>0") == {"alpha used"}
+
+
 def test_a_slower_transaction_is_not_passed_over(
     store: Store, follower: Follower, reader: IndexReader, database_url: str
 ) -> None:

@@ -1,0 +1,54 @@
+"""Any text is a query: it is understood, built and answered."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.position import Position
+from contracts.search import SearchQuery
+from storage.index.fields import NAMES
+from storage.index.parser import understand
+from storage.index.searcher import IndexReader
+from storage.index.told import SHOWN_MAX, told
+from storage.index.writer import IndexWriter
+from tests.integration.storage.index.index_helpers import entry
+
+PIECES = [
+    *('"', "(", ")", "-", "+", "!", "*", "?", "~", "~2", "^", "^2", ":", "..", "[", "]", " "),
+    *(" AND ", " OR ", " NOT ", "&&", "||", " TO ", ">", "<=", "\n", "\0", "\u202e", "é", "日本"),
+    *(f"{name}:" for name in NAMES),
+    *("S0C7", "-805", "FILE STATUS 35", "alpha", "beta", "2026-01-01", "10", "999999999999"),
+]
+QUERIES = st.one_of(st.text(max_size=300), st.lists(st.sampled_from(PIECES)).map("".join))
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
+    """Three entries."""
+    root: Path = tmp_path_factory.mktemp("index")
+    writer = IndexWriter.build_new(root)
+    writer.apply([entry("S0C7 alpha", "beta"), entry("alpha beta"), entry("FILE STATUS 35")], ())
+    writer.commit(Position("e", 1, 1))
+    yield IndexReader(root)
+    writer.close()
+
+
+@given(q=QUERIES)
+@settings(deadline=None, max_examples=300)
+def test_any_text_is_answered(reader: IndexReader, q: str) -> None:
+    """Whatever is typed: hits, and one line that says how it was read."""
+    reply = orjson.loads(reader.search(SearchQuery.model_construct(q=q)))
+    assert 0 <= len(reply["hits"]) <= reply["total"] <= 3
+    assert len(reply["interpreted_as"]) <= SHOWN_MAX
+
+
+@given(q=QUERIES)
+@settings(deadline=None)
+def test_any_text_is_understood_the_same_way_twice(q: str) -> None:
+    """Reading depends on nothing but the text."""
+    assert understand(q) == understand(q)
+    assert told(understand(q))
