@@ -13,7 +13,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 VENV_MADE = $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: help up test check bench faults soak clean
+.PHONY: help up test check bench faults soak fuzz clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,10 @@ MINUTES ?= 60
 
 soak: $(VENV)/dev.stamp ## the same for MINUTES=60 minutes
 	$(BIN)/python -m tests.faults.storm --seeds 101..999 --minutes $(MINUTES)
+
+fuzz: $(VENV)/dev.stamp ## whatever a fuzzer thinks of as queries, for MINUTES=60
+	$(INSTALL) -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz.query -max_total_time=$$(($(MINUTES) * 60)) -timeout=1 -max_len=25000
 
 clean: ## remove the environment and caches (never data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
