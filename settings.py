@@ -21,6 +21,24 @@ PREFIX = "CASEBOOK_"
 SECRETS = ("database_url", "redis_url")
 
 
+#: Those that the engine has both stems and stop words of.
+Language = Literal[
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "russian",
+    "spanish",
+    "swedish",
+]
+
+
 class SettingsInvalid(Exception):
     """A CASEBOOK_* variable is unknown, its value can't be used, or two contradict each other."""
 
@@ -138,6 +156,9 @@ class Settings(BaseModel):
     )
     alert_from: str = Field("", description="sender of mailed alerts")
     alert_to: str = Field("", description="recipients of mailed alerts, separated by commas")
+    language: Language = Field(
+        "english", description="whose stems and stop words the index has; another is built anew"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="the least that is logged"
     )

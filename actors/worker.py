@@ -72,7 +72,7 @@ def run(settings: Settings, role_name: str) -> bool:
         }
         if role.name == "indexer":
             nudge = Nudge(broker, settings.node)
-            follower = Follower(settings.index, store)
+            follower = Follower(settings.index, store, settings.language)
             stack.callback(follower.close)
             broker.resources |= {Follower: follower, Again: Again(nudge)}
             listener = Listener(database_url, nudge, reader)

@@ -45,9 +45,10 @@ class Follower:
     Not for threads: its queue has one reader.
     """
 
-    def __init__(self, root: Path, store: Store) -> None:
+    def __init__(self, root: Path, store: Store, language: str = "english") -> None:
         self._root = root
         self._store = store
+        self._language = language
         self._writer: IndexWriter | None = None
         self._tuning = TuningWriter(root, store)
         self._parents: Parents = {}  # the tree of categories
@@ -55,7 +56,8 @@ class Follower:
     def step(self) -> Followed:
         """Publish synonyms and pins that changed, and apply one batch.
 
-        A lost, outdated or foreign index is rebuilt first.
+        A lost, outdated or foreign index is rebuilt first, and one in another language than is
+        wanted.
 
         Raises: DatabaseUnavailable; whatever a failed commit raises, after which the next step
         begins where the last commit stood.
@@ -78,7 +80,7 @@ class Follower:
             position = head(tx)
             count = (tx.row("feed.count") or {})["count"]
             self._parents = _parents(tx)
-        writer = IndexWriter.build_new(self._root)
+        writer = IndexWriter.build_new(self._root, self._language)
         try:
             after, total = START, 0
             while rows := self._scan(after):
@@ -131,7 +133,7 @@ class Follower:
     def _current(self, oldest: Position) -> IndexWriter:
         """The writer of an index that the feed, kept from `oldest` on, can bring up to date."""
         if self._writer is None:
-            self._writer = IndexWriter.open_current(self._root)
+            self._writer = IndexWriter.open_current(self._root, self._language)
         elif not self._writer.published():
             self.close()  # the folder was taken away under us
         if self._writer is None or not self._writer.position.reaches(oldest):

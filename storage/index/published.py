@@ -1,13 +1,15 @@
-"""The file ROOT/published: which folder is the index, and how far it is.
+"""The file ROOT/published-VERSION: which folder is the index, and how far it is.
 
 It is replaced by one rename, so whoever reads it sees the old state or the new one. Readers watch
-its inode and time; writers change it under a lock.
+its inode and time; writers change it under a lock. Each schema version has a file and folders of
+its own: while a new release builds its index, processes of the one before go on with theirs.
 """
 
 import contextlib
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +20,9 @@ from contracts.errors import IndexUnavailable
 from contracts.position import Position
 from storage.index.schema import SCHEMA_VERSION
 
-_NAME, _LOCK = "published", "published.lock"
+NAME, _LOCK = f"published-{SCHEMA_VERSION}", "published.lock"
+_OTHERS = "published-*[0-9]"
+KEEP_OTHERS = 86_400.0  # seconds that the index of another schema version stays
 _WRITER_LOCK = ".tantivy-writer.lock"  # held by the engine's writer, in its folder
 
 
@@ -38,6 +42,8 @@ class Published(NamedTuple):
     position: Position
     schema_version: int
     documents: int
+    #: Whose stems and stop words its words are.
+    language: str = "english"
 
 
 Stamp = tuple[int, int]
@@ -46,7 +52,7 @@ Stamp = tuple[int, int]
 def stamp(root: Path) -> Stamp | None:
     """What changes whenever something is published; None while nothing is."""
     try:
-        found = os.stat(root / _NAME)  # noqa: PTH116 - at every search, and four times as fast
+        found = os.stat(root / NAME)  # noqa: PTH116 - at every search, and four times as fast
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_mtime_ns
@@ -55,9 +61,9 @@ def stamp(root: Path) -> Stamp | None:
 def read(root: Path) -> Published | None:
     """What is published; None if nothing is, or it can't be read, or is of another schema."""
     try:
-        kept = orjson.loads((root / _NAME).read_bytes())
+        kept = orjson.loads((root / NAME).read_bytes())
         kept["position"] = Position.parse(kept["position"])
-        published = Published(**kept)
+        published = Published(**{name: kept[name] for name in kept.keys() & Published._fields})
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return published if published.schema_version == SCHEMA_VERSION else None
@@ -66,12 +72,12 @@ def read(root: Path) -> Published | None:
 def write(root: Path, published: Published) -> None:
     """Publish, and survive the loss of power. Call it under `changing(root)`."""
     body = orjson.dumps(published._asdict() | {"position": str(published.position)})
-    new = root / f"{_NAME}.new"
+    new = root / f"{NAME}.new"
     with new.open("wb") as file:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
-    new.replace(root / _NAME)
+    new.replace(root / NAME)
     _sync_folder(root)
 
 
@@ -92,12 +98,29 @@ def new_folder(root: Path) -> str:
     return name
 
 
+def keep_others(root: Path) -> None:
+    """From now on what other schema versions have published stays for KEEP_OTHERS."""
+    for path in _other_versions(root):
+        path.touch()
+
+
 def remove_others(root: Path, keep: str) -> None:
-    """Remove the folders that are neither `keep` nor being written. Readers keep what they hold:
-    files that are open stay until they are closed."""
+    """Remove the folders that are neither `keep` nor being written, nor of another schema version
+    that is still kept. Readers keep what they hold: files that are open stay until closed."""
+    kept = {keep}
+    for path in _other_versions(root):
+        if path.stat().st_mtime > time.time() - KEEP_OTHERS:
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # it was damaged
+                kept.add(orjson.loads(path.read_bytes())["folder"])
+        else:
+            path.unlink()
     for name in _folders(root):
-        if name != keep and not _is_written(root / name):
+        if name not in kept and not _is_written(root / name):
             shutil.rmtree(root / name, ignore_errors=True)
+
+
+def _other_versions(root: Path) -> list[Path]:
+    return [path for path in root.glob(_OTHERS) if path.name != NAME]
 
 
 def _folders(root: Path) -> list[str]:

@@ -9,7 +9,7 @@ import orjson
 import tantivy
 
 from storage.index.grammar import Understood, Words, leaves
-from storage.index.text import stems
+from storage.index.text import remembered, stems
 from storage.index.weights import BESIDE_CODES, HALF_LIFE, PIN_SCORE, USED_OFTEN, Profile
 
 WINDOW = 200  # hits that are looked at; all that follow stay where they are
@@ -92,7 +92,7 @@ class Ranking:
             )
 
 
-@functools.lru_cache(maxsize=20_000)
+@remembered
 def _words(title: str) -> frozenset[str]:
     return frozenset(stems(title).split())
 

@@ -13,7 +13,7 @@ import tantivy
 from contracts.position import Position
 from storage.index.codes import find_codes
 from storage.index.ranking import success_rate
-from storage.index.text import WORDS, clean, ready_words, stems, written_words
+from storage.index.text import WORDS, clean, ready_words, remembered, stems, written_words
 from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, TITLE_WEIGHT
 
 #: Of the fields and of how text becomes words and codes. Raise it with any change to either: an
@@ -216,7 +216,7 @@ class _Told(NamedTuple):
     words: tuple[str, ...]
 
 
-@functools.lru_cache(maxsize=20_000)
+@remembered
 def _told(tag: str) -> _Told:
     """A tag seldom comes alone, or once."""
     return _Told(key(tag), stems(tag), tuple(find_codes(tag)), tuple(written_words(tag)))

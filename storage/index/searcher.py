@@ -27,6 +27,7 @@ from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
 from storage.index.similar import candidates, like, text_of
 from storage.index.spelling import Vocabulary
 from storage.index.suggest import suggestions
+from storage.index.text import confined, speak
 from storage.index.tuning import TuningReader
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
@@ -38,6 +39,7 @@ class Snapshot(NamedTuple):
     stamp: Stamp
     pid: int
     folder: str
+    language: str
     engine: tantivy.Index
     searcher: tantivy.Searcher
     mark: Mark
@@ -57,6 +59,7 @@ class IndexReader:
         self._tuning = TuningReader(root)
         self._names = Names()
 
+    @confined
     def search(self, request: SearchQuery) -> bytes:
         """The best hits, as the JSON of a SearchReply.
 
@@ -73,12 +76,14 @@ class IndexReader:
         here = {"generation": snapshot.mark.generation, "position": str(snapshot.mark.position)}
         return orjson.dumps(reply | here | {"took_ms": took})
 
+    @confined
     def suggest(self, request: Suggest) -> bytes:
         """The JSON of Suggestions. Raises: IndexUnavailable."""
         snapshot = self._current()
         found = suggestions(snapshot.searcher, request.q, request.limit)
         return orjson.dumps({"suggestions": found, "generation": snapshot.mark.generation})
 
+    @confined
     def like(self, request: MoreLikeThis) -> bytes:
         """The JSON of LikeEntries. Raises: IndexUnavailable; EntryNotFound, also for an entry that
         the index does not have yet."""
@@ -90,6 +95,7 @@ class IndexReader:
         found = like(snapshot.searcher, text, request.limit, own)
         return orjson.dumps({"entries": found, "generation": snapshot.mark.generation})
 
+    @confined
     def alike(self, text: str, most: int, after: str | None = None) -> list[str]:
         """The ids of at most `most` entries that may hold a similar text, the best first.
 
@@ -106,7 +112,7 @@ class IndexReader:
 
         Holds one part of BUCKETS in memory at a time. Raises: IndexUnavailable.
         """
-        searcher = self._current().searcher
+        searcher = self._reopen(force=False).searcher
         for number in range(BUCKETS):
             part = tantivy.Query.term_query(schema(), "bucket", f"{number:02x}")
             size = _count(searcher.search(part, 1))
@@ -124,22 +130,26 @@ class IndexReader:
         )
 
     def _reaching(self, after: str | None) -> Snapshot:
-        """The current snapshot, if it has seen `after`."""
+        """The current snapshot, if it has seen `after`; its language is spoken from here on."""
         snapshot = self._current()
         if after is None:
             return snapshot
         wanted = Position.parse(after)
         if not snapshot.mark.position.reaches(wanted):
             snapshot = self._reopen(force=True)
+            speak(snapshot.language)
         if not snapshot.mark.position.reaches(wanted):
             raise IndexBehind(position=str(snapshot.mark.position))
         return snapshot
 
     def _current(self) -> Snapshot:
+        """What is published; its language is spoken from here on."""
         snapshot = self._snapshot
-        if snapshot and snapshot.stamp == room.stamp(self._root) and snapshot.pid == os.getpid():
-            return snapshot
-        return self._reopen(force=False)
+        same = snapshot and snapshot.stamp == room.stamp(self._root)
+        if not (snapshot and same and snapshot.pid == os.getpid()):
+            snapshot = self._reopen(force=False)
+        speak(snapshot.language)
+        return snapshot
 
     def _reopen(self, *, force: bool) -> Snapshot:
         """One thread opens what is published, the others wait for it."""
@@ -173,7 +183,9 @@ class IndexReader:
             return None
         if mark is None:
             return None
-        return Snapshot(stamp, os.getpid(), current.folder, index, searcher, mark)
+        if not (old and old.folder == current.folder):
+            self._vocabulary = Vocabulary()  # of other words, where the language changed
+        return Snapshot(stamp, os.getpid(), current.folder, current.language, index, searcher, mark)
 
 
 def _count(found: tantivy.SearchResult) -> int:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from contracts.tuning import SearchTuning, plain
 from storage.index.forgive import Thesaurus
+from storage.index.text import spoken
 from storage.postgres.store import Store, Transaction
 
 log = logging.getLogger(__name__)
@@ -43,15 +44,16 @@ class TuningReader:
 
     def __init__(self, root: Path) -> None:
         self._path = root / _NAME
-        self._read: tuple[tuple[int, int] | None, Tuning] = None, UNTUNED
+        self._read: tuple[tuple[int, int, str] | None, Tuning] = None, UNTUNED
 
     def current(self) -> Tuning:
-        """What was published last; nothing is tuned where nothing can be read."""
+        """What was published last, in the language that is spoken; nothing is tuned where nothing
+        can be read."""
         try:
             found = os.stat(self._path)  # noqa: PTH116 - at every search, and four times as fast
         except OSError:
             return UNTUNED
-        stamp = found.st_ino, found.st_mtime_ns
+        stamp = found.st_ino, found.st_mtime_ns, spoken()
         kept, tuning = self._read
         if kept != stamp:
             tuning = _load(self._path)

@@ -21,6 +21,7 @@ from storage.index.schema import (
     read_mark,
     schema,
 )
+from storage.index.text import confined, speak
 
 __all__ = ["IndexDocument", "IndexWriter"]
 
@@ -37,22 +38,25 @@ class IndexWriter:
     process, and comes again from the change feed.
     """
 
-    def __init__(self, root: Path, folder: str, index: tantivy.Index, mark: Mark | None) -> None:
+    def __init__(
+        self, root: Path, folder: str, index: tantivy.Index, mark: Mark | None, language: str
+    ) -> None:
         self._root = root
         self._folder = folder
+        self._language = language
         self._index = index
         self._writer: tantivy.IndexWriter | None = _engine_writer(index)
         self._mark = mark
 
     @classmethod
-    def open_current(cls, root: Path) -> "IndexWriter | None":
+    def open_current(cls, root: Path, language: str = "english") -> "IndexWriter | None":
         """Go on writing the published index.
 
         None if there is none that can be used (never built, lost, damaged, of another schema
-        version): build a new one. Raises: WriterBusy.
+        version or language): build a new one. Raises: WriterBusy.
         """
         current = room.read(root)
-        if current is None:
+        if current is None or current.language != language:
             return None
         try:
             index = prepare(tantivy.Index.open(str(root / current.folder)))
@@ -60,7 +64,7 @@ class IndexWriter:
             mark = read_mark(index.searcher())
             if mark is None:
                 raise ValueError("the index does not know its position")
-            writer = cls(root, current.folder, index, mark)
+            writer = cls(root, current.folder, index, mark, language)
         except (ValueError, OSError) as error:
             log.warning("the index in %s can't be used: %s", current.folder, error)
             return None
@@ -71,16 +75,17 @@ class IndexWriter:
         return writer
 
     @classmethod
-    def build_new(cls, root: Path) -> "IndexWriter":
+    def build_new(cls, root: Path, language: str = "english") -> "IndexWriter":
         """Start an empty index beside the published one; its first commit takes its place."""
         root.mkdir(parents=True, exist_ok=True)
         with room.changing(root):
             current = room.read(root)
+            room.keep_others(root)
             room.remove_others(root, current.folder if current else "")
             folder = room.new_folder(root)
             index = prepare(tantivy.Index(schema(), str(root / folder)))
             index.config_reader("manual")
-            return cls(root, folder, index, None)
+            return cls(root, folder, index, None, language)
 
     @property
     def position(self) -> Position:
@@ -98,12 +103,14 @@ class IndexWriter:
             and (self._root / self._folder / "meta.json").exists()
         )
 
+    @confined
     def apply(self, upserts: Iterable[IndexDocument], deletes: Iterable[str]) -> None:
         """Replace or add entries, then delete others by id; seen after the next commit.
 
         Raises ValueError or TypeError for an entry that does not fit, before anything of the call
         was applied. After any other failure all since the last commit is undone.
         """
+        speak(self._language)
         documents = [(entry.id, entry_document(entry)) for entry in upserts]
         writer = self._open()
         try:
@@ -159,7 +166,14 @@ class IndexWriter:
         self._index.reload()
         documents = self._index.searcher().num_docs - 1  # the mark is one
         with room.changing(self._root):
-            now = Published(self._folder, mark.generation, mark.position, SCHEMA_VERSION, documents)
+            now = Published(
+                folder=self._folder,
+                generation=mark.generation,
+                position=mark.position,
+                schema_version=SCHEMA_VERSION,
+                documents=documents,
+                language=self._language,
+            )
             room.write(self._root, now)
             if self._mark is None:
                 room.remove_others(self._root, self._folder)

@@ -193,3 +193,43 @@ def test_writers_and_a_follower_at_once_end_up_agreeing(
         rows = tx.connection.execute(b"select id::text, version from entries").fetchall()
     assert indexed == {row["id"]: row["version"] for row in rows}
     assert len(indexed) == 80
+
+
+def test_searches_go_on_while_the_language_changes(
+    root: Path, store: Store, follower: Follower, reader: IndexReader
+) -> None:
+    """The old index answers in its language until one in the other takes its place."""
+    add(store, "Kisten und Ponies")
+    follower.step()
+    follower.close()
+    failures: list[BaseException] = []
+    begun, ended = threading.Event(), threading.Event()
+
+    def search() -> None:
+        try:
+            while not ended.is_set():
+                assert found(reader, "Kisten") == found(reader, "ponies") == {"Kisten und Ponies"}
+                begun.set()
+        except BaseException as failure:
+            failures.append(failure)
+            begun.set()
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    begun.wait()
+    assert (found(reader, '"pony"'), found(reader, '"Kiste"')) == ({"Kisten und Ponies"}, set())
+    other = Follower(root, store, "german")
+    try:
+        other.step()
+    finally:
+        ended.set()
+        thread.join()
+    assert failures == []
+    assert (found(reader, '"pony"'), found(reader, '"Kiste"')) == (set(), {"Kisten und Ponies"})
+    add(store, "Alle Kisten")
+    other.step()
+    other.close()
+    assert found(reader, '"Kiste"') == {"Kisten und Ponies", "Alle Kisten"}
+    told = reader.published()
+    assert told is not None
+    assert told.language == "german"

@@ -1,5 +1,9 @@
 """Writing the index: batches, commits, rebuilds, and what is left after accidents."""
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -35,7 +39,7 @@ def test_generations_grow(root: Path, writer: IndexWriter) -> None:
     again = IndexWriter.build_new(root)
     generations.append(again.commit(at(4)))
     again.close()
-    (root / "published").unlink()
+    (root / room.NAME).unlink()
     anew = IndexWriter.build_new(root)
     generations.append(anew.commit(at(5)))
     anew.close()
@@ -110,11 +114,11 @@ def test_a_killed_commit_is_published_on_opening(
 ) -> None:
     """The position in the index is right where the published file is one commit behind."""
     reader = fill(entry("first"))
-    before = (root / "published").read_bytes()
+    before = (root / room.NAME).read_bytes()
     writer.apply([entry("second")], ())
     writer.commit(at(2))
     writer.close()
-    (root / "published").write_bytes(before)
+    (root / room.NAME).write_bytes(before)
     again = IndexWriter.open_current(root)
     assert again is not None
     assert again.position == at(2)
@@ -137,7 +141,7 @@ def test_what_can_t_be_used_is_to_be_rebuilt(
     if damage == "old schema":
         monkeypatch.setattr("storage.index.published.SCHEMA_VERSION", 99)
     elif damage == "garbage":
-        (root / "published").write_bytes(b"\x00garbage")
+        (root / room.NAME).write_bytes(b"\x00garbage")
     elif damage == "cut":
         (folder / "meta.json").write_bytes((folder / "meta.json").read_bytes()[:-20])
     elif damage == "cut segment":
@@ -207,3 +211,53 @@ def test_a_half_built_folder_is_cleared_away(root: Path, fill: Fill, writer: Ind
     assert told is not None
     assert [path.name for path in root.glob("v*-*")] == [told.folder]
     current.close()
+
+
+OTHER_RELEASE = """
+import sys
+from pathlib import Path
+from storage.index import schema
+schema.SCHEMA_VERSION = 99
+from storage.index.published import read
+from storage.index.writer import IndexWriter
+from tests.integration.storage.index.index_helpers import at, entry
+
+root = Path(sys.argv[1])
+writer = IndexWriter.open_current(root)
+if writer is None:
+    writer = IndexWriter.build_new(root)
+    writer.apply([entry("of another release")], ())
+    writer.commit(at(1))
+writer.close()
+assert read(root).documents == 1
+"""
+
+
+def test_another_release_builds_beside_this_one(
+    root: Path, fill: Fill, writer: IndexWriter
+) -> None:
+    """Both schema versions are searched and written; what only the older one uses goes later."""
+
+    def other_release() -> None:
+        environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
+        subprocess.run(
+            [sys.executable, "-c", OTHER_RELEASE, str(root)], env=environment, check=True
+        )
+
+    reader = fill(entry("first"))
+    writer.close()
+    other_release()
+    assert titles(reader) == titles(IndexReader(root)) == ["first"]
+    again = IndexWriter.open_current(root)
+    assert again is not None
+    again.apply([entry("second")], ())
+    again.commit(at(2))
+    again.close()
+    assert len(titles(reader)) == 2
+    other_release()
+    assert len(titles(IndexReader(root))) == 2
+    long_ago = time.time() - 2 * room.KEEP_OTHERS
+    os.utime(root / room.NAME, (long_ago, long_ago))
+    other_release()
+    assert IndexReader(root).published() is None
+    assert len(list(root.glob("v*-*"))) == 1

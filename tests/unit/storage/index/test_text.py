@@ -1,9 +1,22 @@
 """Words as they are indexed: the short way and the engine's own steps agree."""
 
+import functools
+from typing import get_args
+
 import pytest
 
+from settings import Language
 from storage.index import text
-from storage.index.text import clean, every_word, ready_words, stems
+from storage.index.text import (
+    clean,
+    confined,
+    every_word,
+    ready_words,
+    speak,
+    stem,
+    stems,
+    telling_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +42,34 @@ def test_prepared_words_are_those_of_the_engine(written: str) -> None:
 def test_forgetting_changes_no_stem(monkeypatch: pytest.MonkeyPatch) -> None:
     """Words that were forgotten, or are too long to be remembered, keep their stems."""
     monkeypatch.setattr(text, "STEMS_MAX", 2)
-    monkeypatch.setattr(text, "_STEMS", text._Stems())
+    monkeypatch.setattr(text, "_known", functools.cache(text._Stems))
     written = "jobs running failed steps " * 3 + "x" * 30 + "ings"
     assert stems(written).split() == every_word().analyze(written)
-    assert len(text._STEMS) <= 2
+    assert len(text._known("english")) <= 2
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+def test_each_language_has_steps(language: str) -> None:
+    """The engine has stems and stop words of every language that the setting takes."""
+
+    @confined
+    def words() -> list[str]:
+        speak(language)
+        return telling_words().analyze("S0C7")
+
+    assert words() == ["s0c7"]
+
+
+def test_a_language_is_spoken_to_the_end_of_its_call() -> None:
+    """Stems, remembered ones too, and stop words are those of the language that is spoken."""
+
+    @confined
+    def german(words: str) -> tuple[str, str, list[str]]:
+        speak("german")
+        return stem("ponies"), stems(words), telling_words().analyze(words)
+
+    words = "Die Kisten \u00fcber the pony"
+    assert stem("pony") == stem("ponies") == "poni"
+    assert german(words) == ("poni", "die kist uber the pony", ["kist", "the", "pony"])
+    assert telling_words().analyze(words) == ["die", "kisten", "uber", "poni"]
+    assert stem("pony") == "poni"
