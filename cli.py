@@ -15,6 +15,7 @@ from commands import (
     doctor,
     entries,
     export,
+    index,
     lint,
     mappings,
     processes,
@@ -61,6 +62,7 @@ main.add_command(tuning.pins)
 # what is running
 main.add_command(status.status)
 main.add_command(status.reindex)
+main.add_command(index.index)
 main.add_command(stats.stats)
 main.add_command(doctor.doctor)
 main.add_command(alerts.alerts)

@@ -118,6 +118,9 @@ SHARED: tuple[Operation[Any, Any], ...] = (
 OF_A_NODE: tuple[Operation[Any, Any], ...] = (
     index.follow,
     index.rebuild,
+    index.check,
+    index.backup,
+    index.restore,
     index.verify,
 )
 

@@ -2,19 +2,27 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 from actors.actor import actor
 from actors.tracking import Tracked
 from contracts.base import Nothing
-from contracts.errors import IndexUnavailable
+from contracts.errors import IndexBackupUnusable, IndexUnavailable
 from contracts.search import (
+    BackUpIndex,
+    CheckIndex,
     FollowIndex,
+    IndexBackup,
+    IndexChecked,
+    IndexDamage,
     IndexStatus,
     IndexVerified,
     RebuildIndex,
+    RestoreIndex,
     VerifyIndex,
 )
+from storage.index.backup import Manifest
 from storage.index.follower import START, Follower
 from storage.index.searcher import IndexReader
 from storage.postgres.store import Store, Transaction
@@ -56,6 +64,42 @@ def rebuild(command: RebuildIndex, follower: Follower, again: Again, tracked: Tr
     return Nothing()
 
 
+@actor(queue=QUEUE, read=True, time_limit=timedelta(hours=1))
+def check(request: CheckIndex, follower: Follower, again: Again) -> IndexChecked:
+    """Compare files with their checksums; what is damaged is built anew, after this run.
+
+    Raises: IndexUnavailable.
+    """
+    found = follower.check(whole=request.whole)
+    if found.damaged:
+        again.nudge(0)
+    return IndexChecked(files=found.files, bytes=found.size, damaged=found.damaged)
+
+
+@actor(queue=QUEUE, read=True, time_limit=timedelta(hours=1))
+def backup(request: BackUpIndex, follower: Follower) -> IndexBackup:
+    """Copy the index; it follows no changes meanwhile. Raises: IndexUnavailable, LiveData."""
+    return _of(follower.backup(Path(request.to)), request.to)
+
+
+@actor(queue=QUEUE, time_limit=timedelta(hours=1), fatal=(IndexBackupUnusable,))
+def restore(command: RestoreIndex, follower: Follower, again: Again) -> IndexBackup:
+    """Go on from a backup; twice is only slower than once. Raises: IndexBackupUnusable."""
+    manifest = follower.restore(Path(command.source))
+    again.nudge(0)
+    return _of(manifest, command.source)
+
+
+def _of(manifest: Manifest, folder: str) -> IndexBackup:
+    return IndexBackup(
+        folder=folder,
+        documents=manifest.documents,
+        position=str(manifest.position),
+        files=len(manifest.files),
+        bytes=manifest.size,
+    )
+
+
 @actor(queue="reads", read=True)
 def status(request: Nothing, index: IndexReader, store: Store) -> IndexStatus:
     """How far the index is, as the answering worker's node has it.
@@ -75,9 +119,17 @@ def status(request: Nothing, index: IndexReader, store: Store) -> IndexStatus:
         position=str(position),
         documents=published.documents,
         folder=published.folder,
+        language=published.language,
+        damage=_damage(index, published.folder),
         behind=behind["changes"],
         behind_seconds=behind["seconds"],
     )
+
+
+def _damage(index: IndexReader, folder: str) -> IndexDamage | None:
+    if (found := index.damage()) is None:
+        return None
+    return IndexDamage(**found._asdict(), mended=found.folder != folder)
 
 
 @actor(queue=QUEUE, read=True, time_limit=timedelta(minutes=10))

@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
-from actors import analytics, health, tasks, upkeep
+from actors import analytics, health, index, tasks, upkeep
 from actors.broker.ticker import Periodic
 from contracts.analytics import RollUp
 from contracts.base import Nothing
+from contracts.search import CheckIndex
 
 #: A row's name is for good: its last tick is kept under it.
 SCHEDULE: tuple[Periodic, ...] = (
@@ -16,3 +17,9 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("roll_up", timedelta(minutes=1), analytics.roll_up, RollUp()),
     Periodic("events", timedelta(days=1), analytics.keep, Nothing(), offset=timedelta(hours=4)),
 )
+
+
+def of_node(node: str) -> tuple[Periodic, ...]:
+    """What an indexer asks of itself: each minute it checks 64 MB of its index."""
+    request, queue = CheckIndex(whole=False), index.queue_of(node)
+    return (Periodic(f"check {node}", timedelta(minutes=1), index.check, request, queue=queue),)

@@ -25,7 +25,7 @@ from actors.metrics.collectors import Disk, Ground, Lag, Pool
 from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters
 from actors.nudge import Listener, Nudge
-from actors.schedule import SCHEDULE
+from actors.schedule import SCHEDULE, of_node
 from actors.spans import SpanLog
 from actors.tracking import Tracked
 from actors.upkeep import Retention
@@ -70,7 +70,9 @@ def run(settings: Settings, role_name: str) -> bool:
             Channels: channels,
             Outage: Outage(channels),
         }
+        schedule = SCHEDULE
         if role.name == "indexer":
+            schedule += of_node(settings.node)
             nudge = Nudge(broker, settings.node)
             follower = Follower(settings.index, store, settings.language)
             stack.callback(follower.close)
@@ -90,7 +92,7 @@ def run(settings: Settings, role_name: str) -> bool:
         broker.resources[SpanLog] = spans
         spans.start()
         stack.callback(spans.stop)
-        worker = Worker(broker, role.readings, schedule=SCHEDULE, heartbeat=settings.heartbeat)
+        worker = Worker(broker, role.readings, schedule=schedule, heartbeat=settings.heartbeat)
         ending = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ending.set())

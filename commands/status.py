@@ -34,7 +34,8 @@ def status(verify: bool, json_: bool) -> None:
         print_json(page)
     else:
         for name, part in page.items():
-            cells = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in part.items() if v != [])
+            told = {k.replace("_", " "): v for k, v in part.items() if v not in ([], None)}
+            cells = ", ".join(f"{k} {v}" for k, v in told.items())
             wrong = "error" in part or part.get("agrees") is False or part.get("firing")
             style = "red" if wrong else "green"
             out.print(f"[{style}]{name:10}[/{style}] {escape(cells)}", soft_wrap=True)

@@ -275,6 +275,13 @@ class LiveData(CasebookError):
     code, status = "LIVE_DATA", 409
 
 
+class IndexBackupUnusable(CasebookError):
+    """This backup of an index can't be used here, and the index is as it was; `details.reason` says
+    why. `casebook index rebuild` builds the index from the database instead."""
+
+    code, status = "INDEX_BACKUP_UNUSABLE", 409
+
+
 # --- the ground
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from contracts.base import Contract, Write
+from contracts.base import Contract, Text, Write
 from contracts.entries import Severity
 from contracts.position import Position
 from contracts.selection import Shown
@@ -140,6 +140,15 @@ class RebuildIndex(Write):
     """Build this node's index anew beside the old one, then swap."""
 
 
+class IndexDamage(Contract):
+    """Files that were not as they were written."""
+
+    folder: str
+    files: tuple[str, ...]
+    noticed_at: datetime
+    mended: bool
+
+
 class IndexStatus(Contract):
     """How far this node's index is."""
 
@@ -147,10 +156,50 @@ class IndexStatus(Contract):
     position: str
     documents: int
     folder: str
+    language: str = "english"
+    #: What was found damaged last, and whether another index is in its place.
+    damage: IndexDamage | None = None
     #: Changes in the feed that the index has not applied.
     behind: int
     #: Age in seconds of the oldest of them, 0.0 when there are none.
     behind_seconds: float
+
+
+class CheckIndex(Contract):
+    """Compare the files of this node's index with their checksums."""
+
+    #: All of them at once; else the next part.
+    whole: bool = True
+
+
+class IndexChecked(Contract):
+    """What was looked at; an index with `damaged` files is built anew, and answers until then."""
+
+    files: int
+    bytes: int
+    damaged: tuple[str, ...] = ()
+
+
+class BackUpIndex(Contract):
+    """Copy this node's index into a new or empty folder of the node."""
+
+    to: Annotated[Text, Field(min_length=1, max_length=4096)]
+
+
+class RestoreIndex(Write):
+    """Go on from a backup of an index, in a folder of the node, instead of building one."""
+
+    source: Annotated[Text, Field(min_length=1, max_length=4096)]
+
+
+class IndexBackup(Contract):
+    """A backup of an index, made or restored."""
+
+    folder: str
+    documents: int
+    position: str
+    files: int
+    bytes: int
 
 
 class VerifyIndex(Contract):

@@ -44,6 +44,7 @@ class Periodic:
     operation: Asks
     request: Any
     offset: timedelta = timedelta(0)
+    queue: str | None = None  # the operation's own where none is given
 
     def tick(self, now_ms: float) -> int:
         """The newest tick that is due at `now_ms`, both Unix ms."""
@@ -52,7 +53,8 @@ class Periodic:
 
     def message(self, tick: int) -> dramatiq.Message[Any]:
         """What is sent at `tick`."""
-        return self.operation.message(self.request).copy(message_id=f"cron:{self.name}:{tick}")
+        message = self.operation.message(self.request, queue=self.queue)
+        return message.copy(message_id=f"cron:{self.name}:{tick}")
 
 
 class Ticker(threading.Thread):

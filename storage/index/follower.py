@@ -1,5 +1,6 @@
 """Keeps this node's index in step with the change feed; the one process that writes it."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
+from contracts.errors import IndexBackupUnusable, IndexUnavailable
 from contracts.position import Position
+from storage.index import backup, files, published
+from storage.index.backup import Manifest
+from storage.index.files import Checked
+from storage.index.schema import SCHEMA_VERSION
 from storage.index.tuning import TuningWriter
 from storage.index.writer import IndexDocument, IndexWriter
 from storage.postgres.store import Row, Store, Transaction
@@ -22,6 +28,7 @@ QUIET = 0.2  # seconds without a change that end the waiting
 PAUSE = 0.05  # seconds between two looks while it waits
 START = UUID(int=0)
 
+PART = 64_000_000  # bytes that a check in parts reads at least, but for the last one
 DEPTH_MAX = 10  # categories above each other
 
 #: A category's key → its parent's key and name.
@@ -51,6 +58,7 @@ class Follower:
         self._language = language
         self._writer: IndexWriter | None = None
         self._tuning = TuningWriter(root, store)
+        self._checked = ""  # the file after which a check in parts goes on
         self._parents: Parents = {}  # the tree of categories
 
     def step(self) -> Followed:
@@ -65,8 +73,11 @@ class Follower:
         try:
             self._tuning.step()
             return self._step()
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, ValueError | OSError):  # the engine's: a damaged file, it may be
+                with contextlib.suppress(IndexUnavailable):
+                    self.check()
             raise
 
     def rebuild(self, report: Report = lambda done, total: None) -> Position:
@@ -95,6 +106,68 @@ class Follower:
         self._writer = writer
         log.info("the index was built anew: %d entries", total)
         return position
+
+    def check(self, *, whole: bool = True) -> Checked:
+        """Compare the files of the index with their checksums, or only the next PART bytes of them.
+
+        Of a damaged index the next step builds another; searches go on in it until then.
+        Raises: IndexUnavailable.
+        """
+        current = published.read(self._root)
+        if current is None and whole:
+            raise IndexUnavailable
+        if current is None:
+            return Checked(0, 0, (), "")
+        try:
+            after, most = ("", None) if whole else (self._checked, PART)
+            found = files.check(self._root / current.folder, after, most)
+        except (OSError, ValueError, KeyError):
+            found = Checked(1, 0, (files.META,), "")
+        self._checked = found.last
+        if found.damaged:
+            files.note_damage(self._root, current.folder, found.damaged)
+            log.error(
+                "the index in %s is damaged and will be built anew; searches go on: %s",
+                current.folder,
+                ", ".join(found.damaged),
+            )
+        return found
+
+    def backup(self, to: Path) -> Manifest:
+        """Copy the index into the new or empty folder `to`. Raises as `backup.backup`."""
+        return backup.backup(self._root, to)
+
+    def restore(self, source: Path) -> Manifest:
+        """Go on from a backup of an index instead of building one; searches go on meanwhile.
+
+        Raises: IndexBackupUnusable, DatabaseUnavailable.
+        """
+        manifest = backup.read(source)
+        with self._store.transaction() as tx:
+            row = tx.row("feed.pruned") or {}
+            self._refuse(manifest, tx.position(row["txid"], row["seq"]))
+        self.close()
+        try:
+            self._writer = IndexWriter.take_over(
+                self._root, self._language, lambda to: backup.copy_into(source, manifest, to)
+            )
+        except ValueError as error:
+            raise IndexBackupUnusable(reason=f"the engine can't open it: {error}") from None
+        log.info("the index was restored: %d entries", manifest.documents)
+        return manifest
+
+    def _refuse(self, manifest: Manifest, oldest: Position) -> None:
+        """Raise IndexBackupUnusable unless the feed, kept from `oldest` on, goes on from there."""
+        found = manifest.position
+        wrong = {
+            "it has another layout than this release": manifest.schema_version != SCHEMA_VERSION,
+            f"its language is {manifest.language}": manifest.language != self._language,
+            "it is of another database, or from before a restore": found.epoch != oldest.epoch,
+            "it is older than the changes that are kept": not found.reaches(oldest),
+        }
+        for reason, is_so in wrong.items():
+            if is_so:
+                raise IndexBackupUnusable(reason=reason)
 
     def close(self) -> None:
         """Give up the writer; what was not committed is read from the feed again."""

@@ -18,6 +18,7 @@ from contracts.similar import MoreLikeThis
 from contracts.suggest import Suggest
 from storage.index import published as room
 from storage.index.answer import answer
+from storage.index.files import Damage, damage
 from storage.index.forgive import forgiving
 from storage.index.grammar import Understood
 from storage.index.names import Names
@@ -106,6 +107,10 @@ class IndexReader:
     def published(self) -> Published | None:
         """What is published now, None while there is no index; opens nothing."""
         return room.read(self._root)
+
+    def damage(self) -> Damage | None:
+        """What was found damaged last."""
+        return damage(self._root)
 
     def ids_and_versions(self) -> Iterator[tuple[str, int]]:
         """Every entry in the index as `(id, version)`, all of one commit, in no order.

@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import tantivy
 
 from contracts.position import Position
+from storage.index import files
 from storage.index import published as room
 from storage.index.published import IndexMoved, Published, WriterBusy
 from storage.index.schema import (
@@ -56,7 +58,7 @@ class IndexWriter:
         version or language): build a new one. Raises: WriterBusy.
         """
         current = room.read(root)
-        if current is None or current.language != language:
+        if current is None or current.language != language or _is_damaged(root, current.folder):
             return None
         try:
             index = prepare(tantivy.Index.open(str(root / current.folder)))
@@ -77,15 +79,27 @@ class IndexWriter:
     @classmethod
     def build_new(cls, root: Path, language: str = "english") -> "IndexWriter":
         """Start an empty index beside the published one; its first commit takes its place."""
-        root.mkdir(parents=True, exist_ok=True)
-        with room.changing(root):
-            current = room.read(root)
-            room.keep_others(root)
-            room.remove_others(root, current.folder if current else "")
-            folder = room.new_folder(root)
+        with _new_folder(root) as folder:
             index = prepare(tantivy.Index(schema(), str(root / folder)))
             index.config_reader("manual")
             return cls(root, folder, index, None, language)
+
+    @classmethod
+    def take_over(cls, root: Path, language: str, fill: Callable[[Path], None]) -> "IndexWriter":
+        """Go on with the index that `fill` puts into a new folder; it is published at once.
+
+        Raises: ValueError or OSError where it can't be opened; what `fill` raises.
+        """
+        with _new_folder(root) as folder:
+            fill(root / folder)
+            index = prepare(tantivy.Index.open(str(root / folder)))
+            index.config_reader("manual")
+            mark = read_mark(index.searcher())
+            if mark is None:
+                raise ValueError("the index does not know its position")
+            writer = cls(root, folder, index, None, language)
+        writer.commit(mark.position)  # with a generation of its own: caches go by it
+        return writer
 
     @property
     def position(self) -> Position:
@@ -95,12 +109,13 @@ class IndexWriter:
         return self._mark.position
 
     def published(self) -> bool:
-        """Whether this folder is the one that searches use, and still there."""
+        """Whether this folder is the one that searches use, still there and not damaged."""
         current = room.read(self._root)
         return (
             current is not None
             and current.folder == self._folder
-            and (self._root / self._folder / "meta.json").exists()
+            and (self._root / self._folder / files.META).exists()
+            and not _is_damaged(self._root, self._folder)
         )
 
     @confined
@@ -142,6 +157,7 @@ class IndexWriter:
             raise
         self._publish(mark)
         self._mark = mark
+        files.record(self._root / self._folder)
         return mark.generation
 
     def close(self) -> None:
@@ -177,6 +193,22 @@ class IndexWriter:
             room.write(self._root, now)
             if self._mark is None:
                 room.remove_others(self._root, self._folder)
+
+
+@contextmanager
+def _new_folder(root: Path) -> Iterator[str]:
+    """An empty folder beside the published one."""
+    root.mkdir(parents=True, exist_ok=True)
+    with room.changing(root):
+        current = room.read(root)
+        room.keep_others(root)
+        room.remove_others(root, current.folder if current else "")
+        yield room.new_folder(root)
+
+
+def _is_damaged(root: Path, folder: str) -> bool:
+    found = files.damage(root)
+    return found is not None and found.folder == folder
 
 
 def _engine_writer(index: tantivy.Index) -> tantivy.IndexWriter:

@@ -33,7 +33,13 @@ from tests.support.waiting import SOON
 #: One index has one writing process, and its queue one reader (storage/index/follower.py).
 #: A copy of a house has no index to compare by: two turns at once are in test_similar.py.
 #: A sample holds what the server measures of itself: two copies of a house differ in it.
-ALONE = {index.follow.name, index.rebuild.name, similar.compare.name, health.observe.name}
+ALONE = {
+    index.follow.name,
+    index.rebuild.name,
+    index.restore.name,
+    similar.compare.name,
+    health.observe.name,
+}
 
 ALL = [pytest.param(case, id=name) for name, case in CASES.items()]
 TOGETHER = [pytest.param(case, id=name) for name, case in CASES.items() if name not in ALONE]

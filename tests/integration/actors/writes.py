@@ -57,11 +57,12 @@ from contracts.errors import TaskNotFound
 from contracts.failures import RecordFailures, ResolveFailure
 from contracts.imports import FinishImport, ImportChunk, ImportMode, ImportRow, StartImport
 from contracts.mappings import DeleteMapping, SaveMapping, Shape
-from contracts.search import FollowIndex, RebuildIndex
+from contracts.search import BackUpIndex, FollowIndex, RebuildIndex, RestoreIndex
 from contracts.similar import CompareSelected, FindSimilar
 from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step
 from contracts.traces import RecordSpans, Span
 from contracts.tuning import PinEntries, SetSynonyms, Unpin
+from storage.index.follower import Follower
 from tests.support.events import NOON, event, event_id, searched
 from tests.support.failures import seen
 from tests.support.house import NODE, House, Work, work
@@ -523,6 +524,16 @@ def _(house: House) -> Contract:
     house.call(index.follow, FollowIndex())
     stored(house, "second")
     return RebuildIndex()
+
+
+@case(index.restore)
+def _(house: House) -> Contract:
+    stored(house, "first")
+    house.call(index.follow, FollowIndex())
+    copy = str(house.broker.resources[Follower]._root.parent / f"copy {new_id()}")
+    house.call(index.backup, BackUpIndex(to=copy))
+    stored(house, "second")
+    return RestoreIndex(source=copy)
 
 
 def _waiting(house: House, queue: str) -> dramatiq.Message[Any]:

@@ -1,0 +1,44 @@
+"""The index of a node, cared for by its commands while searches go on."""
+
+import time
+from pathlib import Path
+
+from tests.support.casebook import Casebook
+
+
+def test_a_flipped_bit_is_reported_and_mended(casebook: Casebook) -> None:
+    """`index check` names the damaged file; the indexer builds another index by itself."""
+    assert casebook.run("index", "check").code == 0
+    before = casebook.run("index", "status", "--json").json
+    assert before["damage"] is None or before["damage"]["mended"]
+    terms = sorted((casebook.data / "index" / before["folder"]).glob("*.term"))
+    content = bytearray(terms[-1].read_bytes())
+    content[len(content) // 2] ^= 1
+    terms[-1].write_bytes(content)
+    checked = casebook.run("index", "check", "--json")
+    assert (checked.code, checked.json["damaged"]) == (1, [terms[-1].name])
+
+    deadline = time.monotonic() + 60
+    while not casebook.run("index", "status", "--json").json["damage"]["mended"]:
+        assert casebook.run("search", "--json", "S0C7").code == 0
+        assert time.monotonic() < deadline
+    assert casebook.run("index", "check").code == 0
+    assert casebook.run("index", "verify").code == 0
+    assert "mended True" in casebook.run("index", "status").out
+
+
+def test_a_copy_of_the_index_is_made_and_taken_over(casebook: Casebook, tmp_path: Path) -> None:
+    """The restored index agrees with PostgreSQL and answers; a damaged copy is refused."""
+    copy = str(tmp_path / "copy")
+    made = casebook.run("index", "backup", copy, "--json")
+    assert (made.code, made.json["documents"] > 100) == (0, True)
+    assert casebook.run("index", "backup", copy).code == 1
+    before = casebook.run("index", "status", "--json").json["folder"]
+    assert casebook.run("index", "restore", copy).code == 0
+    assert casebook.run("index", "status", "--json").json["folder"] != before
+    assert casebook.run("index", "verify").code == 0
+    assert casebook.run("search", "--json", "S0C7").json["hits"]
+    store = next(Path(copy).glob("*.store"))
+    store.write_bytes(store.read_bytes()[:-1])
+    refused = casebook.run("index", "restore", copy)
+    assert (refused.code, "index rebuild" in refused.err) == (1, True)

@@ -1,0 +1,204 @@
+"""Damage to an index is noticed and mended, and its copies are taken over; searches go on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from contracts.errors import IndexBackupUnusable, IndexUnavailable, LiveData
+from storage.index import files, follower
+from storage.index.backup import MANIFEST
+from storage.index.follower import Follower
+from storage.index.searcher import IndexReader
+from storage.postgres.store import Store
+from tests.integration.storage.test_follower import add, found
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Where this test's index is."""
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def indexer(root: Path, store: Store) -> Iterator[Follower]:
+    """A follower of this test's database, with three entries indexed in two commits."""
+    indexer = Follower(root, store)
+    for title in ("alpha one", "alpha two"):
+        add(store, title)
+    indexer.step()
+    add(store, "alpha three")
+    indexer.step()
+    yield indexer
+    indexer.close()
+
+
+@pytest.fixture
+def reader(root: Path) -> IndexReader:
+    """A reader of the same index."""
+    return IndexReader(root)
+
+
+ALL = {"alpha one", "alpha two", "alpha three"}
+
+
+def folder_of(reader: IndexReader, root: Path) -> Path:
+    """The folder that is searched."""
+    told = reader.published()
+    assert told is not None
+    return root / told.folder
+
+
+def flip(path: Path) -> None:
+    """Turn one bit over in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0b100
+    path.write_bytes(content)
+
+
+def a_file(folder: Path, suffix: str) -> Path:
+    """One committed file of a kind."""
+    return next(folder / name for name in files.committed(folder) if name.endswith(suffix))
+
+
+def test_a_flipped_bit_is_found_and_mended(
+    root: Path, indexer: Follower, reader: IndexReader, store: Store
+) -> None:
+    """The check names the file; the next step swaps in a new index, which is well."""
+    assert indexer.check().damaged == ()
+    for suffix in (".term", ".store", ".fast", ".pos"):
+        before = folder_of(reader, root)
+        damaged = a_file(before, suffix)
+        flip(damaged)
+        assert indexer.check().damaged == (damaged.name,)
+        told = reader.damage()
+        assert told is not None
+        assert (told.folder, told.files) == (before.name, (damaged.name,))
+        assert reader.published() is not None  # searches go on in it
+        indexer.step()
+        assert folder_of(reader, root) != before
+        assert found(reader, "alpha") == ALL
+        assert indexer.check().damaged == ()
+    add(store, "alpha four")
+    indexer.step()
+    assert found(reader, "alpha") == ALL | {"alpha four"}
+
+
+def test_damage_is_noticed_part_by_part(
+    root: Path, indexer: Follower, reader: IndexReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of one file each come round to all files and begin again."""
+    monkeypatch.setattr(follower, "PART", 1)
+    names = files.committed(folder_of(reader, root))
+    flip(folder_of(reader, root) / names[-1])
+    parts = [indexer.check(whole=False) for _ in names]
+    assert [part.files for part in parts] == [1] * len(names)
+    assert [part.damaged for part in parts if part.damaged] == [(names[-1],)]
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_lost_file_is_damage(
+    root: Path, indexer: Follower, reader: IndexReader, damage: str
+) -> None:
+    """A file that is gone or shorter than it was is found, too."""
+    path = a_file(folder_of(reader, root), ".store")
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(content[:-3])
+    indexer.close()
+    assert indexer.check().damaged == (path.name,)
+    indexer.step()
+    assert found(reader, "alpha") == ALL
+    assert indexer.check().damaged == ()
+
+
+def test_another_node_begins_from_a_backup(
+    tmp_path: Path, indexer: Follower, reader: IndexReader, store: Store
+) -> None:
+    """It reads no entry but those that changed since; the copy is of one moment."""
+    made = indexer.backup(tmp_path / "copy")
+    assert made.documents == 3
+    add(store, "alpha four")
+    indexer.step()
+    root = tmp_path / "other"
+    other, theirs = Follower(root, store), IndexReader(root)
+    try:
+        other.restore(tmp_path / "copy")
+        assert found(theirs, "alpha") == ALL
+        assert other.step().applied == 1
+        assert found(theirs, "alpha") == found(reader, "alpha") == ALL | {"alpha four"}
+        assert other.check().damaged == ()
+        assert not [path for path in root.iterdir() if "stage" in path.name]
+    finally:
+        other.close()
+
+
+def test_a_backup_replaces_an_index_under_searches(
+    tmp_path: Path, root: Path, indexer: Follower, reader: IndexReader, store: Store
+) -> None:
+    """A reader moves on to the restored one, with a later generation, and it is written on."""
+    indexer.backup(tmp_path / "copy")
+    before = reader.published()
+    indexer.restore(tmp_path / "copy")
+    after = reader.published()
+    assert before is not None
+    assert after is not None
+    assert (after.folder != before.folder, after.generation > before.generation) == (True, True)
+    assert found(reader, "alpha") == ALL
+    for number in range(12):  # commits that the engine merges
+        add(store, f"alpha {number}")
+        indexer.step()
+    assert len(found(reader, "alpha")) == 15
+    indexer.close()
+    on_disk = {path.name for path in folder_of(reader, root).glob("*.store")}
+    assert on_disk == {name for name in files.committed(folder_of(reader, root)) if "store" in name}
+
+
+def test_a_backup_that_does_not_fit_is_refused(
+    tmp_path: Path, indexer: Follower, reader: IndexReader, store: Store
+) -> None:
+    """The index stays as it is, and the message says to rebuild instead."""
+    good = tmp_path / "copy"
+    indexer.backup(good)
+    manifest = orjson.loads((good / MANIFEST).read_bytes())
+    before = reader.published()
+
+    def refused(copy: Path) -> str:
+        with pytest.raises(IndexBackupUnusable, match="index rebuild") as error:
+            indexer.restore(copy)
+        assert reader.published() == before
+        return str(error.value.details["reason"])
+
+    assert "no index was backed up there" in refused(tmp_path / "nowhere")
+    for changed, reason in (
+        ({"files": manifest["files"] | {"../out": [1, 1]}}, "its list of files is damaged"),
+        ({"schema_version": 0}, "another layout"),
+        ({"language": "german"}, "its language is german"),
+        ({"position": "other" + manifest["position"]}, "of another database"),
+    ):
+        (good / MANIFEST).write_bytes(orjson.dumps(manifest | changed))
+        assert reason in refused(good)
+    (good / MANIFEST).write_bytes(orjson.dumps(manifest))
+    flip(a_file(good, ".term"))
+    assert "is damaged" in refused(good)
+    a_file(good, ".term").unlink()
+    assert "can't be copied" in refused(good)
+    add(store, "alpha four")
+    indexer.step()
+    assert found(reader, "alpha") == ALL | {"alpha four"}
+
+
+def test_a_damaged_index_is_not_copied(
+    tmp_path: Path, root: Path, indexer: Follower, reader: IndexReader
+) -> None:
+    """A backup holds what was written, or is none; a folder that holds something is left alone."""
+    flip(a_file(folder_of(reader, root), ".pos"))
+    with pytest.raises(IndexUnavailable):
+        indexer.backup(tmp_path / "copy")
+    assert not (tmp_path / "copy" / MANIFEST).exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    with pytest.raises(LiveData):
+        indexer.backup(tmp_path / "mine")
