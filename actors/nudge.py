@@ -62,10 +62,11 @@ class Listener(threading.Thread):
                     self._nudge()
 
     def _is_behind(self, session: psycopg.Connection[tuple[object, ...]]) -> bool:
-        """Whether the feed has settled changes that the published index has not."""
+        """Whether the feed has settled changes that the published index has not, or it is lost."""
         row = session.execute(statement("feed.head")).fetchone()
         published = self._index.published()
-        if published is None:
+        damage = self._index.damage()
+        if published is None or (damage is not None and damage.folder == published.folder):
             return True
         return row is not None and (int(str(row[0])), row[1]) > published.position[1:]
 

@@ -28,6 +28,7 @@ from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
 from storage.index.similar import candidates, like, text_of
 from storage.index.spelling import Vocabulary
 from storage.index.suggest import suggestions
+from storage.index.suspicion import Suspicion, suspecting
 from storage.index.text import confined, speak
 from storage.index.tuning import TuningReader
 
@@ -54,12 +55,14 @@ class IndexReader:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.suspicion = Suspicion(root)
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._vocabulary = Vocabulary()
         self._tuning = TuningReader(root)
         self._names = Names()
 
+    @suspecting
     @confined
     def search(self, request: SearchQuery) -> bytes:
         """The best hits, as the JSON of a SearchReply.
@@ -77,6 +80,7 @@ class IndexReader:
         here = {"generation": snapshot.mark.generation, "position": str(snapshot.mark.position)}
         return orjson.dumps(reply | here | {"took_ms": took})
 
+    @suspecting
     @confined
     def suggest(self, request: Suggest) -> bytes:
         """The JSON of Suggestions. Raises: IndexUnavailable."""
@@ -84,6 +88,7 @@ class IndexReader:
         found = suggestions(snapshot.searcher, request.q, request.limit)
         return orjson.dumps({"suggestions": found, "generation": snapshot.mark.generation})
 
+    @suspecting
     @confined
     def like(self, request: MoreLikeThis) -> bytes:
         """The JSON of LikeEntries. Raises: IndexUnavailable; EntryNotFound, also for an entry that
@@ -96,6 +101,7 @@ class IndexReader:
         found = like(snapshot.searcher, text, request.limit, own)
         return orjson.dumps({"entries": found, "generation": snapshot.mark.generation})
 
+    @suspecting
     @confined
     def alike(self, text: str, most: int, after: str | None = None) -> list[str]:
         """The ids of at most `most` entries that may hold a similar text, the best first.

@@ -12,9 +12,11 @@ def test_a_flipped_bit_is_reported_and_mended(casebook: Casebook) -> None:
     before = casebook.run("index", "status", "--json").json
     assert before["damage"] is None or before["damage"]["mended"]
     terms = sorted((casebook.data / "index" / before["folder"]).glob("*.term"))
-    content = bytearray(terms[-1].read_bytes())
-    content[len(content) // 2] ^= 1
-    terms[-1].write_bytes(content)
+    with terms[-1].open("r+b") as file:  # in place: workers have it mapped
+        file.seek(terms[-1].stat().st_size // 2)
+        (byte,) = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
     checked = casebook.run("index", "check", "--json")
     assert (checked.code, checked.json["damaged"]) == (1, [terms[-1].name])
 

@@ -52,9 +52,11 @@ def folder_of(reader: IndexReader, root: Path) -> Path:
 
 def flip(path: Path) -> None:
     """Turn one bit over in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0b100
-    path.write_bytes(content)
+    with path.open("r+b") as file:  # in place: readers have it mapped
+        file.seek(path.stat().st_size // 2)
+        (byte,) = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 0b100]))
 
 
 def a_file(folder: Path, suffix: str) -> Path:
@@ -202,3 +204,21 @@ def test_a_damaged_index_is_not_copied(
     (tmp_path / "mine" / "file").touch()
     with pytest.raises(LiveData):
         indexer.backup(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_search_that_meets_damage_has_it_mended(
+    root: Path, indexer: Follower, reader: IndexReader, opened: bool
+) -> None:
+    """What the engine can't read or open is unavailable, and noted without waiting for a check."""
+    if opened:
+        assert found(reader, "three") == {"alpha three"}
+    for path in folder_of(reader, root).glob("*.store"):
+        with path.open("r+b") as file:  # in place: the reader has it mapped
+            file.write(b"\xff" * 64)
+    with pytest.raises(IndexUnavailable) as refused:
+        found(reader, "alpha")
+    assert refused.value.details == {"reason": "a file is damaged; built anew"}
+    assert reader.damage() is not None
+    indexer.step()
+    assert found(reader, "alpha") == ALL
