@@ -219,7 +219,9 @@ def test_parentheses_in_ordinary_text_are_nothing(q: str) -> None:
     assert understand(q).notes == ()
 
 
-@pytest.mark.parametrize("q", ["alpha AND", "OR alpha", "(alpha OR", "alpha AND OR beta", 'tag:"', '-"'])
+@pytest.mark.parametrize(
+    "q", ["alpha AND", "OR alpha", "(alpha OR", "alpha AND OR beta", 'tag:"', '-"']
+)
 def test_what_does_not_parse_is_plain_words(q: str) -> None:
     """Half an expression is searched as words, and the reply says so."""
     asked = understand(q)
