@@ -21,6 +21,7 @@ from commands import (
     processes,
     queues,
     rate,
+    saved_searches,
     search,
     settings,
     stats,
@@ -58,6 +59,7 @@ main.add_command(change.imports)
 main.add_command(mappings.mappings)
 main.add_command(tuning.synonyms)
 main.add_command(tuning.pins)
+main.add_command(saved_searches.searches)
 
 # what is running
 main.add_command(status.status)

@@ -159,6 +159,10 @@ class Settings(BaseModel):
     language: Language = Field(
         "english", description="whose stems and stop words the index has; another is built anew"
     )
+    search_webhooks: str = Field(
+        "",
+        description="hosts (HOST or HOST:PORT, by commas) that saved searches may post to",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="the least that is logged"
     )

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from actors import analytics, health, index, tasks, upkeep
+from actors import analytics, health, index, saved_searches, tasks, upkeep
 from actors.broker.ticker import Periodic
 from contracts.analytics import RollUp
 from contracts.base import Nothing
@@ -15,6 +15,7 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("sweep", timedelta(seconds=30), tasks.sweep, Nothing()),
     Periodic("prune", timedelta(days=1), upkeep.prune, Nothing(), offset=timedelta(hours=3)),
     Periodic("roll_up", timedelta(minutes=1), analytics.roll_up, RollUp()),
+    Periodic("match", saved_searches.EVERY, saved_searches.match, Nothing()),
     Periodic("events", timedelta(days=1), analytics.keep, Nothing(), offset=timedelta(hours=4)),
 )
 

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 BATCH = 100  # letters a transaction
 ASIDE_DAYS = 30  # days that replayed and discarded letters can be restored
 ERRORS = 10_000  # groups of errors
+MATCHES = 10_000  # kept of each saved search
 HEALTH_DAYS = 7  # days of health samples (40,000 of a node) and of spans
 STAGE_DAYS = 7  # days that a replace may take from its start to its end
 #: A letter's request finds its key for as long as the letter can be replayed, and a week more.
@@ -78,6 +79,7 @@ def prune(request: Nothing, store: Store, retention: Retention) -> Nothing:
     _prune(store, "traces.prune", days=HEALTH_DAYS)
     _prune(store, "alerts.prune", days=retention.days)
     _prune(store, "errors.prune", days=retention.days, most=ERRORS)
+    _prune(store, "saved_searches.prune", days=retention.days, most=MATCHES)
     _prune(store, "staging.prune", days=STAGE_DAYS)
     return Nothing()
 

@@ -113,8 +113,13 @@ def _channels(settings: Settings) -> Channels:
         webhook_secret=secret(settings.alert_webhook_secret),
         smtp=secret(settings.alert_smtp),
         sender=settings.alert_from,
-        recipients=tuple(to.strip() for to in settings.alert_to.split(",") if to.strip()),
+        recipients=_listed(settings.alert_to),
+        hosts=_listed(settings.search_webhooks.lower()),
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def _measure(

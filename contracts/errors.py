@@ -140,6 +140,12 @@ class PinNotFound(NotFound):
     code = "PIN_NOT_FOUND"
 
 
+class SavedSearchNotFound(NotFound):
+    """No search is saved under this name."""
+
+    code = "SAVED_SEARCH_NOT_FOUND"
+
+
 class DeadLetterNotFound(NotFound):
     """No dead letter has this id; old ones are pruned after a time."""
 
@@ -240,6 +246,12 @@ class AlertNotFiring(CasebookError):
     """Only an alert that is firing can be acknowledged; `details.state` says what it is."""
 
     code, status = "ALERT_NOT_FIRING", 409
+
+
+class SavedSearchRefused(CasebookError):
+    """As many searches are saved as may be (1,000); nothing was saved. Remove one first."""
+
+    code, status = "SAVED_SEARCH_REFUSED", 409
 
 
 class TaskCanceled(CasebookError):

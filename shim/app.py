@@ -31,6 +31,7 @@ from shim import (
     metrics,
     problems,
     queues,
+    saved_searches,
     search,
     tasks,
     tuning,
@@ -78,7 +79,7 @@ def make_app(settings: Settings) -> FastAPI:
     problems.install(app)
     rooms = (
         *(bulk, entries, search, imports, mappings, tuning, tasks, dead_letters, queues, health),
-        *(analytics, analytics_answers, alerts, metrics),
+        *(analytics, analytics_answers, alerts, metrics, saved_searches),
     )
     for room in rooms:
         app.include_router(room.router)

@@ -33,6 +33,8 @@ class Channels:
     smtp: str = ""
     sender: str = ""
     recipients: tuple[str, ...] = ()
+    #: HOST or HOST:PORT, in lower case, to which matches of saved searches may be posted.
+    hosts: tuple[str, ...] = ()
 
     def all(self) -> dict[str, Callable[[Alert], None]]:
         """Those that are set up, by name."""
@@ -43,9 +45,16 @@ class Channels:
             found["email"] = self._mail
         return found
 
+    def may_post(self, url: str) -> bool:
+        """Whether a webhook that a client named is on one of the hosts that settings allow."""
+        return bool(url) and urlsplit(url).netloc.lower() in self.hosts
+
     def _post(self, alert: Alert) -> None:
-        place = urlsplit(self.webhook)
-        body = alert.model_dump_json().encode()
+        self.post(self.webhook, alert.model_dump_json().encode())
+
+    def post(self, url: str, body: bytes) -> None:
+        """Post JSON, signed. Raises: NotTold."""
+        place = urlsplit(url)
         headers = {"Content-Type": "application/json", "User-Agent": "casebook"}
         if self.webhook_secret:
             headers[SIGNATURE] = signature(self.webhook_secret, int(time.time()), body)

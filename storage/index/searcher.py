@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +31,7 @@ from storage.index.suggest import suggestions
 from storage.index.suspicion import Suspicion, suspecting
 from storage.index.text import confined, speak
 from storage.index.tuning import TuningReader
+from storage.index.wanted import Wanted, wanted
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
 
@@ -109,6 +110,15 @@ class IndexReader:
         Raises: IndexUnavailable; IndexBehind when the index has not reached `after`.
         """
         return candidates(self._reaching(after).searcher, text, most)
+
+    def wanted(
+        self, searches: Sequence[Wanted], ids: Sequence[str], after: str
+    ) -> list[tuple[str, str, int]]:
+        """`(name, id, version)` of those entries among `ids` that each of the searches wants.
+
+        Raises: IndexUnavailable; IndexBehind when the index has not reached `after`.
+        """
+        return list(wanted(self._reaching(after).searcher, searches, ids))
 
     def published(self) -> Published | None:
         """What is published now, None while there is no index; opens nothing."""

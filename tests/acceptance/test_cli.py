@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from tests.support.casebook import Casebook
+from tests.support.dying import until
 
 
 def add(casebook: Casebook, title: str, *options: str) -> str:
@@ -63,6 +64,27 @@ def test_searches_are_taught(casebook: Casebook) -> None:
         assert casebook.run(group, "rm", query).code == 0
         again = casebook.run(group, "rm", query)
         assert (again.code, query in casebook.run(group).out) == (1, False)
+
+
+def test_a_saved_search_hears_of_what_comes_later(casebook: Casebook) -> None:
+    """Saved, matched within seconds of a new entry, shown, and removed."""
+    assert casebook.run("searches", "save", "snark", "snarkling -boojum").code == 0
+    entry_id = add(casebook, "Snarkling in the queue")
+
+    def matched() -> list[dict[str, str]]:
+        shown = casebook.run("searches", "matches", "snark", "--json").json["matches"]
+        return list(shown)
+
+    assert [one["entry_id"] for one in until(matched)] == [entry_id]
+    assert "Snarkling" in casebook.run("searches", "matches", "snark").out
+    assert "snarkling -boojum" in casebook.run("searches", "list").out
+    assert casebook.run("searches", "rm", "snark").code == 0
+    again = casebook.run("searches", "rm", "snark")
+    assert (again.code, "SAVED_SEARCH_NOT_FOUND" in again.err) == (1, True)
+    with casebook.http() as http:
+        body = {"query": "x", "webhook": "http://10.0.0.1/"}
+        refused = http.put("/v1/searches/any", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "SAVED_SEARCH_REFUSED")
 
 
 def test_a_search_can_be_counted_grouped_and_explained(casebook: Casebook) -> None:

@@ -22,6 +22,7 @@ INSTEAD: dict[str, dict[str, Any]] = {
     "dead_letters.restore": {"state": "discarded"},
     "entries.relate": {"to_id": "01890000-0000-7000-8000-000000000001"},
     "mappings.save": {"shape": {"mapping": {"title": "name"}, "defaults": {"category": "x"}}},
+    "saved_searches.save": {"webhook": "https://example.org/"},
     "search.like": {"text": ""},
     "search.query": {
         **{"after": "epoch.1.2", "order": "desc", "cursor": None},

@@ -8,7 +8,17 @@ from typing import Any
 import dramatiq
 import pytest
 
-from actors import dead_letters, entries, health, index, replay, similar, tasks, upkeep
+from actors import (
+    dead_letters,
+    entries,
+    health,
+    index,
+    replay,
+    saved_searches,
+    similar,
+    tasks,
+    upkeep,
+)
 from actors.broker.delivery import Done
 from actors.catalogue import OF_A_NODE, SHARED
 from actors.tracking import Place
@@ -31,7 +41,8 @@ from tests.support.house import House
 from tests.support.waiting import SOON
 
 #: One index has one writing process, and its queue one reader (storage/index/follower.py).
-#: A copy of a house has no index to compare by: two turns at once are in test_similar.py.
+#: A copy of a house has no index to compare by: two turns at once are in test_similar.py
+#: and test_saved_searches.py.
 #: A sample holds what the server measures of itself: two copies of a house differ in it.
 ALONE = {
     index.follow.name,
@@ -39,6 +50,7 @@ ALONE = {
     index.restore.name,
     similar.compare.name,
     health.observe.name,
+    saved_searches.match.name,
 }
 
 ALL = [pytest.param(case, id=name) for name, case in CASES.items()]

@@ -21,6 +21,7 @@ from actors import (
     index,
     mappings,
     replay,
+    saved_searches,
     similar,
     tasks,
     traces,
@@ -57,6 +58,7 @@ from contracts.errors import TaskNotFound
 from contracts.failures import RecordFailures, ResolveFailure
 from contracts.imports import FinishImport, ImportChunk, ImportMode, ImportRow, StartImport
 from contracts.mappings import DeleteMapping, SaveMapping, Shape
+from contracts.saved_searches import PostMatches, RemoveSearch, SaveSearch
 from contracts.search import BackUpIndex, FollowIndex, RebuildIndex, RestoreIndex
 from contracts.similar import CompareSelected, FindSimilar
 from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step
@@ -636,6 +638,53 @@ def _(house: House) -> Contract:
 def _(house: House) -> Contract:
     house.call(tuning.pin, PinEntries(query="open fails", entries=(UUID(int=1),)))
     return Unpin(query="open fails")
+
+
+# --- saved searches
+
+
+def _save_another(house: House, request: Any) -> object:
+    return house.call(saved_searches.save, SaveSearch(name="wanted", query="something else"))
+
+
+def _remove_search(house: House, request: Any) -> object:
+    return house.call(saved_searches.remove, RemoveSearch(name="wanted"))
+
+
+def _wanted(house: House) -> None:
+    """A search, and in the index an entry that came to fit it."""
+    house.call(index.follow, FollowIndex())
+    house.call(saved_searches.save, SaveSearch(name="wanted", query="first"))
+    stored(house, "first")
+    house.call(index.follow, FollowIndex())
+
+
+@case(saved_searches.save, _save_another, _remove_search)
+def _(house: House) -> Contract:
+    return SaveSearch(name="wanted", query="S0C7", category=("Batch",))
+
+
+@case(saved_searches.remove, _save_another)
+def _(house: House) -> Contract:
+    house.call(saved_searches.save, SaveSearch(name="wanted", query="S0C7"))
+    return RemoveSearch(name="wanted")
+
+
+@case(saved_searches.match, _save_another, _remove_search)
+def _(house: House) -> Contract:
+    _wanted(house)
+    return Nothing()
+
+
+@case(saved_searches.post, _save_another, _remove_search)
+def _(house: House) -> Contract:
+    _wanted(house)
+    house.call(saved_searches.match, Nothing())
+    # To a host that is not allowed: it is passed over, and noted as done.
+    with house.store.transaction() as tx:
+        tx.connection.execute("update saved_searches set webhook = 'http://127.0.0.1/'")
+        tx.connection.execute("update saved_matches set posted = false")
+    return PostMatches(name="wanted")
 
 
 # --- near duplicates

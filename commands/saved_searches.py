@@ -1,0 +1,98 @@
+"""Searches that are saved: `casebook searches`."""
+
+from typing import Any, TypeVar
+
+import click
+from pydantic import BaseModel
+from rich.markup import escape
+from rich.table import Table
+
+from commands.base import as_json, failures, me, out, plain, print_json, talk
+from commands.when import shown
+from contracts.base import Contract, Nothing
+from contracts.saved_searches import (
+    ListMatches,
+    RemoveSearch,
+    SavedMatches,
+    SavedSearch,
+    SavedSearches,
+    SaveSearch,
+    SearchRemoved,
+)
+from settings import Settings
+
+M = TypeVar("M", bound=Contract)
+
+
+@click.group()
+def searches() -> None:
+    """Searches that are saved: each entry that comes to fit one raises an event."""
+
+
+@searches.command("save", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("query")
+@click.option("--category", multiple=True, help="Only there and below.")
+@click.option("--webhook", default="", metavar="URL", help="Post matches to it, signed.")
+@as_json
+def save(name: str, query: str, category: tuple[str, ...], webhook: str, json_: bool) -> None:
+    """Save QUERY as NAME, in place of what had that name; it matches what comes from now on."""
+    with failures():
+        command = SaveSearch(name=name, query=query, category=category, webhook=webhook, by=me())
+    done = _ask(SavedSearch, "save", command)
+    print_json(done) if json_ else out.print(f"Saved as {escape(done.name)}.")
+
+
+@searches.command("list")
+@as_json
+def list_(json_: bool) -> None:
+    """Show them all, and how many matches each has."""
+    found = _ask(SavedSearches, "list_all", Nothing())
+    if json_:
+        print_json(found)
+        return
+    table = Table("name", "query", "category", "matches", box=None)
+    for one in found.searches:
+        where = ", ".join(one.category)
+        table.add_row(escape(one.name), plain(one.query), plain(where), f"{one.matches:,}")
+    out.print(table)
+
+
+@searches.command("rm")
+@click.argument("name")
+@as_json
+def rm(name: str, json_: bool) -> None:
+    """Forget NAME and its matches."""
+    with failures():
+        command = RemoveSearch(name=name, by=me())
+    done = _ask(SearchRemoved, "remove", command)
+    print_json(done) if json_ else out.print(f"{escape(done.name)} is gone.")
+
+
+@searches.command("matches")
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+@as_json
+def matches(name: str, limit: int, json_: bool) -> None:
+    """Show what came to fit NAME, the newest first."""
+    with failures():
+        request = ListMatches(name=name, limit=limit)
+    found = _ask(SavedMatches, "matches", request)
+    if json_:
+        print_json(found)
+        return
+    for one in found.matches:
+        title = plain(one.title) if one.title is not None else "[dim](gone)[/dim]"
+        out.print(f"{shown(one.at)}  {one.entry_id}  {title}")
+
+
+def _ask(reply: type[M], operation: str, request: BaseModel) -> M:
+    async def conversation(client: Any, settings: Settings) -> M:
+        from actors import saved_searches
+        from pipelines.ask import ask_for
+
+        asked = getattr(saved_searches, operation)
+        timeout = settings.read_timeout if asked.read else settings.write_timeout
+        return await ask_for(reply, client, asked, request, timeout=timeout)
+
+    return talk(conversation)
