@@ -1,5 +1,6 @@
 """Finding entries, the best one's solution first."""
 
+import time
 from typing import Any, get_args
 from uuid import UUID
 
@@ -7,9 +8,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from commands.base import SEVERITIES, as_json, failures, out, print_json, talk
+from commands.base import SEVERITIES, as_json, failures, me, out, print_json, talk
 from commands.entries import fetch, show
 from commands.found import FACETS, FIELDS, GROUPS, SORTS, show_found
+from contracts.base import new_id
 from contracts.entries import Entry
 from contracts.search import ProfileName, SearchQuery, SearchReply
 from contracts.similar import LikeEntries, MoreLikeThis
@@ -108,12 +110,15 @@ def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
     async def conversation(client: Any, settings: Settings) -> tuple[bytes, Entry | None]:
         from pipelines.searching import find
 
-        request = SearchQuery(q=" ".join(query), **options)
+        request, began = SearchQuery(q=" ".join(query), **options), time.perf_counter()
         body = await find(client, request, timeout=settings.read_timeout)
-        if json_ or request.offset or request.cursor:
-            return body, None
-        hits = SearchReply.from_reply(body).hits
-        return body, await fetch(client, settings, entry_id=hits[0].id) if hits else None
+        took_ms = (time.perf_counter() - began) * 1000
+        best = None
+        if not (json_ or request.offset or request.cursor):
+            hits = SearchReply.from_reply(body).hits
+            best = await fetch(client, settings, entry_id=hits[0].id) if hits else None
+        await _note(client, settings, request, body, took_ms)
+        return body, best
 
     body, best = talk(conversation)
     if json_:
@@ -127,3 +132,16 @@ def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
         show(best)
         out.rule(style="dim")
     show_found(reply)
+
+
+async def _note(
+    client: Any, settings: Settings, request: SearchQuery, body: bytes, took_ms: float
+) -> None:
+    """Count the search, as the shim does. Who asked is left out where no key is at hand for it."""
+    from pipelines.events import searched, tell
+    from pipelines.privacy import pseudonyms
+
+    file, who = settings.data / "analytics.key", None
+    if settings.analytics_key is not None or file.exists():
+        who = pseudonyms(settings.analytics_key, file).of("user", me())
+    await tell(client, searched(new_id(), request, body, took_ms, who, None))

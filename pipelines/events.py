@@ -1,5 +1,7 @@
 """Events from what clients tell and from searches."""
 
+import asyncio
+import contextlib
 import math
 import random
 from datetime import UTC, datetime, timedelta
@@ -9,6 +11,8 @@ from uuid import UUID
 import orjson
 from pydantic import ValidationError
 
+from actors import analytics
+from actors.broker.client import Client
 from contracts.analytics import (
     COMMENT_MAX,
     GIVEN_MAX,
@@ -20,11 +24,13 @@ from contracts.analytics import (
     time_of,
 )
 from contracts.base import field_errors, new_id
-from contracts.errors import ValidationFailed
+from contracts.errors import CasebookError, ValidationFailed
 from contracts.search import SearchQuery
 from pipelines.privacy import Pseudonyms, mask, normalised
 
 FILTERS = ("category", "tag", "severity")
+TELL_WITHIN = 0.2  # seconds that sending one event may take
+TELL_WAITING = 200  # messages in the queue from which on an event is not worth another
 AHEAD = timedelta(minutes=5)  # that a client's clock may be fast
 
 
@@ -110,7 +116,7 @@ def searched(
     request: SearchQuery,
     reply: bytes,
     took_ms: float,
-    who: UUID,
+    who: UUID | None,
     session: UUID | None,
 ) -> bytes:
     """The JSON of a search's Event, from that of its SearchReply.
@@ -135,6 +141,15 @@ def searched(
         "category": request.category[0] if len(request.category) == 1 else None,
     }
     return orjson.dumps(event)
+
+
+async def tell(client: Client, event: bytes) -> None:
+    """Send one event, if that is done at once: it is worth neither an error nor a wait."""
+    message = analytics.record.message({"events": [orjson.Fragment(event)]})
+    with contextlib.suppress(CasebookError, TimeoutError):
+        async with asyncio.timeout(TELL_WITHIN):
+            if await client.backlog(message.queue_name) < TELL_WAITING:
+                await client.send(message)
 
 
 def dropped(count: int) -> Event:

@@ -67,6 +67,18 @@ def test_a_search_and_its_click_are_counted(ours: Casebook, web: httpx.Client) -
     assert (metrics["usage"], metrics["success"], metrics["rows"][0]["viewed"]) == (1, 1, 1)
 
 
+def test_a_search_on_the_command_line_is_counted(ours: Casebook, web: httpx.Client) -> None:
+    """As one in a browser is, by its words as they are kept."""
+    assert ours.run("search", "Snarkling", "--json").code == 0
+
+    def found() -> Any:
+        roll_up(ours)
+        rows = web.get("/v1/analytics/queries", params={"list": "unanswered"}).json()["rows"]
+        return [row for row in rows if row["query"] == "snarkling"]
+
+    assert until(found)[0]["searches"] == 1
+
+
 def test_answers_as_csv(ours: Casebook, web: httpx.Client) -> None:
     """For whoever asks for it; what a spreadsheet would run is text."""
     web.get("/v1/search", params={"q": "=cmd() zzqq"}).raise_for_status()

@@ -15,6 +15,7 @@ from actors.broker.broker import StreamsBroker
 from actors.broker.client import Client
 from actors.catalogue import producer_broker
 from contracts.analytics import BATCH_MAX, EventKind
+from pipelines.events import tell
 from shim.allowance import SAVED, Allowance
 from shim.gatherer import Gatherer
 from tests.support.events import event
@@ -180,6 +181,26 @@ def test_adding_waits_for_nothing(broker: StreamsBroker) -> None:
             assert gatherer.dropped == 1
 
     run(scenario())
+
+
+def test_a_single_event_costs_neither_an_error_nor_a_wait(
+    own_redis_url: str, broker: StreamsBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is sent where that goes at once; while Redis is away, or the queue long, it is not."""
+    with Proxy(own_redis_url) as proxy:
+        far = producer_broker(proxy.url + "/" + own_redis_url.rpartition("db=")[2], "test")
+
+        async def scenario() -> None:
+            async with Client(far, patient=True) as client:
+                await tell(client, json(1))
+                with monkeypatch.context() as long:
+                    long.setattr("pipelines.events.TELL_WAITING", 1)
+                    await tell(client, json(2))
+                proxy.down()
+                await tell(client, json(3))
+
+        run(scenario())
+    assert [[number(one) for one in batch] for batch in sent(broker)] == [[1]]
 
 
 def test_a_flood_from_one_caller_is_refused_and_others_are_not() -> None:
