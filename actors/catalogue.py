@@ -90,6 +90,7 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     tuning.pin,
     tuning.unpin,
     tuning.show,
+    tuning.popularise,
     saved_searches.save,
     saved_searches.remove,
     saved_searches.list_all,

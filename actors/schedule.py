@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from actors import analytics, health, index, saved_searches, tasks, upkeep
+from actors import analytics, health, index, saved_searches, tasks, tuning, upkeep
 from actors.broker.ticker import Periodic
 from contracts.analytics import RollUp
 from contracts.base import Nothing
@@ -16,6 +16,7 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("prune", timedelta(days=1), upkeep.prune, Nothing(), offset=timedelta(hours=3)),
     Periodic("roll_up", timedelta(minutes=1), analytics.roll_up, RollUp()),
     Periodic("match", saved_searches.EVERY, saved_searches.match, Nothing()),
+    Periodic("popularise", tuning.POPULAR_EVERY, tuning.popularise, Nothing()),
     Periodic("events", timedelta(days=1), analytics.keep, Nothing(), offset=timedelta(hours=4)),
 )
 

@@ -1,5 +1,7 @@
 """What people teach the search: kept here, published beside each index by its writer."""
 
+from datetime import timedelta
+
 from actors.actor import actor
 from contracts.base import Nothing
 from contracts.errors import PinNotFound, SynonymsNotFound
@@ -7,6 +9,12 @@ from contracts.tuning import PinEntries, SearchTuning, SetSynonyms, TuningChange
 from storage.index.tuning import read_all
 from storage.postgres.effects import once
 from storage.postgres.store import Store, Transaction
+
+POPULAR_EVERY = timedelta(minutes=10)
+POPULAR_DAYS = 30
+POPULAR_LEAST = 3  # searches that found something
+POPULAR_MOST = 1_000  # queries
+POPULAR_LENGTH = 100  # characters: nobody goes on typing what was pasted
 
 
 @actor(queue="entries")
@@ -53,6 +61,23 @@ def show(request: Nothing, store: Store) -> SearchTuning:
     """All synonyms and pins, as they were last changed."""
     with store.transaction() as tx:
         return read_all(tx)
+
+
+@actor(queue="upkeep", time_limit=timedelta(minutes=2))
+def popularise(request: Nothing, store: Store) -> Nothing:
+    """Count anew what many have asked for and found; searchers suggest it."""
+    with store.transaction() as tx:
+        tx.run("tuning.lock_popular")
+        row = tx.row(
+            "tuning.count_popular",
+            days=POPULAR_DAYS,
+            least=POPULAR_LEAST,
+            most=POPULAR_MOST,
+            length=POPULAR_LENGTH,
+        )
+        if row and row["changed"]:
+            _changed(tx)
+    return Nothing()
 
 
 def _changed(tx: Transaction) -> TuningChanged:

@@ -95,6 +95,19 @@ class SearchTuning(Contract):
     pins: tuple[Pin, ...] = ()
 
 
+class PopularQuery(Contract):
+    """A query as it is counted, and how many searches for it found something lately."""
+
+    query: str
+    searches: int
+
+
+class PublishedTuning(SearchTuning):
+    """What the searches of a node use; files of earlier releases hold less."""
+
+    popular: tuple[PopularQuery, ...] = ()
+
+
 class TuningChanged(Contract):
     """What searches will use from this version on."""
 

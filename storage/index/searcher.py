@@ -86,7 +86,9 @@ class IndexReader:
     def suggest(self, request: Suggest) -> bytes:
         """The JSON of Suggestions. Raises: IndexUnavailable."""
         snapshot = self._current()
-        found = suggestions(snapshot.searcher, request.q, request.limit)
+        found = suggestions(
+            snapshot.searcher, self._tuning.current().popular, request.q, request.limit
+        )
         return orjson.dumps({"suggestions": found, "generation": snapshot.mark.generation})
 
     @suspecting

@@ -6,23 +6,33 @@ from typing import Any
 import orjson
 import tantivy
 
+from contracts.tuning import plain
+from storage.index.popular import Popular
 from storage.index.schema import TITLE_BEGINNINGS, WORD_BEGINNINGS, key, schema
 from storage.index.text import clean, written_words
 
 Suggestion = dict[str, Any]
 
-CODES, TAGS, TITLES = 4, 3, 6  # of each kind at most, in a list that has room for all
+CODES, QUERIES, TAGS, TITLES = 4, 3, 3, 6  # of each kind at most, in a list that has room for all
 WORDS_MAX = 16  # words of what was typed
 GOING_ON_MAX = 1_000  # words that the last letters may be the beginning of
 CODE_MIN = 2  # letters
 
 
-def suggestions(searcher: tantivy.Searcher, typed: str, limit: int) -> list[Suggestion]:
-    """Codes, entries by their titles, and tags that go on as `typed` begins, each once."""
+def suggestions(
+    searcher: tantivy.Searcher, popular: Popular, typed: str, limit: int
+) -> list[Suggestion]:
+    """Codes, popular queries, entries by their titles, and tags that go on as `typed` begins."""
     typed = clean(typed).strip()
     if len(typed) < CODE_MIN:
         return []
-    found = [*_codes(searcher, typed), *_titles(searcher, typed), *_tags(searcher, typed)]
+    codes = list(_codes(searcher, typed))
+    found = [
+        *codes,
+        *_queries(popular, typed, {code["text"].casefold() for code in codes}),
+        *_titles(searcher, typed),
+        *_tags(searcher, typed),
+    ]
     return list({(one["kind"], one["text"]): one for one in found}.values())[:limit]
 
 
@@ -34,6 +44,13 @@ def _codes(searcher: tantivy.Searcher, typed: str) -> Iterator[Suggestion]:
     for start in (beginning, f"s{beginning}") if beginning[0].isdigit() else (beginning,):
         for code, count in searcher.terms_with_prefix("title_codes", start, limit=CODES):
             yield {"kind": "code", "text": code.upper(), "entries": count}
+
+
+def _queries(popular: Popular, typed: str, codes: set[str]) -> Iterator[Suggestion]:
+    """But for those that are a code and nothing else: that is shown already."""
+    for query in popular.beginning(plain(typed), QUERIES):
+        if query not in codes:
+            yield {"kind": "query", "text": query}
 
 
 def _tags(searcher: tantivy.Searcher, typed: str) -> Iterator[Suggestion]:

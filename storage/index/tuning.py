@@ -1,4 +1,4 @@
-"""The file ROOT/tuning.json: the synonyms and pins that searches on this node use.
+"""The file ROOT/tuning.json: synonyms, pins and popular queries that searches on this node use.
 
 PostgreSQL has the truth. The index writer publishes a copy whenever it changed, so that a search
 asks nobody; readers watch the file as they watch what is published.
@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from contracts.tuning import SearchTuning, plain
+from contracts.tuning import PublishedTuning, SearchTuning, plain
 from storage.index.forgive import Thesaurus
+from storage.index.popular import Popular
 from storage.index.text import spoken
 from storage.postgres.store import Store, Transaction
 
@@ -27,13 +28,14 @@ class Tuning(NamedTuple):
     thesaurus: Thesaurus
     #: A query in its plain form → ids of entries.
     pins: Mapping[str, tuple[str, ...]]
+    popular: Popular
 
     def pinned(self, q: str) -> tuple[str, ...]:
         """The ids of the entries to show first for a query."""
         return self.pins.get(plain(q), ()) if self.pins else ()
 
 
-UNTUNED = Tuning(Thesaurus(), {})
+UNTUNED = Tuning(Thesaurus(), {}, Popular())
 
 
 class TuningReader:
@@ -63,13 +65,14 @@ class TuningReader:
 
 def _load(path: Path) -> Tuning:
     try:
-        found = SearchTuning.model_validate_json(path.read_bytes())
+        found = PublishedTuning.from_reply(path.read_bytes())
     except (OSError, ValueError) as error:
         log.warning("synonyms and pins can't be read: %s", str(error).split("\n")[0])
         return UNTUNED
     sets = [(one.category, (one.word, *one.same_as)) for one in found.synonyms]
     pins = {pin.query: tuple(map(str, pin.entries)) for pin in found.pins}
-    return Tuning(Thesaurus(sets), pins)
+    popular = Popular([(one.query, one.searches) for one in found.popular])
+    return Tuning(Thesaurus(sets), pins, popular)
 
 
 class TuningWriter:
@@ -88,7 +91,7 @@ class TuningWriter:
         with self._store.transaction() as tx:
             if version(tx) == self._published and self._path.exists():
                 return
-            found = read_all(tx)
+            found = _published(tx)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_suffix(".new")
         new.write_text(found.model_dump_json())
@@ -105,6 +108,11 @@ def read_all(tx: Transaction) -> SearchTuning:
             "pins": tx.rows("tuning.pins", limit=MOST),
         }
     )
+
+
+def _published(tx: Transaction) -> PublishedTuning:
+    popular = tx.rows("tuning.popular", limit=MOST)
+    return PublishedTuning.model_validate({**read_all(tx).model_dump(), "popular": popular})
 
 
 def version(tx: Transaction) -> int:

@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from actors import analytics
+from actors import analytics, tuning
 from contracts.analytics import RollUp
+from contracts.base import Nothing
 from tests.support.casebook import Casebook, running
 from tests.support.dying import broker_of, until
 
@@ -77,6 +78,20 @@ def test_a_search_on_the_command_line_is_counted(ours: Casebook, web: httpx.Clie
         return [row for row in rows if row["query"] == "snarkling"]
 
     assert until(found)[0]["searches"] == 1
+
+
+def test_what_many_ask_for_is_suggested(ours: Casebook, web: httpx.Client) -> None:
+    """Three searches that found something, counted, published, and typed in part."""
+    for _ in range(3):
+        web.get("/v1/search", params={"q": "Abend  of a night job"}).raise_for_status()
+
+    def found() -> Any:
+        roll_up(ours)
+        broker_of(ours).enqueue(tuning.popularise.message(Nothing()))
+        reply = web.get("/v1/suggest", params={"q": "abend of a n"}).json()
+        return [one["text"] for one in reply["suggestions"] if one["kind"] == "query"]
+
+    assert until(found) == ["abend of a night job"]
 
 
 def test_answers_as_csv(ours: Casebook, web: httpx.Client) -> None:

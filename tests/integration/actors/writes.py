@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +33,7 @@ from actors.actor import Operation
 from actors.index import queue_of
 from actors.tracking import Place
 from contracts.alerts import AcknowledgeAlert, AlertState, NotifyAlert
-from contracts.analytics import EventKind, RecordEvents, RollUp
+from contracts.analytics import Event, EventKind, RecordEvents, RollUp
 from contracts.base import Contract, Nothing, new_id
 from contracts.bulk import ChangeEntries, ChangeSelected, UndoImport
 from contracts.dead_letters import (
@@ -638,6 +638,20 @@ def _(house: House) -> Contract:
 def _(house: House) -> Contract:
     house.call(tuning.pin, PinEntries(query="open fails", entries=(UUID(int=1),)))
     return Unpin(query="open fails")
+
+
+@case(tuning.popularise, _tune_otherwise)
+def _(house: House) -> Contract:
+    lately = datetime.now(UTC) - timedelta(hours=1)
+    batch = tuple(
+        Event(
+            id=event_id(number, lately), kind=EventKind.SEARCHED, normalised="open fails", total=1
+        )
+        for number in range(3)
+    )
+    house.call(analytics.record, RecordEvents(events=batch))
+    house.call(analytics.roll_up, RollUp())
+    return Nothing()
 
 
 # --- saved searches

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
@@ -11,7 +12,8 @@ from actors import entries, tuning
 from contracts.base import Nothing
 from contracts.entries import ChangeEntryState, CreateEntry, EntryFields
 from contracts.errors import PinNotFound, SynonymsNotFound
-from contracts.tuning import PinEntries, SearchTuning, SetSynonyms, Unpin
+from contracts.suggest import Suggest, Suggestions
+from contracts.tuning import PinEntries, PublishedTuning, SetSynonyms, Unpin
 from storage.index.follower import Follower
 from storage.index.searcher import IndexReader
 from storage.postgres.store import Store
@@ -159,5 +161,83 @@ def test_nothing_is_written_while_nothing_changes(
     add(store, "one")
     follower.step()
     assert (root / "tuning.json").stat().st_ino == before
-    kept = SearchTuning.model_validate_json((root / "tuning.json").read_bytes())
-    assert kept == SearchTuning(version=0)
+    kept = PublishedTuning.model_validate_json((root / "tuning.json").read_bytes())
+    assert kept == PublishedTuning(version=0)
+
+
+def count(store: Store, query: str, searches: int, empty: int, days_ago: int = 0) -> None:
+    """Searches of one day, as a roll-up has counted them."""
+    with store.transaction() as tx:
+        tx.connection.execute(
+            "insert into query_days values ((now() at time zone 'UTC')::date - %s::integer, %s, %s,"
+            " %s, 0, 0, 0, 0)",
+            (days_ago, query, searches, empty),
+        )
+
+
+def suggested(reader: IndexReader, q: str) -> list[tuple[str, str]]:
+    """Kinds and texts, in order."""
+    reply = Suggestions.model_validate_json(reader.suggest(Suggest(q=q)))
+    return [(one.kind, one.text) for one in reply.suggestions]
+
+
+def test_popular_queries_are_suggested_after_codes_and_before_titles(
+    store: Store, follower: Follower, reader: IndexReader
+) -> None:
+    """Those that found something often enough and lately; not what was masked, nor a code twice."""
+    add(store, "S0C7 in payroll")
+    for query, searches, empty, days_ago in (
+        ("s0c7", 9, 0, 0),
+        ("s0c7 in cobol", 2, 0, 0),
+        ("s0c7 in cobol", 2, 0, 29),
+        ("s0c7 payroll", 9, 0, 1),
+        ("s0c7 of nobody", 9, 7, 0),
+        ("s0c7 long ago", 9, 0, 30),
+        ("s0c7 for <email>", 9, 0, 0),
+        ("s0c7 " + "x" * 100, 9, 0, 0),
+    ):
+        count(store, query, searches, empty, days_ago)
+    tuning.popularise(Nothing(), store)
+    follower.step()
+    assert suggested(reader, "S0C") == [
+        ("code", "S0C7"),
+        ("query", "s0c7 payroll"),
+        ("query", "s0c7 in cobol"),
+        ("entry", "S0C7 in payroll"),
+    ]
+    assert suggested(reader, "S0C7  in c") == [("query", "s0c7 in cobol")]
+    assert suggested(reader, "s0c7 in cobol") == []
+
+
+def test_a_count_that_says_nothing_new_publishes_nothing(
+    store: Store, follower: Follower, root: Path
+) -> None:
+    """The version stands still while what is popular does; what no longer is, is forgotten."""
+    count(store, "open fails", 3, 0)
+    tuning.popularise(Nothing(), store)
+    follower.step()
+    before = (root / "tuning.json").stat().st_ino
+    tuning.popularise(Nothing(), store)
+    follower.step()
+    assert (root / "tuning.json").stat().st_ino == before
+    with store.transaction() as tx:
+        tx.connection.execute("delete from query_days")
+    tuning.popularise(Nothing(), store)
+    follower.step()
+    kept = PublishedTuning.model_validate_json((root / "tuning.json").read_bytes())
+    assert kept == PublishedTuning(version=2)
+
+
+def test_a_file_of_another_release_is_read(
+    store: Store, follower: Follower, reader: IndexReader, root: Path
+) -> None:
+    """One that knows no popular queries, or more than this release does."""
+    one = add(store, "runbook")
+    pin(store, "open", one)
+    follower.step()
+    file = root / "tuning.json"
+    kept = orjson.loads(file.read_bytes())
+    for other in ({k: v for k, v in kept.items() if k != "popular"}, kept | {"later": [1]}):
+        file.unlink()
+        file.write_bytes(orjson.dumps(other))
+        assert titles(reader, "open") == ["runbook"]

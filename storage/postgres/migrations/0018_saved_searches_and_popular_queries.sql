@@ -33,3 +33,9 @@ create table saved_place (
     txid xid8 not null,
     seq bigint not null
 );
+
+-- What many ask for: suggested while somebody types.
+create table popular_queries (
+    query text primary key,                  -- normalised, and masked
+    searches bigint not null                 -- that found something, in the last 30 days
+);
