@@ -23,6 +23,7 @@ from commands import (
     rate,
     saved_searches,
     search,
+    semantic,
     settings,
     stats,
     status,
@@ -60,6 +61,7 @@ main.add_command(mappings.mappings)
 main.add_command(tuning.synonyms)
 main.add_command(tuning.pins)
 main.add_command(saved_searches.searches)
+main.add_command(semantic.semantic)
 
 # what is running
 main.add_command(status.status)

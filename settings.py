@@ -19,6 +19,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 PREFIX = "CASEBOOK_"
 SECRETS = ("database_url", "redis_url")
+#: What may stand in a file as well.
+IN_FILES = (*SECRETS, "embedding_key")
 
 
 #: Those that the engine has both stems and stop words of.
@@ -163,6 +165,15 @@ class Settings(BaseModel):
         "",
         description="hosts (HOST or HOST:PORT, by commas) that saved searches may post to",
     )
+    embedding: Literal["lsa", "openai"] = Field(
+        "lsa", description="what makes vectors: learned from the entries, or an HTTP endpoint"
+    )
+    embedding_url: str = Field(
+        "", pattern=r"^(https?://.+)?$", description="that endpoint, as https://HOST/v1"
+    )
+    embedding_model: str = Field("", description="its model's name")
+    embedding_key: SecretStr | None = Field(None, description="its key")
+    embedding_timeout: Seconds = Field(5.0, gt=0, description="how long it is awaited")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="the least that is logged"
     )
@@ -274,7 +285,7 @@ def _said(environment: Mapping[str, str]) -> dict[str, Said]:
 def variables() -> dict[str, str]:
     """Every variable, and the knob that it sets."""
     known = {PREFIX + field.upper(): field for field in Settings.model_fields}
-    return known | {f"{PREFIX}{field.upper()}_FILE": field for field in SECRETS}
+    return known | {f"{PREFIX}{field.upper()}_FILE": field for field in IN_FILES}
 
 
 def _known(name: str) -> str:

@@ -20,6 +20,7 @@ from actors import (
     replay,
     saved_searches,
     search,
+    semantic,
     similar,
     system,
     tasks,
@@ -35,6 +36,7 @@ from actors.middleware import policies
 #: On queues that any node serves.
 SHARED: tuple[Operation[Any, Any], ...] = (
     search.query,
+    search.fused,
     search.suggest,
     search.like,
     entries.get,
@@ -86,6 +88,12 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     similar.find,
     similar.compare,
     similar.list_page,
+    semantic.nearest,
+    semantic.state,
+    semantic.enable,
+    semantic.disable,
+    semantic.fill,
+    semantic.follow,
     tuning.set_synonyms,
     tuning.pin,
     tuning.unpin,
@@ -155,6 +163,8 @@ def roles(node: str, search_threads: int, bulk_nice: int) -> dict[str, Role]:
             "worker",
             (
                 Reading("search", threads=search_threads, prefetch=2),
+                # By itself: an embedding endpoint that is slow holds up nobody else.
+                Reading("semantic", threads=1, prefetch=1),
                 Reading("reads", threads=2, prefetch=2),
                 Reading("entries", threads=2, prefetch=1),
                 Reading("operators", threads=1, prefetch=1),
@@ -165,6 +175,7 @@ def roles(node: str, search_threads: int, bulk_nice: int) -> dict[str, Role]:
             (
                 Reading("imports", threads=2, prefetch=1),
                 Reading("upkeep", threads=1, prefetch=1),
+                Reading("embedding", threads=1, prefetch=1),
                 Reading("analytics", threads=1, prefetch=2),
                 Reading("health", threads=1, prefetch=1),
             ),

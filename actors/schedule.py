@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from actors import analytics, health, index, saved_searches, tasks, tuning, upkeep
+from actors import analytics, health, index, saved_searches, semantic, tasks, tuning, upkeep
 from actors.broker.ticker import Periodic
 from contracts.analytics import RollUp
 from contracts.base import Nothing
@@ -12,6 +12,7 @@ from contracts.search import CheckIndex
 SCHEDULE: tuple[Periodic, ...] = (
     Periodic("archive", timedelta(seconds=10), upkeep.archive, Nothing()),
     Periodic("observe", health.EVERY, health.observe, Nothing()),
+    Periodic("vectors", semantic.EVERY, semantic.follow, Nothing()),
     Periodic("sweep", timedelta(seconds=30), tasks.sweep, Nothing()),
     Periodic("prune", timedelta(days=1), upkeep.prune, Nothing(), offset=timedelta(hours=3)),
     Periodic("roll_up", timedelta(minutes=1), analytics.roll_up, RollUp()),

@@ -2,7 +2,7 @@
 
 from actors.actor import actor
 from contracts.base import EncodedReply
-from contracts.search import SearchQuery
+from contracts.search import FusedQuery, SearchQuery
 from contracts.similar import MoreLikeThis
 from contracts.suggest import Suggest
 from storage.index.searcher import IndexReader
@@ -11,6 +11,12 @@ from storage.index.searcher import IndexReader
 @actor(queue="search", read=True)
 def query(request: SearchQuery, index: IndexReader) -> EncodedReply:
     """The best hits as a SearchReply. Raises: IndexUnavailable, IndexBehind."""
+    return EncodedReply(index.search(request))
+
+
+@actor(queue="search", read=True)
+def fused(request: FusedQuery, index: IndexReader) -> EncodedReply:
+    """As `query`, with what is near by meaning. Raises: IndexUnavailable, IndexBehind."""
     return EncodedReply(index.search(request))
 
 

@@ -31,6 +31,8 @@ from actors.tracking import Tracked
 from actors.upkeep import Retention
 from contracts.errors import QueueUnavailable
 from settings import Settings
+from storage.embedding.provider import Embedding
+from storage.embedding.vectors import Embedders
 from storage.index.follower import Follower
 from storage.index.searcher import IndexReader
 from storage.postgres.store import Store
@@ -67,6 +69,7 @@ def run(settings: Settings, role_name: str) -> bool:
             EventRetention: EventRetention(settings.keep_events),
             Tracked: Tracked(broker, store),
             Node: Node(settings.node, settings.data),
+            Embedders: Embedders(_embedding(settings)),
             Channels: channels,
             Outage: Outage(channels),
         }
@@ -104,14 +107,26 @@ def run(settings: Settings, role_name: str) -> bool:
         return worker.stop(STOP_WITHIN)
 
 
-def _channels(settings: Settings) -> Channels:
-    def secret(value: SecretStr | None) -> str:
-        return value.get_secret_value() if value is not None else ""
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""
 
+
+def _embedding(settings: Settings) -> Embedding:
+    return Embedding(
+        provider=settings.embedding,
+        url=settings.embedding_url,
+        model=settings.embedding_model,
+        key=_secret(settings.embedding_key),
+        timeout=settings.embedding_timeout,
+        language=settings.language,
+    )
+
+
+def _channels(settings: Settings) -> Channels:
     return Channels(
         webhook=settings.alert_webhook,
-        webhook_secret=secret(settings.alert_webhook_secret),
-        smtp=secret(settings.alert_smtp),
+        webhook_secret=_secret(settings.alert_webhook_secret),
+        smtp=_secret(settings.alert_smtp),
         sender=settings.alert_from,
         recipients=_listed(settings.alert_to),
         hosts=_listed(settings.search_webhooks.lower()),

@@ -1,10 +1,13 @@
 """Relevance and speed of search on judged sets, beside its peers in the same run.
 
     python -m benchmarks.relevance FOLDER... [--peers fts5 bm25s lucene postgres] [--lucene JAR]
+                                            [--semantic]
 
 Each FOLDER holds corpus.jsonl or corpus.jsonl.gz, queries.jsonl and qrels.tsv (BEIR's form). Prints
 nDCG@10, R@100 and the times of a search of 10 hits, and of ours also what a build and an update
-cost. Ours is asked as a worker asks it, without queue and HTTP; peers run in this process, Lucene
+cost. With --semantic also ours by meaning and by both, with the local provider as it is set up by
+default; what is near is then looked up exactly, where PostgreSQL's HNSW may pass something over.
+Ours is asked as a worker asks it, without queue and HTTP; peers run in this process, Lucene
 and PostgreSQL in one of their own. Lucene's classes are in a jar of PyPI's `pyserini` (`pip
 download --no-deps pyserini`, then unpack `pyserini/resources/jars/anserini-*-fatjar.jar`).
 """
@@ -17,13 +20,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import NAMESPACE_OID, UUID, uuid5
 
+import numpy
 import orjson
 
+from actors.semantic import SAMPLE
 from benchmarks import search_peers
 from benchmarks.judged import Collection, Ranker, Worth, load, measure
 from contracts.position import Position
-from contracts.search import SearchQuery
+from contracts.search import FusedQuery, SearchQuery
+from pipelines.searching import NEAR
+from storage.embedding.provider import Embedding
 from storage.index.searcher import IndexReader
 from storage.index.writer import IndexDocument, IndexWriter
 
@@ -38,11 +46,15 @@ def main() -> None:
     choices = ("fts5", "bm25s", "lucene", "postgres")
     arguments.add_argument("--peers", nargs="*", default=(), choices=choices)
     arguments.add_argument("--lucene", type=Path, help="a jar with Lucene's classes")
+    arguments.add_argument("--semantic", action="store_true", help="ours by meaning, too")
     options = arguments.parse_args()
     if "lucene" in options.peers and options.lucene is None:
         arguments.error("--peers lucene needs --lucene JAR")
     for folder in options.folder:
-        compare(load(folder), chosen(options.peers, options.lucene))
+        collection = load(folder)
+        compare(collection, chosen(options.peers, options.lucene))
+        if options.semantic:
+            compare_modes(collection)
 
 
 def chosen(names: list[str], jar: Path) -> dict[str, search_peers.Peer]:
@@ -76,6 +88,55 @@ def compare(collection: Collection, peers: dict[str, search_peers.Peer]) -> None
         print(
             f"  ours to the best: nDCG@10 x{own.ndcg / ndcg:.3f}, R@100 x{own.recall / recall:.3f}"
         )
+
+
+def compare_modes(collection: Collection) -> None:
+    """By words, by meaning, by both: one index, one model."""
+    keys = [key for key, *_ in collection.documents]
+    begun = time.perf_counter()
+    near = Near(collection)
+    print(f"  model and vectors: {time.perf_counter() - begun:.0f} s")
+    corpus = [
+        IndexDocument(str(uuid(key)), title, text, "", category, "medium", tags, 1, NOW)
+        for key, title, text, tags, category in collection.documents
+    ]
+    known = {str(uuid(key)): key for key in keys}
+    with tempfile.TemporaryDirectory() as name:
+        writer = build(Path(name), corpus)
+        reader = IndexReader(Path(name))
+        for mode in ("lexical", "semantic", "hybrid"):
+
+            def rank(q: str, limit: int, mode: str = mode) -> list[str]:
+                asked = {"q": q, "limit": limit, "highlight": False}
+                request = SearchQuery(**asked)
+                if mode != "lexical":
+                    request = FusedQuery(**asked, mode=mode, near=near.ids(q))
+                return [known[hit["id"]] for hit in orjson.loads(reader.search(request))["hits"]]
+
+            worth = measure(collection, rank)
+            print(f"  {mode:28} nDCG@10 {worth.ndcg:.3f}, R@100 {worth.recall:.3f}", flush=True)
+        writer.close()
+
+
+def uuid(key: str) -> UUID:
+    return uuid5(NAMESPACE_OID, key)
+
+
+class Near:
+    """The model that a backfill would learn from a collection, and the vectors of all of it."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._ids = [uuid(key) for key, *_ in collection.documents]
+        texts = ["\n".join((t, " ".join(tags), x)) for _, t, x, tags, _ in collection.documents]
+        every = max(1, len(texts) // SAMPLE)
+        self._embedder = Embedding().load(*Embedding().learn(texts[::every][:SAMPLE]))
+        slices = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
+        made = [numpy.array(self._embedder.embed(one), numpy.float32) for one in slices]
+        self._vectors = numpy.concatenate(made)
+
+    def ids(self, q: str) -> list[UUID]:
+        likeness = self._vectors @ numpy.array(self._embedder.embed([q])[0], numpy.float32)
+        return [self._ids[at] for at in numpy.argsort(-likeness)[:NEAR] if likeness[at] > 0]
 
 
 @contextmanager

@@ -93,6 +93,12 @@ def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) ->
     type=click.Choice(get_args(ProfileName)),
     help="How hits are ranked.",
 )
+@click.option(
+    "--mode",
+    default="lexical",
+    type=click.Choice(["lexical", "semantic", "hybrid"]),
+    help="By words and codes, by meaning, or by both.",
+)
 @click.option("--cursor", help="The page after the one whose `next` this is.")
 @click.option("--after", help="Wait until the index has reached this position.")
 @as_json

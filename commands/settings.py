@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from rich.markup import escape
 
 from commands.base import as_json, data_option, failures, out, print_json
-from settings import PREFIX, SECRETS, Settings, Unit
+from settings import IN_FILES, PREFIX, Settings, Unit
 
 REFERENCE = """\
 # Settings
@@ -92,7 +92,7 @@ def unit(field: FieldInfo) -> str:
 def _reference_rows() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         variable = f"`{PREFIX}{name.upper()}`"
-        if name in SECRETS:
+        if name in IN_FILES:
             variable += f", or its file: `{PREFIX}{name.upper()}_FILE`"
         cells = (variable, _default(field), unit(field), _allowed(field), field.description or "")
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

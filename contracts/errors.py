@@ -212,6 +212,34 @@ class ImportCanceled(CasebookError):
     code, status = "IMPORT_CANCELED", 409
 
 
+class SemanticOff(CasebookError):
+    """Search by meaning is not installed here: `pip install 'casebook[semantic]'` for the workers,
+    then `casebook semantic enable`. Words and codes are found without it (mode=lexical)."""
+
+    code, status = "SEMANTIC_OFF", 422
+
+
+class VectorMissing(CasebookError):
+    """PostgreSQL has no `vector` extension for us: install pgvector on its server, run `create
+    extension vector` in this database as a superuser, then `casebook semantic enable` again.
+    Nothing was changed; words and codes are found without it."""
+
+    code, status = "VECTOR_MISSING", 409
+
+
+class TooLittleText(CasebookError):
+    """There are too few entries to learn from: some words must stand in two of them, at least."""
+
+    code, status = "TOO_LITTLE_TEXT", 409
+
+
+class EmbeddingRefused(CasebookError):
+    """The embedding endpoint refuses what we send; `details.said` is its answer. Look at
+    CASEBOOK_EMBEDDING_URL, CASEBOOK_EMBEDDING_MODEL and CASEBOOK_EMBEDDING_KEY."""
+
+    code, status = "EMBEDDING_REFUSED", 502
+
+
 class ReplaceTooMuch(CasebookError):
     """The replace would archive more of its source than it may; nothing was changed."""
 
@@ -301,6 +329,12 @@ class Unavailable(CasebookError):
     """A part of the system is away; try again shortly."""
 
     code, status, retryable = "UNAVAILABLE", 503, True
+
+
+class EmbeddingUnavailable(Unavailable):
+    """The embedding endpoint can't be reached; what needs it waits. mode=lexical does not."""
+
+    code, not_yet = "EMBEDDING_UNAVAILABLE", True
 
 
 class QueueUnavailable(Unavailable):

@@ -13,6 +13,7 @@ from contracts.selection import Shown
 
 QUERY_MAX = 20_000  # characters of a query that are read: room for a pasted log
 OFFSET_MAX = 10_000  # hits
+NEAR_MAX = 1_000  # entries of like meaning that a search looks at
 
 
 def a_position(text: str) -> str:
@@ -39,6 +40,8 @@ class SearchQuery(Shown):
     offset: Annotated[int, Field(ge=0, le=OFFSET_MAX)] = 0
     #: How hits are ranked; see the weights of each in docs/search.md.
     profile: ProfileName = "default"
+    #: By words and codes, by meaning, or by both; see docs/search.md.
+    mode: Literal["lexical", "semantic", "hybrid"] = "lexical"
     #: Answer only from an index that has reached this position (read your own write).
     after: PositionText | None = None
 
@@ -47,6 +50,14 @@ class SearchQuery(Shown):
         if self.cursor is not None and self.offset:
             raise ValueError("a cursor knows its place: leave out the offset")
         return self
+
+
+class FusedQuery(SearchQuery):
+    """A search, and what means about the same, the likest first: what PostgreSQL knows of it."""
+
+    near: Annotated[tuple[UUID, ...], Field(max_length=NEAR_MAX)] = ()
+    #: What the answer's reader should know of it.
+    note: str = ""
 
 
 class Contribution(Contract):
@@ -76,7 +87,7 @@ class SearchHit(Contract):
 
     id: UUID
     score: float
-    matched: Literal["pinned", "code", "phrase", "words", "synonym", "fuzzy", "all"]
+    matched: Literal["pinned", "code", "phrase", "words", "synonym", "fuzzy", "semantic", "all"]
     title: str
     category: str
     severity: Severity

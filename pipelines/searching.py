@@ -1,38 +1,76 @@
 """Searches, and waiting until a write of one's own can be found."""
 
 import asyncio
+from typing import Any
+from uuid import UUID
 
 import orjson
 
-from actors import search
+from actors import search, semantic
+from actors.actor import Operation
 from actors.broker.client import Client
+from contracts.base import EncodedReply
 from contracts.entries import EntryFields
-from contracts.errors import CasebookError, IndexBehind, IndexUnavailable
-from contracts.search import SearchQuery
+from contracts.errors import (
+    CasebookError,
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    EmbeddingRefused,
+    EmbeddingUnavailable,
+    IndexBehind,
+    IndexUnavailable,
+)
+from contracts.search import NEAR_MAX, FusedQuery, SearchQuery
+from contracts.selection import Narrowed
+from contracts.semantic import AskNearest, Nearest
 from contracts.similar import LIKE, MoreLikeThis
 from contracts.suggest import Suggest
-from pipelines.ask import ask
+from pipelines.ask import ask, ask_for
 
 HINTS, HINT_WITHIN = 5, 1.0  # entries and seconds for a writer to hear of possible duplicates
+NEAR = 200  # entries of like meaning that are asked for; NEAR_MAX where filters will leave few
 PAUSE = 0.005, 0.1  # seconds: first and longest between two askings of an index that is behind
 
 
 async def find(client: Client, request: SearchQuery, *, timeout: float) -> bytes:
     """The JSON of a SearchReply.
 
+    A search by meaning is two questions: what PostgreSQL knows to be near, then the index, which
+    filters and ranks. Raises: SemanticOff where nothing can know; EmbeddingUnavailable and the
+    like only where words alone won't do.
+
     With `request.after` the search is asked again until the index has reached that position: the
     waiting is done here, so that no worker thread is held by it. Raises: IndexBehind when it does
     not get there within `timeout` seconds, and what `ask` raises.
     """
+    asked: SearchQuery = request
+    operation: Operation[Any, EncodedReply] = search.query
+    if request.mode != "lexical" and request.q.strip():
+        asked, operation = await _with_near(client, request, timeout), search.fused
     give_up, pause = asyncio.get_running_loop().time() + timeout, PAUSE[0]
     while True:
         try:
-            return await ask(client, search.query, request, timeout=timeout)
+            return await ask(client, operation, asked, timeout=timeout)
         except (IndexBehind, IndexUnavailable):
             if request.after is None or asyncio.get_running_loop().time() + pause > give_up:
                 raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE[1])
+
+
+async def _with_near(client: Client, request: SearchQuery, timeout: float) -> FusedQuery:
+    """The request, and what is near; of a hybrid one nothing, and a note, where that is away."""
+    narrowed = request.model_dump(include=set(Narrowed.model_fields), exclude_defaults=True)
+    question = AskNearest(text=request.q, most=NEAR_MAX if narrowed else NEAR)
+    near: tuple[UUID, ...] = ()
+    note = ""
+    try:
+        near = (await ask_for(Nearest, client, semantic.nearest, question, timeout=timeout)).ids
+    except (DatabaseUnavailable, DeadlineExceeded, EmbeddingRefused, EmbeddingUnavailable) as error:
+        if request.mode == "semantic":
+            raise
+        note = f"by words alone: {error.code}"
+    return FusedQuery(**request.model_dump(), near=near, note=note)
 
 
 async def suggest(client: Client, request: Suggest, *, timeout: float) -> bytes:

@@ -6,11 +6,12 @@ from typing import Any
 
 import tantivy
 
-from contracts.search import SearchQuery
+from contracts.search import FusedQuery, SearchQuery
 from storage.index.build import Builder
 from storage.index.facets import counted
 from storage.index.filters import Filters
 from storage.index.forgive import meant
+from storage.index.fusion import Fused, FusedPages
 from storage.index.grammar import Understood
 from storage.index.groups import Group, as_json, grouped
 from storage.index.hits import Hits
@@ -74,6 +75,10 @@ class _Search:
         self._ranking = Ranking(searcher, asked, PROFILES[request.profile])
         self.asked = asked
         self.builder = Builder(searcher)
+        self._fused = None
+        if isinstance(request, FusedQuery):
+            self._fused = Fused(searcher, self.builder, asked, request)
+            self.builder.notes += [request.note] if request.note else []
         pages = self._pages(self._filters)
         self.groups: list[Group] = []
         if request.group:
@@ -82,14 +87,20 @@ class _Search:
         else:
             self.page = pages.page(request)
         self.hits = Hits(searcher, self.builder, asked, pages.query, request, self._ranking)
+        if isinstance(pages, FusedPages):
+            self.hits.fuse(pages)
 
     def facets(self, names: Names) -> dict[str, Any]:
         """The counts that were asked for."""
         return counted(self._searcher, self._narrowed, self._filters, self._request, names)
 
     def _narrowed(self, filters: Filters) -> tantivy.Query:
+        if self._fused:
+            return self._pages(filters).query
         query = self.builder.query(self.asked, filters)
         return self.builder.pinned(query, self._pinned, filters)
 
     def _pages(self, filters: Filters) -> Pages:
+        if self._fused:
+            return self._fused.pages(filters, self._pinned, self._order, self._ranking)
         return Pages(self._searcher, self._narrowed(filters), self._order, self._ranking)

@@ -102,7 +102,7 @@ class Builder:
         wanted: list[Clause] = [(_SHOULD, query)]
         for place, entry_id in enumerate(ids):
             score = PIN_SCORE * (len(ids) - place)
-            found = Query.const_score_query(self._term("id", entry_id), score)
+            found = Query.const_score_query(self.entry(entry_id), score)
             wanted.append((_SHOULD, Query.boolean_query([*must, (_MUST, found)])))
         return Query.boolean_query(wanted)
 
@@ -261,6 +261,10 @@ class Builder:
         if len(found) == 1:
             return found[0]
         return Query.boolean_query([(_SHOULD, query) for query in found])
+
+    def entry(self, entry_id: str) -> tantivy.Query:
+        """What finds one entry."""
+        return self._term("id", entry_id)
 
     def _term(self, field: str, value: str) -> tantivy.Query:
         return Query.term_query(self._schema, field, value)

@@ -58,6 +58,7 @@ def question(request: SearchQuery) -> bytes:
         *(request.source, request.author, request.year, request.usage_from, request.usage_to),
         *(request.updated_from, request.updated_to, request.created_from, request.created_to),
         *(request.sort.removeprefix("-"), request.descending, request.profile),
+        *([] if request.mode == "lexical" else [request.mode]),  # cursors outlive releases
     )
     return blake2b(repr(asked).encode("utf-8", "replace"), digest_size=8).digest()
 

@@ -9,6 +9,7 @@ import tantivy
 from contracts.search import SearchQuery
 from storage.index.build import Builder
 from storage.index.explanation import Explainer
+from storage.index.fusion import FusedExplainer, FusedPages
 from storage.index.grammar import Understood
 from storage.index.marking import Marking
 from storage.index.matched import Matched, value
@@ -43,11 +44,17 @@ class Hits:
             self._added = [name for name in self._added if name != "highlights"]
         self._matched = Matched(searcher, builder, asked)
         self._marking = Marking(asked) if "highlights" in self._added else None
-        self._explainer = (
+        self._explainer: Explainer | FusedExplainer | None = (
             Explainer(searcher, builder, asked, query, request.q, ranking)
             if request.explain
             else None
         )
+
+    def fuse(self, pages: FusedPages) -> None:
+        """Show hits as these pages have put them in order."""
+        self._matched.lexical = pages.lexical
+        if isinstance(self._explainer, Explainer) and not self._sorted:
+            self._explainer = FusedExplainer(self._explainer, pages, pages.sure)
 
     def all(self, found: Iterable[Hit]) -> list[orjson.Fragment]:
         """SearchHits, in the order of `found`."""

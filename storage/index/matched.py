@@ -20,9 +20,9 @@ from storage.index.grammar import (
 from storage.index.weights import PIN_SCORE
 
 #: From the surest to the vaguest. `all` is for a search that asks for nothing in particular.
-PINNED, CODE, PHRASE, WORDS, SYNONYM, FUZZY, ALL = (
+PINNED, CODE, PHRASE, WORDS, SYNONYM, FUZZY, SEMANTIC, ALL = (
     *("pinned", "code", "phrase", "words"),
-    *("synonym", "fuzzy", "all"),
+    *("synonym", "fuzzy", "semantic", "all"),
 )
 
 
@@ -46,6 +46,8 @@ class Matched:
         self._searcher = searcher
         self._asked = asked
         self._code_score = code_score(asked)
+        #: Where hits may be near by meaning alone: what those of words fit.
+        self.lexical: tantivy.Query | None = None
         by_kind: dict[str, list[Node]] = {}
         for leaf in leaves(asked.root):
             if not isinstance(leaf, Keyword | Range):
@@ -65,6 +67,8 @@ class Matched:
             return ALL
         if self._asked.codes and score >= self._code_score:
             return CODE
+        if self.lexical and value(self._searcher, self.lexical, address) is None:
+            return SEMANTIC
         return next(self._fitting(address), self._vaguest)
 
     def _fitting(self, address: tantivy.DocAddress) -> Iterator[str]:

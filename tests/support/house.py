@@ -21,6 +21,8 @@ from actors.tracking import Tracked
 from actors.upkeep import Retention
 from contracts.base import Contract, Nothing, Write
 from contracts.errors import NotFinished
+from storage.embedding.provider import Embedding
+from storage.embedding.vectors import Embedders
 from storage.index.searcher import IndexReader
 from storage.postgres.store import Store
 from tests.support.waiting import SOON
@@ -155,6 +157,7 @@ def make_house(redis_url: str, store: Store, index_folder: Any) -> House:
         EventRetention: EventRetention(days=90),
         Tracked: Tracked(broker, store),
         Node: Node(NODE, Path(index_folder).parent),
+        Embedders: Embedders(Embedding(dimensions=2)),
         Channels: Channels(),
         Outage: Outage(Channels()),
     }

@@ -16,6 +16,11 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (*SHARED, *OF_A_NODE)
 ID = "01890000-0000-7000-8000-000000000000"
 TIME, LATER = "2026-01-02T03:04:05Z", "2026-01-03T00:00:00Z"
 
+QUERY: dict[str, Any] = {
+    **{"after": "epoch.1.2", "order": "desc", "cursor": None},
+    **dict.fromkeys(("updated_from", "updated_to", "created_from", "created_to"), "2026-01"),
+}
+
 #: Where contracts ask for more than their schema says.
 INSTEAD: dict[str, dict[str, Any]] = {
     "analytics_answers.report": {"metric": "viewed", "query": None, "zone": "UTC", "by": "day"},
@@ -24,10 +29,8 @@ INSTEAD: dict[str, dict[str, Any]] = {
     "mappings.save": {"shape": {"mapping": {"title": "name"}, "defaults": {"category": "x"}}},
     "saved_searches.save": {"webhook": "https://example.org/"},
     "search.like": {"text": ""},
-    "search.query": {
-        **{"after": "epoch.1.2", "order": "desc", "cursor": None},
-        **dict.fromkeys(("updated_from", "updated_to", "created_from", "created_to"), "2026-01"),
-    },
+    "search.query": QUERY,
+    "search.fused": QUERY,
 }
 
 

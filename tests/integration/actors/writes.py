@@ -22,6 +22,7 @@ from actors import (
     mappings,
     replay,
     saved_searches,
+    semantic,
     similar,
     tasks,
     traces,
@@ -60,6 +61,7 @@ from contracts.imports import FinishImport, ImportChunk, ImportMode, ImportRow, 
 from contracts.mappings import DeleteMapping, SaveMapping, Shape
 from contracts.saved_searches import PostMatches, RemoveSearch, SaveSearch
 from contracts.search import BackUpIndex, FollowIndex, RebuildIndex, RestoreIndex
+from contracts.semantic import DisableSemantic, EnableSemantic, FillVectors
 from contracts.similar import CompareSelected, FindSimilar
 from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step
 from contracts.traces import RecordSpans, Span
@@ -508,6 +510,45 @@ def _(house: House) -> Contract:
     _fails_again(house, None)
     fingerprint = seen(RuntimeError("again")).fingerprint
     return ResolveFailure(fingerprint=fingerprint, by="eve")
+
+
+# --- search by meaning
+
+
+def _vectors(house: House) -> int:
+    """Three entries with a word in common; the model that is to learn from them."""
+    for title in ("a dull morning", "a dull evening", "one bright morning"):
+        stored(house, title)
+    started = house.call(semantic.enable, EnableSemantic())
+    return int(started.model)
+
+
+def _filled(house: House) -> None:
+    house.call(semantic.fill, FillVectors(model=_vectors(house)))
+
+
+@case(semantic.enable)
+def _(house: House) -> Contract:
+    stored(house, "one")
+    return EnableSemantic(by="eve")
+
+
+@case(semantic.disable)
+def _(house: House) -> Contract:
+    _filled(house)
+    return DisableSemantic(by="eve")
+
+
+@case(semantic.fill)
+def _(house: House) -> Contract:
+    return FillVectors(model=_vectors(house))
+
+
+@case(semantic.follow)
+def _(house: House) -> Contract:
+    _filled(house)
+    stored(house, "a dull night")
+    return Nothing()
 
 
 # --- a node's index

@@ -1,0 +1,75 @@
+"""Vectors from an HTTP endpoint that speaks OpenAI's protocol: `POST URL/embeddings`."""
+
+import http.client
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from contracts.errors import EmbeddingRefused, EmbeddingUnavailable
+from storage.embedding.provider import Vectors
+
+BATCH = 64  # texts a request
+ANSWER_MAX = 64 * 1024 * 1024  # bytes
+SAID_MAX = 200  # characters of a refusal that are told
+_LATER = {408, 425, 429}
+
+
+class Endpoint:
+    """One model there. `dimensions` of 0: whatever it answers with."""
+
+    def __init__(self, url: str, model: str, key: str, dimensions: int, timeout: float) -> None:
+        self.name = f"openai {model}"
+        self.dimensions = dimensions
+        self._place = urlsplit(url.rstrip("/") + "/embeddings")
+        self._model = model
+        self._key = key
+        self._timeout = timeout
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """A vector for each text. Raises: EmbeddingUnavailable, EmbeddingRefused."""
+        found: Vectors = []
+        for start in range(0, len(texts), BATCH):
+            found += self._batch([text or " " for text in texts[start : start + BATCH]])
+        return found
+
+    def _batch(self, texts: list[str]) -> Vectors:
+        answer = self._post({"model": self._model, "input": texts, "encoding_format": "float"})
+        try:
+            rows = sorted(orjson.loads(answer)["data"], key=lambda row: row["index"])
+            vectors = [[float(one) for one in row["embedding"]] for row in rows]
+        except (ValueError, KeyError, TypeError):
+            raise EmbeddingRefused("The embedding endpoint's answer holds no vectors.") from None
+        sizes = {len(vector) for vector in vectors} | {self.dimensions or len(vectors[0])}
+        if len(vectors) != len(texts) or len(sizes) != 1:
+            raise EmbeddingRefused(
+                f"The embedding endpoint answered {len(vectors)} vectors of {sorted(sizes)} "
+                f"dimensions for {len(texts)} texts. Another model? `casebook semantic enable`."
+            )
+        return vectors
+
+    def _post(self, body: dict[str, Any]) -> bytes:
+        headers = {"Content-Type": "application/json", "User-Agent": "casebook"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        https = self._place.scheme == "https"
+        kind = http.client.HTTPSConnection if https else http.client.HTTPConnection
+        connection = kind(
+            self._place.hostname or "", self._place.port or None, timeout=self._timeout
+        )
+        path = self._place.path + (f"?{self._place.query}" if self._place.query else "")
+        try:
+            connection.request("POST", path, orjson.dumps(body), headers)
+            response = connection.getresponse()
+            answer = response.read(ANSWER_MAX)
+        except (OSError, http.client.HTTPException) as error:
+            raise EmbeddingUnavailable(reason=str(error) or type(error).__name__) from error
+        finally:
+            connection.close()
+        if response.status >= 500 or response.status in _LATER:
+            raise EmbeddingUnavailable(reason=f"it answered {response.status}")
+        if response.status != 200:
+            said = answer.decode("utf-8", "replace")[:SAID_MAX]
+            raise EmbeddingRefused(status=response.status, said=said)
+        return answer

@@ -1,0 +1,88 @@
+"""Who makes vectors of texts, as a worker's root has set it up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from contracts.errors import EmbeddingRefused, SemanticOff
+
+#: One vector a text, all equally long.
+Vectors: TypeAlias = list[list[float]]
+DIMENSIONS_MAX = 2_000  # what an index of pgvector holds
+
+
+class Embedder(Protocol):
+    """Makes vectors."""
+
+    #: What made them: vectors of two names can't be compared.
+    name: str
+    dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """A vector for each text; of zeros for one that says nothing.
+
+        Raises: EmbeddingUnavailable, EmbeddingRefused.
+        """
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Which provider there is and how it is reached; a resource made from the settings."""
+
+    provider: Literal["lsa", "openai"] = "lsa"
+    url: str = ""
+    model: str = ""
+    key: str = field(default="", repr=False)
+    dimensions: int = 256
+    timeout: float = 5.0
+    #: Whose stems and stop words what is learned here has.
+    language: str = "english"
+
+    @property
+    def name(self) -> str:
+        """What its embedders are called."""
+        return self.provider if self.provider == "lsa" else f"openai {self.model}"
+
+    def check(self) -> None:
+        """Raises: SemanticOff, saying what is to be installed or set."""
+        if self.provider == "lsa":
+            from storage.embedding import lsa
+
+            lsa.check()
+        elif not (self.url and self.model):
+            raise SemanticOff(
+                "Set CASEBOOK_EMBEDDING_URL and CASEBOOK_EMBEDDING_MODEL for the workers, "
+                "then `casebook semantic enable`."
+            )
+
+    def learn(self, texts: Sequence[str]) -> tuple[int, bytes]:
+        """How many dimensions its vectors have, and what an embedder is loaded from.
+
+        Raises: TooLittleText, SemanticOff, EmbeddingUnavailable, EmbeddingRefused.
+        """
+        self.check()
+        if self.provider == "lsa":
+            from storage.embedding import lsa
+
+            return lsa.learn(texts, self.dimensions, self.language)
+        size = len(self._endpoint(0).embed(["casebook"])[0])
+        if size > DIMENSIONS_MAX:
+            raise EmbeddingRefused(
+                f"{self.model} makes vectors of {size:,} dimensions, and pgvector indexes at most "
+                f"{DIMENSIONS_MAX:,}: choose another model."
+            )
+        return size, b""
+
+    def load(self, dimensions: int, parameters: bytes) -> Embedder:
+        """The embedder that `learn` made. Raises: SemanticOff."""
+        self.check()
+        if self.provider == "lsa":
+            from storage.embedding import lsa
+
+            return lsa.Latent(parameters)
+        return self._endpoint(dimensions)
+
+    def _endpoint(self, dimensions: int) -> Embedder:
+        from storage.embedding.endpoint import Endpoint
+
+        return Endpoint(self.url, self.model, self.key, dimensions, self.timeout)

@@ -1,0 +1,42 @@
+"""Search by meaning, as an operator switches it on and a person asks."""
+
+from pathlib import Path
+
+from tests.support.casebook import Casebook, running
+
+
+def test_from_off_to_on_and_off_again(tmp_path: Path) -> None:
+    """Refused with what to do; then found by meaning and by both, filtered; then refused again."""
+    with running(tmp_path, "--sample") as casebook, casebook.http() as http:
+
+        def search(**asked: str) -> tuple[int, dict[str, object]]:
+            answer = http.get("/v1/search", params={"q": "S0C7 bad numeric data", **asked})
+            return answer.status_code, answer.json()
+
+        assert search()[0] == 200
+        for mode in ("semantic", "hybrid"):
+            status, problem = search(mode=mode)
+            assert (status, problem["code"]) == (422, "SEMANTIC_OFF")
+            assert "casebook semantic enable" in str(problem)
+        done = casebook.run("semantic", "enable", "--json")
+        assert (done.code, done.json["status"]) == (0, "succeeded"), done.err
+        state = casebook.run("semantic", "--json").json
+        assert state["vectors"] == state["entries"] > 100
+        for mode in ("semantic", "hybrid"):
+            status, reply = search(mode=mode, severity="high", facets="severity")
+            hits = reply["hits"]
+            assert status == 200 and isinstance(hits, list)
+            assert {hit["severity"] for hit in hits} == {"high"}
+            _, reply = search(mode=mode)
+            first = reply["hits"][0]  # type: ignore[index]  # a list, as above
+            assert first["matched"] == "code" and "S0C7" in first["title"]
+        assert "by words alone" not in _printed(casebook)
+        assert casebook.run("semantic", "disable").code == 0
+        assert search(mode="semantic")[0] == 422
+        assert search()[0] == 200
+
+
+def _printed(casebook: Casebook) -> str:
+    done = casebook.run("search", "disk", "full", "--mode", "hybrid", "--json")
+    assert done.code == 0, done.err
+    return str(done.json["interpreted_as"])
