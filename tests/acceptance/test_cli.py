@@ -271,16 +271,22 @@ def test_nothing_running_is_said_plainly(casebook: Casebook, tmp_path: Path) -> 
     assert "Traceback" not in done.err
 
 
+#: Where nothing listens. Both, for one alone contradicts what runs here.
+ELSEWHERE = {
+    "CASEBOOK_REDIS_URL": "redis://127.0.0.1:1/0",
+    "CASEBOOK_DATABASE_URL": "postgresql://casebook:hunter2@127.0.0.1:1/none",
+}
+
+
 def test_an_unreachable_redis_is_said_plainly(casebook: Casebook) -> None:
     """A Redis that does not answer: exit code 3, its code, no traceback."""
-    done = casebook.run("list", CASEBOOK_REDIS_URL="redis://127.0.0.1:1/0")
+    done = casebook.run("list", **ELSEWHERE)
     assert (done.code, "QUEUE_UNAVAILABLE" in done.err, "Traceback" in done.err) == (3, True, False)
 
 
 def test_an_unreachable_database_is_said_plainly(casebook: Casebook) -> None:
     """`migrate` against a database that does not answer: exit code 3, and no password shown."""
-    url = "postgresql://casebook:hunter2@127.0.0.1:1/none"
-    done = casebook.run("migrate", CASEBOOK_DATABASE_URL=url)
+    done = casebook.run("migrate", **ELSEWHERE)
     assert (done.code, "DATABASE_UNAVAILABLE" in done.err) == (3, True)
     assert "hunter2" not in done.err + done.out
     assert "Traceback" not in done.err
