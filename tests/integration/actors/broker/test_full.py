@@ -206,7 +206,7 @@ def test_a_tick_is_refused_whole(
 ) -> None:
     """A periodic message that finds no room leaves no trace: its tick is still to come."""
     declare(broker, queue_name)
-    row = Periodic("hourly", timedelta(hours=1), _Here(queue_name), {"text": "one"})
+    row = Periodic("hourly", timedelta(hours=1), echo, {"text": "one"}, queue=queue_name)
     fill()
     with pytest.raises(QueueFull):
         Ticker(broker, [row]).fire()
@@ -234,13 +234,3 @@ def test_queues_are_ruled(
     one.outcome = Done()
     consumer.settle([one], and_take=1)
     assert queues.state(broker, queue_name).counts.done == 1
-
-
-class _Here:
-    """Asks for `echo` on the test's queue."""
-
-    def __init__(self, queue_name: str) -> None:
-        self._queue_name = queue_name
-
-    def message(self, request: Any, /, **options: Any) -> dramatiq.Message[Any]:
-        return echo.message(request, queue=self._queue_name, **options)
