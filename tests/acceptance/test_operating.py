@@ -65,7 +65,8 @@ def test_alerts_and_errors_can_be_asked_for(casebook: Casebook, http: httpx.Clie
     """On the command line and over HTTP; what does not exist is told so."""
     alerts = casebook.run("alerts", "--all")
     assert alerts.code == 0, alerts.err
-    assert http.get("/v1/alerts").json() == {"alerts": []}
+    found = http.get("/v1/alerts")  # some may fire: other tests ask for trouble
+    assert (found.status_code, [*found.json()]) == (200, ["alerts"])
     assert casebook.run("errors").code == 0
     assert http.get("/v1/errors").status_code == 200
     missing = http.post(f"/v1/alerts/{'0' * 8}-0000-7000-8000-{'0' * 12}/acknowledge")
