@@ -11,7 +11,6 @@ from commands.base import as_json, me, out, plain, print_json, talk
 from commands.when import shown
 from contracts.alerts import AcknowledgeAlert, Alert, Alerts, ListAlerts
 from contracts.failures import Failure, Failures, ListFailures, ResolveFailure
-from pipelines.ask import ask_for
 from settings import Settings
 
 STYLES = {"firing": "red", "acknowledged": "yellow", "resolved": "green"}
@@ -121,6 +120,8 @@ def _errors(request: ListFailures) -> Failures:
 
 
 async def _ask(reply: Any, operation: Any, request: Any, client: Any, settings: Settings) -> Any:
+    from pipelines.ask import ask_for
+
     timeout = settings.read_timeout if operation.read else settings.write_timeout
     return await ask_for(reply, client, operation, request, timeout=timeout)
 

@@ -13,7 +13,7 @@ import orjson
 from rich.markup import escape
 
 from commands.base import Failure, as_json, load, out, talk
-from pipelines.doctor import Finding, examine
+from contracts.health import Finding
 from settings import Settings
 
 STYLES = {"well": "green", "warning": "yellow", "wrong": "red"}
@@ -92,6 +92,8 @@ def _there(*, verify: bool) -> list[Finding]:
     """What the running system tells, or that there is none."""
 
     async def conversation(client: Any, settings: Settings) -> list[Finding]:
+        from pipelines.doctor import examine
+
         return await examine(client, settings.node, verify=verify)
 
     try:

@@ -1,7 +1,7 @@
 """How the system is, and how it was."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
@@ -46,3 +46,15 @@ class HealthHistory(Contract):
     """Samples, the newest first."""
 
     samples: tuple[HealthSample, ...]
+
+
+Level = Literal["well", "warning", "wrong"]
+
+
+class Finding(NamedTuple):
+    """One thing that a doctor looked at; `remedy` is empty where all is well."""
+
+    level: Level
+    about: str
+    found: str
+    remedy: str = ""

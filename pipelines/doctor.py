@@ -3,31 +3,20 @@
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from actors import index, system
 from actors.broker.client import Client
 from contracts.base import Nothing
 from contracts.errors import CasebookError
-from contracts.health import Health
+from contracts.health import Finding, Health, Level
 from contracts.search import IndexVerified, VerifyIndex
 from contracts.system import DatabaseStatus
 from pipelines import health
 from pipelines.ask import ask_for
 
-Level = Literal["well", "warning", "wrong"]
-
 SKEW = 2.0  # seconds that two clocks may differ: deadlines of reads are seconds
 OLDEST_REDIS = (6, 2)
-
-
-class Finding(NamedTuple):
-    """One thing that was looked at; `remedy` is empty where all is well."""
-
-    level: Level
-    about: str
-    found: str
-    remedy: str = ""
 
 
 async def examine(client: Client, node: str, *, verify: bool) -> list[Finding]:

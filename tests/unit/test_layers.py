@@ -90,3 +90,17 @@ def test_only_the_cli_prints() -> None:
         ]
         where = path.relative_to(ROOT).parts[0]
         assert not calls or where == "commands" or path.name == "launch.py", path
+
+
+def test_a_command_imports_what_it_runs_when_it_runs() -> None:
+    """No actor, driver or engine is loaded before one is needed: `casebook` answers at once."""
+    slow = {"actors", "pipelines", "storage", "shim", "psycopg", "redis", "dramatiq", "tantivy"}
+    program = f"""
+import sys, cli
+found = {{name.partition(".")[0] for name in sys.modules}} & {slow!r}
+assert not found, found
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
