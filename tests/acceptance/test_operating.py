@@ -1,6 +1,7 @@
 """What an operator does when something is wrong: doctor, alerts, errors, health."""
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,25 @@ from tests.support.casebook import Casebook
 
 def test_ready_says_what_each_part_is_like(http: httpx.Client) -> None:
     """Its time, its numbers, and where the index is; and a week of samples is kept."""
+
+    def settled() -> bool:  # the index follows, and a sample is taken every 15 seconds
+        ready = http.get("/readyz").json()
+        facts = ready["checks"].get("index", {}).get("facts", {})
+        samples = http.get("/v1/health/history").json()["samples"]
+        return ready["status"] == "ready" and facts.get("behind") == 0 and bool(samples)
+
+    give_up = time.monotonic() + 60
+    while not settled():
+        assert time.monotonic() < give_up, http.get("/readyz").text
+        time.sleep(0.5)
     ready = http.get("/readyz").json()
-    assert (ready["status"], sorted(ready["checks"])) == (
-        "ready",
-        ["database", "index", "queues", "redis"],
-    )
+    assert sorted(ready["checks"]) == ["database", "index", "queues", "redis"]
     assert all(check["ok"] and check["ms"] >= 0 for check in ready["checks"].values())
     facts = ready["checks"]["index"]["facts"]
-    assert facts["behind"] == 0 and facts["position"] and facts["generation"] >= 1
+    assert facts["position"] and facts["generation"] >= 1
     assert ready["checks"]["database"]["facts"]["missing_migrations"] == []
     samples = http.get("/v1/health/history", params={"limit": 5}).json()["samples"]
-    assert samples and samples[0]["numbers"]["connections"] >= 1
+    assert samples[0]["numbers"]["connections"] >= 1
 
 
 def test_doctor_finds_nothing_where_all_is_well(casebook: Casebook) -> None:
