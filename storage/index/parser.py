@@ -29,7 +29,7 @@ from storage.index.text import clean, every_word, folded, telling_words
 
 CODES_MAX = 32
 PHRASE_WORDS_MAX = 16
-PARTS_MAX = 64  # phrases, patterns, fields and groups in one query
+PARTS_MAX = 64  # phrases, patterns, misspelt words, fields and groups in one query
 DEPTH_MAX = 20  # parentheses in parentheses
 PASTED = 400  # characters: a longer text is no query that somebody typed
 BOOST_MAX = 100.0
@@ -190,9 +190,7 @@ class _Parser:
             return token.text
         if token.kind is Kind.WORD:
             return self._word(token.text)
-        self._parts += 1
-        if self._parts > PARTS_MAX:
-            raise _Unreadable(f"more than {PARTS_MAX} phrases, fields and parentheses")
+        self._part()
         if token.kind is Kind.OPEN:
             group = self._group(depth + 1)
             if self._peek() is not Kind.CLOSE:
@@ -202,6 +200,12 @@ class _Parser:
         if token.kind is Kind.FIELD:
             return self._field(token.text, depth)
         return self._quote(token)
+
+    def _part(self) -> None:
+        """Count what costs the engine more than a word does."""
+        self._parts += 1
+        if self._parts > PARTS_MAX:
+            raise _Unreadable(f"more than {PARTS_MAX} phrases, patterns, fields and parentheses")
 
     def _say(self, text: str) -> None:
         if not self._unwanted:
@@ -217,11 +221,12 @@ class _Parser:
 
     def _word(self, text: str) -> Node | str:
         if match := _FUZZY.fullmatch(text):
+            self._part()
             self._say(match[1])
             return Fuzzy(folded(match[1]), int(match[2] or 1))
         wild = _WILD.search(text)
         if wild and _PATTERN.fullmatch(text):
-            self._parts += 1
+            self._part()
             return Pattern(folded(text[: wild.start()]) + text[wild.start() :].lower())
         self._say(text)
         if wild and text.strip("*"):
