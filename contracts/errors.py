@@ -331,6 +331,13 @@ class Unavailable(CasebookError):
     code, status, retryable = "UNAVAILABLE", 503, True
 
 
+class CircuitOpen(Unavailable):
+    """What this needs has failed again and again, and is left alone until `details.retry_after` (s)
+    is over; then one attempt is made."""
+
+    code, not_yet = "CIRCUIT_OPEN", True
+
+
 class EmbeddingUnavailable(Unavailable):
     """The embedding endpoint can't be reached; what needs it waits. mode=lexical does not."""
 
