@@ -63,8 +63,8 @@ def notify(request: NotifyAlert, store: Store, channels: Channels) -> Nothing:
             continue
         with store.transaction() as tx:
             tx.run("alerts.told", id=request.id, channel=channel, state=request.state)
-    if failed:
-        raise failed[0]
+    if failed:  # one that was tried uses up an attempt, one that is left alone does not
+        raise min(failed, key=lambda error: error.not_yet)
     return Nothing()
 
 

@@ -31,6 +31,7 @@ from actors.tracking import Tracked
 from actors.upkeep import Retention
 from contracts.errors import QueueUnavailable
 from settings import Settings
+from storage.breaker import Breakers
 from storage.embedding.provider import Embedding
 from storage.embedding.vectors import Embedders
 from storage.index.follower import Follower
@@ -56,11 +57,17 @@ def run(settings: Settings, role_name: str) -> bool:
     database_url = settings.database_url.get_secret_value()
     broker = worker_broker(settings.redis_url.get_secret_value(), settings.node)
     with ExitStack() as stack:
-        store = Store(database_url, most=POOL, name=f"casebook {role.name}")
+        breakers = Breakers()
+        store = Store(
+            database_url,
+            most=POOL,
+            name=f"casebook {role.name}",
+            breaker=breakers.of("postgresql"),
+        )
         store.open()
         stack.callback(store.close)
         reader = IndexReader(settings.index)
-        channels = _channels(settings)
+        channels = _channels(settings, breakers)
         retention = Retention(settings.keep_days, settings.keep_letters)
         broker.resources |= {
             Store: store,
@@ -69,7 +76,7 @@ def run(settings: Settings, role_name: str) -> bool:
             EventRetention: EventRetention(settings.keep_events),
             Tracked: Tracked(broker, store),
             Node: Node(settings.node, settings.data),
-            Embedders: Embedders(_embedding(settings)),
+            Embedders: Embedders(_embedding(settings, breakers)),
             Channels: channels,
             Outage: Outage(channels),
         }
@@ -111,7 +118,7 @@ def _secret(value: SecretStr | None) -> str:
     return value.get_secret_value() if value is not None else ""
 
 
-def _embedding(settings: Settings) -> Embedding:
+def _embedding(settings: Settings, breakers: Breakers) -> Embedding:
     return Embedding(
         provider=settings.embedding,
         url=settings.embedding_url,
@@ -119,10 +126,11 @@ def _embedding(settings: Settings) -> Embedding:
         key=_secret(settings.embedding_key),
         timeout=settings.embedding_timeout,
         language=settings.language,
+        breakers=breakers,
     )
 
 
-def _channels(settings: Settings) -> Channels:
+def _channels(settings: Settings, breakers: Breakers) -> Channels:
     return Channels(
         webhook=settings.alert_webhook,
         webhook_secret=_secret(settings.alert_webhook_secret),
@@ -130,6 +138,7 @@ def _channels(settings: Settings) -> Channels:
         sender=settings.alert_from,
         recipients=_listed(settings.alert_to),
         hosts=_listed(settings.search_webhooks.lower()),
+        breakers=breakers,
     )
 
 

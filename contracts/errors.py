@@ -380,6 +380,13 @@ class NotTold(Unavailable):
     code = "NOT_TOLD"
 
 
+class ChannelResting(NotTold):
+    """This channel has failed again and again, and is left alone until `details.retry_after` (s) is
+    over; what it would tell waits."""
+
+    code, not_yet = "CHANNEL_RESTING", True
+
+
 class IndexUnavailable(Unavailable):
     """The search index is being built; ask again shortly."""
 

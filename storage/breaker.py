@@ -123,6 +123,28 @@ class Breaker:
         self._failed.clear()
 
 
+class Breakers:
+    """Those of one process, by name; made by its root, which shows them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all: dict[str, Breaker] = {}
+
+    def of(self, name: str, refusal: type[Unavailable] = CircuitOpen) -> Breaker:
+        """The one of this name; names are few and not for strangers to choose."""
+        with self._lock:
+            found = self._all.get(name)
+            if found is None:
+                found = self._all[name] = Breaker(name, refusal=refusal)
+            return found
+
+    def circuits(self) -> list[Circuit]:
+        """All of them as of now."""
+        with self._lock:
+            found = list(self._all.values())
+        return [breaker.circuit() for breaker in found]
+
+
 class Attempt:
     """Something that a breaker let through. Its first report counts, any later one does not."""
 

@@ -8,14 +8,15 @@ import smtplib
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from contracts.alerts import Alert, AlertState
 from contracts.base import new_id
-from contracts.errors import NotTold
+from contracts.errors import ChannelResting, CircuitOpen, NotTold
+from storage.breaker import Attempt, Breakers
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Channels:
     recipients: tuple[str, ...] = ()
     #: HOST or HOST:PORT, in lower case, to which matches of saved searches may be posted.
     hosts: tuple[str, ...] = ()
+    breakers: Breakers = field(default_factory=Breakers, repr=False, compare=False)
 
     def all(self) -> dict[str, Callable[[Alert], None]]:
         """Those that are set up, by name."""
@@ -53,36 +55,39 @@ class Channels:
         self.post(self.webhook, alert.model_dump_json().encode())
 
     def post(self, url: str, body: bytes) -> None:
-        """Post JSON, signed. Raises: NotTold."""
+        """Post JSON, signed. Raises: NotTold; ChannelResting where its host is left alone."""
         place = urlsplit(url)
         headers = {"Content-Type": "application/json", "User-Agent": "casebook"}
         if self.webhook_secret:
             headers[SIGNATURE] = signature(self.webhook_secret, int(time.time()), body)
-        connection = (
-            http.client.HTTPSConnection(place.hostname or "", place.port, timeout=WITHIN)
-            if place.scheme == "https"
-            else http.client.HTTPConnection(place.hostname or "", place.port, timeout=WITHIN)
-        )
-        try:
-            path = (place.path or "/") + (f"?{place.query}" if place.query else "")
-            connection.request("POST", path, body, headers)
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
-            raise NotTold(channel="webhook", reason=str(error)) from error
-        finally:
-            connection.close()
+        with self._attempt("webhook", place, NotTold):
+            status = _posted(place, body, headers)
+            if status >= 500:
+                raise NotTold(channel="webhook", reason=f"it answered {status}")
         if not 200 <= status < 300:
             raise NotTold(channel="webhook", reason=f"it answered {status}")
 
     def _mail(self, alert: Alert) -> None:
         place = urlsplit(self.smtp)
         try:
-            with _connected(place.scheme, place.hostname or "", place.port) as server:
+            with (
+                self._attempt("email", place, OSError),
+                _connected(place.scheme, place.hostname or "", place.port) as server,
+            ):
                 if place.username:
                     server.login(unquote(place.username), unquote(place.password or ""))
                 server.send_message(letter(alert, self.sender, self.recipients))
         except (OSError, smtplib.SMTPException) as error:
             raise NotTold(channel="email", reason=str(error)) from error
+
+    def _attempt(self, channel: str, place: SplitResult, *faults: type[Exception]) -> Attempt:
+        """Each host has a breaker of its own. Raises: ChannelResting."""
+        port = f":{place.port}" if place.port else ""
+        try:
+            return self.breakers.of(f"{channel} {place.hostname}{port}").attempt(*faults)
+        except CircuitOpen as error:
+            reason = "it failed again and again and is left alone for a moment"
+            raise ChannelResting(channel=channel, reason=reason, **error.details) from None
 
 
 class Outage:
@@ -126,6 +131,21 @@ class Outage:
                 tell(alert)
             except NotTold as error:
                 log.warning("%s was not told: %s", alert.rule, error.details)
+
+
+def _posted(place: SplitResult, body: bytes, headers: dict[str, str]) -> int:
+    """The status that is answered. Raises: NotTold where none is."""
+    https = place.scheme == "https"
+    kind = http.client.HTTPSConnection if https else http.client.HTTPConnection
+    connection = kind(place.hostname or "", place.port, timeout=WITHIN)
+    try:
+        path = (place.path or "/") + (f"?{place.query}" if place.query else "")
+        connection.request("POST", path, body, headers)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise NotTold(channel="webhook", reason=str(error)) from error
+    finally:
+        connection.close()
 
 
 def signature(secret: str, at: int, body: bytes) -> str:

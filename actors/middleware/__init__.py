@@ -10,6 +10,7 @@ from actors.middleware.failures import Failures
 from actors.middleware.letters import Letters
 from actors.middleware.metrics import Metrics
 from actors.middleware.operation import Operation
+from actors.middleware.patience import Patience
 from actors.middleware.replies import Replies
 from actors.middleware.retries import Retries
 from actors.middleware.spans import Spans
@@ -24,6 +25,7 @@ def policies() -> list[Middleware]:
         Failures(),  # as Metrics, it only looks on
         Spans(),  # so does it
         Deadline(),  # before any work: what nobody awaits costs nothing further
+        Patience(),  # outside of TimeLimit's clock: PostgreSQL's absence is not the actor's time
         Letters(),  # has no part in processing: it hears of what was settled as dead
         Replies(),  # after Retries has decided (later in the list runs earlier afterwards)
         Tracking(),  # between the two: what is done and can't be recorded yet is not answered

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from contracts.errors import EmbeddingRefused, EmbeddingUnavailable
+from storage.breaker import Breaker
 from storage.embedding.provider import Vectors
 
 BATCH = 64  # texts a request
@@ -19,13 +20,16 @@ _LATER = {408, 425, 429}
 class Endpoint:
     """One model there. `dimensions` of 0: whatever it answers with."""
 
-    def __init__(self, url: str, model: str, key: str, dimensions: int, timeout: float) -> None:
+    def __init__(
+        self, url: str, model: str, key: str, dimensions: int, timeout: float, breaker: Breaker
+    ) -> None:
         self.name = f"openai {model}"
         self.dimensions = dimensions
         self._place = urlsplit(url.rstrip("/") + "/embeddings")
         self._model = model
         self._key = key
         self._timeout = timeout
+        self._breaker = breaker
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """A vector for each text. Raises: EmbeddingUnavailable, EmbeddingRefused."""
@@ -50,6 +54,16 @@ class Endpoint:
         return vectors
 
     def _post(self, body: dict[str, Any]) -> bytes:
+        with self._breaker.attempt(EmbeddingUnavailable):
+            status, answer = self._sent(body)
+            if status >= 500 or status in _LATER:
+                raise EmbeddingUnavailable(reason=f"it answered {status}")
+        if status != 200:
+            said = answer.decode("utf-8", "replace")[:SAID_MAX]
+            raise EmbeddingRefused(status=status, said=said)
+        return answer
+
+    def _sent(self, body: dict[str, Any]) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json", "User-Agent": "casebook"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
@@ -62,14 +76,8 @@ class Endpoint:
         try:
             connection.request("POST", path, orjson.dumps(body), headers)
             response = connection.getresponse()
-            answer = response.read(ANSWER_MAX)
+            return response.status, response.read(ANSWER_MAX)
         except (OSError, http.client.HTTPException) as error:
             raise EmbeddingUnavailable(reason=str(error) or type(error).__name__) from error
         finally:
             connection.close()
-        if response.status >= 500 or response.status in _LATER:
-            raise EmbeddingUnavailable(reason=f"it answered {response.status}")
-        if response.status != 200:
-            said = answer.decode("utf-8", "replace")[:SAID_MAX]
-            raise EmbeddingRefused(status=response.status, said=said)
-        return answer

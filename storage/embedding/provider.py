@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from contracts.errors import EmbeddingRefused, SemanticOff
+from contracts.errors import EmbeddingRefused, EmbeddingUnavailable, SemanticOff
+from storage.breaker import Breakers
 
 #: One vector a text, all equally long.
 Vectors: TypeAlias = list[list[float]]
@@ -37,6 +38,7 @@ class Embedding:
     timeout: float = 5.0
     #: Whose stems and stop words what is learned here has.
     language: str = "english"
+    breakers: Breakers = field(default_factory=Breakers, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -85,4 +87,5 @@ class Embedding:
     def _endpoint(self, dimensions: int) -> Embedder:
         from storage.embedding.endpoint import Endpoint
 
-        return Endpoint(self.url, self.model, self.key, dimensions, self.timeout)
+        breaker = self.breakers.of("embedding", EmbeddingUnavailable)
+        return Endpoint(self.url, self.model, self.key, dimensions, self.timeout, breaker)

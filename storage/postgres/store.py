@@ -10,8 +10,16 @@ from psycopg import errors
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from contracts.errors import CasebookError, DatabaseBusy, DatabaseUnavailable, SchemaMissing
+from contracts.errors import (
+    CasebookError,
+    CircuitOpen,
+    DatabaseBusy,
+    DatabaseUnavailable,
+    SchemaMissing,
+)
 from contracts.position import Position
+from storage.breaker import Attempt, Breaker
+from storage.postgres.lookout import Lookout
 from storage.postgres.statements import statement
 
 CONNECT_TIMEOUT = 2.0  # seconds to wait for a connection before the database counts as away
@@ -63,10 +71,23 @@ class PoolUse(NamedTuple):
 
 
 class Store:
-    """PostgreSQL for one process. Making one connects to nothing; `open` does."""
+    """PostgreSQL for one process. Making one connects to nothing; `open` does.
 
-    def __init__(self, url: str, *, most: int = 4, name: str = "casebook") -> None:
+    Where connections can't be had again and again, `breaker` opens: callers are refused at once,
+    and `lookout` closes it as soon as there is one to be had.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        most: int = 4,
+        name: str = "casebook",
+        breaker: Breaker | None = None,
+    ) -> None:
         self.url = url
+        self.breaker = breaker or Breaker("postgresql")
+        self.lookout = Lookout(url, self.breaker)
         self._pool: ConnectionPool[psycopg.Connection[DictRow]] = ConnectionPool(
             url,
             min_size=1,
@@ -93,6 +114,7 @@ class Store:
 
     def close(self) -> None:
         """End every connection."""
+        self.lookout.stop()
         self._pool.close(timeout=2)
 
     def pool_use(self) -> PoolUse:
@@ -136,15 +158,28 @@ class Store:
         """A connection of the pool. Once the server is known to be away, nobody waits for it long.
 
         Otherwise every read of the outage would hold its thread for CONNECT_TIMEOUT, and those
-        behind it would be answered too late.
+        behind it would be answered too late. What counts is whether a connection is had: a server
+        that refuses a statement (its disk is full) is there.
         """
         try:
-            with self._pool.connection(timeout=self._patience) as connection:
+            with (
+                self._leave() as attempt,
+                self._pool.connection(timeout=self._patience) as connection,
+            ):
+                attempt.succeeded()
                 self._patience = CONNECT_TIMEOUT
                 yield connection
         except PoolTimeout:
             self._patience = AWAY_TIMEOUT
+            self.lookout.begin()
             raise
+
+    def _leave(self) -> Attempt:
+        try:
+            return self.breaker.attempt(PoolTimeout)
+        except CircuitOpen:
+            reason = "it did not answer again and again; it is looked for every second"
+            raise DatabaseUnavailable(reason=reason, circuit=self.breaker.name) from None
 
     def _epoch(self, connection: psycopg.Connection[DictRow]) -> str:
         """The epoch, read once a connection: what changes it ends every connection."""

@@ -183,6 +183,25 @@ def test_a_webhook_gets_a_signed_alert_until_it_takes_it(house: House) -> None:
     assert headers[SIGNATURE] == f"t={at},v1={expected}"
 
 
+def test_a_webhook_that_fails_again_and_again_is_left_alone(house: House) -> None:
+    """What waits for it uses up no attempt meanwhile; another host is told."""
+    request = NotifyAlert(id=firing(house), state=AlertState.FIRING)
+    with receiver(500) as (url, came):
+        found = Channels(webhook=url)
+        house.broker.resources[Channels] = found
+        for _ in range(5):
+            outcome = deliver(house, alerts.notify.message(request))
+            assert isinstance(outcome, Retry) and outcome.options["retries"] == 1
+        outcome = deliver(house, alerts.notify.message(request))
+        assert isinstance(outcome, Retry) and "retries" not in outcome.options
+        assert len(came) == 5
+        with receiver(204) as (other, told):
+            found.post(other, b"{}")
+        assert len(told) == 1
+    states = {circuit.name: circuit.state for circuit in found.breakers.circuits()}
+    assert list(states.values()) == ["open", "closed"]
+
+
 def test_an_alert_is_mailed(house: House) -> None:
     """A queue's name can't forge a header, whatever it holds."""
     alert_id = firing(house)

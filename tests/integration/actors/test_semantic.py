@@ -274,3 +274,19 @@ def test_an_endpoint_makes_the_vectors(
     house.broker.resources[Embedders] = Embedders(embedding)
     with pytest.raises(EmbeddingUnavailable):
         near(house, "gg")
+
+
+def test_an_endpoint_that_fails_again_and_again_is_left_alone() -> None:
+    """It is not asked for a while; one that refuses us is there, and is."""
+    with endpoint() as desk:
+        embedding = Embedding("openai", desk.url, "letters")
+        desk.status = 404
+        for _ in range(6):
+            with pytest.raises(EmbeddingRefused):
+                embedding.load(8, b"").embed(["a"])
+        desk.status = 503
+        for _ in range(6):
+            with pytest.raises(EmbeddingUnavailable) as caught:
+                embedding.load(8, b"").embed(["a"])
+        assert caught.value.details["circuit"] == "embedding"
+        assert len(desk.asked) == 6 + 5

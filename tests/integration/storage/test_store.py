@@ -10,6 +10,7 @@ import pytest
 
 from contracts.errors import DatabaseBusy, DatabaseUnavailable
 from deploy.postgres import EmbeddedPostgres
+from storage.breaker import State
 from storage.postgres import store
 from storage.postgres.migrations import migrate
 from storage.postgres.store import Store
@@ -98,9 +99,44 @@ def test_the_first_caller_after_an_outage_connects(
     """How long the server was away, and how often it was tried, does not delay its return."""
     busy: Store = request.getfixturevalue("busy")
     _kill(server)
-    for _ in range(5):  # by then an attempt of the pool's own would be seconds away
+    for _ in range(4):  # by then an attempt of the pool's own would be seconds away
         with pytest.raises(DatabaseUnavailable), busy.transaction():
             pass
     server.start()
     with busy.transaction() as tx:
         assert tx.row("system.schema_version") is not None
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_is_away_is_given_up_until_it_is_back(
+    server: EmbeddedPostgres, request: pytest.FixtureRequest
+) -> None:
+    """From the fifth failure on nobody asks the pool; who waits goes on once it is back."""
+    busy: Store = request.getfixturevalue("busy")
+    assert busy.lookout.wait(0)
+    _kill(server)
+    for _ in range(5):
+        with pytest.raises(DatabaseUnavailable), busy.transaction():
+            pass
+    asked = busy.pool_use().requests
+    with pytest.raises(DatabaseUnavailable) as refused, busy.transaction():
+        pass
+    assert refused.value.details["circuit"] == "postgresql"
+    assert busy.pool_use().requests == asked
+    assert not busy.lookout.wait(0)
+    server.start()
+    assert busy.lookout.wait(SOON)
+    assert busy.breaker.circuit() == ("postgresql", State.CLOSED, 1, 0.0)
+    with busy.transaction() as tx:
+        assert tx.row("system.schema_version") is not None
+
+
+def test_a_body_that_fails_says_nothing_about_the_server(store: Store) -> None:
+    """Neither do statements that PostgreSQL refuses: it is there."""
+    for _ in range(6):
+        with pytest.raises(RuntimeError), store.transaction():
+            raise RuntimeError
+        with pytest.raises(DatabaseBusy), store.transaction() as tx:
+            tx.connection.execute("set local statement_timeout = 1")
+            tx.connection.execute("select pg_sleep(9)")
+    assert store.breaker.state is State.CLOSED
