@@ -131,6 +131,8 @@ class SearchReply(Contract):
     offset: int
     generation: int
     position: str
+    #: What else it was computed from: how texts are read, what was tuned, which index.
+    edition: str = ""
     interpreted_as: str
     #: The query with the words that no entry holds spelt as others are.
     did_you_mean: str | None = None

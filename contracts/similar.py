@@ -45,6 +45,9 @@ class LikeEntries(Contract):
 
     entries: tuple[LikeEntry, ...]
     generation: int
+    position: str = ""
+    #: What else it was computed from: how texts are read, what was tuned, which index.
+    edition: str = ""
 
 
 class FindSimilar(Write):

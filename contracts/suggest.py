@@ -32,3 +32,6 @@ class Suggestions(Contract):
 
     suggestions: tuple[Suggestion, ...]
     generation: int
+    position: str = ""
+    #: What else it was computed from: how texts are read, what was tuned, which index.
+    edition: str = ""

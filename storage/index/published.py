@@ -19,6 +19,7 @@ import orjson
 from contracts.errors import IndexUnavailable
 from contracts.position import Position
 from storage.index.schema import SCHEMA_VERSION
+from storage.index.touched import Touched
 
 NAME, _LOCK = f"published-{SCHEMA_VERSION}", "published.lock"
 _OTHERS = "published-*[0-9]"
@@ -44,6 +45,8 @@ class Published(NamedTuple):
     documents: int
     #: Whose stems and stop words its words are.
     language: str = "english"
+    #: None where another release has published.
+    touched: Touched | None = None
 
 
 Stamp = tuple[int, int]
@@ -63,6 +66,7 @@ def read(root: Path) -> Published | None:
     try:
         kept = orjson.loads((root / NAME).read_bytes())
         kept["position"] = Position.parse(kept["position"])
+        kept["touched"] = Touched.read(kept.get("touched"))
         published = Published(**{name: kept[name] for name in kept.keys() & Published._fields})
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -71,7 +75,9 @@ def read(root: Path) -> Published | None:
 
 def write(root: Path, published: Published) -> None:
     """Publish, and survive the loss of power. Call it under `changing(root)`."""
-    body = orjson.dumps(published._asdict() | {"position": str(published.position)})
+    touched = published.touched and published.touched.as_json()
+    told = {"position": str(published.position), "touched": touched}
+    body = orjson.dumps(published._asdict() | told)
     new = root / f"{NAME}.new"
     with new.open("wb") as file:
         file.write(body)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import orjson
 import tantivy
 
-from contracts.position import Position
 from storage.index.codes import find_codes
 from storage.index.ranking import success_rate
 from storage.index.text import WORDS, clean, ready_words, remembered, stems, written_words
@@ -58,13 +57,6 @@ class IndexDocument(NamedTuple):
     usage: int = 0
     success: int = 0
     failure: int = 0
-
-
-class Mark(NamedTuple):
-    """How far a commit is; kept in the index itself, as a document that no search finds."""
-
-    position: Position
-    generation: int
 
 
 @functools.cache
@@ -220,24 +212,6 @@ class _Told(NamedTuple):
 def _told(tag: str) -> _Told:
     """A tag seldom comes alone, or once."""
     return _Told(key(tag), stems(tag), tuple(find_codes(tag)), tuple(written_words(tag)))
-
-
-def mark_document(mark: Mark) -> tantivy.Document:
-    """The document that keeps a commit's position. It has no text, and is of no kind of entry."""
-    document = tantivy.Document()
-    document.add_text("kind", POSITION)
-    kept = {"position": str(mark.position), "generation": mark.generation}
-    document.add_bytes("card", orjson.dumps(kept))
-    return document
-
-
-def read_mark(searcher: tantivy.Searcher) -> Mark | None:
-    """The mark of the commit that `searcher` sees; None if the index has none."""
-    found = tantivy.Query.term_query(schema(), "kind", POSITION)
-    for _, address in searcher.search(found, 1).hits:
-        kept = orjson.loads(searcher.doc(address).get_first("card") or b"")
-        return Mark(Position.parse(kept["position"]), kept["generation"])
-    return None
 
 
 def _card(entry: IndexDocument, title: str, tags: list[str]) -> bytes:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import tantivy
@@ -20,17 +20,19 @@ from storage.index import published as room
 from storage.index.answer import answer
 from storage.index.files import Damage, damage
 from storage.index.forgive import forgiving
+from storage.index.freshness import edition
 from storage.index.grammar import Understood
+from storage.index.mark import Mark, read_mark
 from storage.index.names import Names
 from storage.index.parser import understand
 from storage.index.published import Published, Stamp
-from storage.index.schema import BUCKETS, Mark, prepare, read_mark, schema
+from storage.index.schema import BUCKETS, prepare, schema
 from storage.index.similar import candidates, like, text_of
 from storage.index.spelling import Vocabulary
 from storage.index.suggest import suggestions
 from storage.index.suspicion import Suspicion, suspecting
 from storage.index.text import confined, speak
-from storage.index.tuning import TuningReader
+from storage.index.tuning import Tuning, TuningReader
 from storage.index.wanted import Wanted, wanted
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
@@ -73,23 +75,21 @@ class IndexReader:
         ValidationFailed for a cursor that is none of this search.
         """
         snapshot = self._reaching(request.after)
-        begun = time.perf_counter()
-        asked = self._forgiving(snapshot, understand(request.q))
-        pinned = self._tuning.current().pinned(request.q)
+        begun, tuning = time.perf_counter(), self._tuning.current()
+        asked = self._forgiving(snapshot, tuning, understand(request.q))
+        pinned = tuning.pinned(request.q)
         reply = answer(snapshot.searcher, asked, request, self._names, pinned)
         took = round((time.perf_counter() - begun) * 1e3, 3)
-        here = {"generation": snapshot.mark.generation, "position": str(snapshot.mark.position)}
-        return orjson.dumps(reply | here | {"took_ms": took})
+        return orjson.dumps(reply | _from(snapshot, tuning) | {"took_ms": took})
 
     @suspecting
     @confined
     def suggest(self, request: Suggest) -> bytes:
         """The JSON of Suggestions. Raises: IndexUnavailable."""
         snapshot = self._current()
-        found = suggestions(
-            snapshot.searcher, self._tuning.current().popular, request.q, request.limit
-        )
-        return orjson.dumps({"suggestions": found, "generation": snapshot.mark.generation})
+        tuning = self._tuning.current()
+        found = suggestions(snapshot.searcher, tuning.popular, request.q, request.limit)
+        return orjson.dumps({"suggestions": found} | _from(snapshot, tuning))
 
     @suspecting
     @confined
@@ -102,7 +102,7 @@ class IndexReader:
         if text is None:
             raise EntryNotFound(id=own)
         found = like(snapshot.searcher, text, request.limit, own)
-        return orjson.dumps({"entries": found, "generation": snapshot.mark.generation})
+        return orjson.dumps({"entries": found} | _from(snapshot, self._tuning.current()))
 
     @suspecting
     @confined
@@ -143,13 +143,13 @@ class IndexReader:
                 card = orjson.loads(searcher.doc(address).get_first("card") or b"")
                 yield card["id"], card["version"]
 
-    def _forgiving(self, snapshot: Snapshot, asked: Understood) -> Understood:
+    def _forgiving(self, snapshot: Snapshot, tuning: Tuning, asked: Understood) -> Understood:
         searcher = snapshot.searcher
         return forgiving(
             asked,
             unknown=lambda word: not searcher.doc_freq("text", word),
             near=partial(self._vocabulary.near, searcher),
-            thesaurus=self._tuning.current().thesaurus,
+            thesaurus=tuning.thesaurus,
         )
 
     def _reaching(self, after: str | None) -> Snapshot:
@@ -209,6 +209,16 @@ class IndexReader:
         if not (old and old.folder == current.folder):
             self._vocabulary = Vocabulary()  # of other words, where the language changed
         return Snapshot(stamp, os.getpid(), current.folder, current.language, index, searcher, mark)
+
+
+def _from(snapshot: Snapshot, tuning: Tuning) -> dict[str, Any]:
+    """What an answer was computed from."""
+    mark = snapshot.mark
+    return {
+        "generation": mark.generation,
+        "position": str(mark.position),
+        "edition": edition(snapshot.language, tuning.version, mark.touched.built),
+    }
 
 
 def _count(found: tantivy.SearchResult) -> int:

@@ -29,6 +29,7 @@ class Tuning(NamedTuple):
     #: A query in its plain form → ids of entries.
     pins: Mapping[str, tuple[str, ...]]
     popular: Popular
+    version: int = 0
 
     def pinned(self, q: str) -> tuple[str, ...]:
         """The ids of the entries to show first for a query."""
@@ -36,6 +37,21 @@ class Tuning(NamedTuple):
 
 
 UNTUNED = Tuning(Thesaurus(), {}, Popular())
+Stamp = tuple[int, int]
+
+
+def path(root: Path) -> Path:
+    """Where the copy is."""
+    return root / _NAME
+
+
+def stamp(root: Path) -> Stamp | None:
+    """What changes whenever something is published; None while nothing is."""
+    try:
+        found = os.stat(root / _NAME)  # noqa: PTH116 - at every search, and four times as fast
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 class TuningReader:
@@ -45,21 +61,20 @@ class TuningReader:
     """
 
     def __init__(self, root: Path) -> None:
-        self._path = root / _NAME
-        self._read: tuple[tuple[int, int, str] | None, Tuning] = None, UNTUNED
+        self._root = root
+        self._read: tuple[tuple[Stamp, str] | None, Tuning] = None, UNTUNED
 
     def current(self) -> Tuning:
         """What was published last, in the language that is spoken; nothing is tuned where nothing
         can be read."""
-        try:
-            found = os.stat(self._path)  # noqa: PTH116 - at every search, and four times as fast
-        except OSError:
+        published = stamp(self._root)
+        if published is None:
             return UNTUNED
-        stamp = found.st_ino, found.st_mtime_ns, spoken()
+        seen = published, spoken()
         kept, tuning = self._read
-        if kept != stamp:
-            tuning = _load(self._path)
-            self._read = stamp, tuning
+        if kept != seen:
+            tuning = _load(path(self._root))
+            self._read = seen, tuning
         return tuning
 
 
@@ -72,14 +87,14 @@ def _load(path: Path) -> Tuning:
     sets = [(one.category, (one.word, *one.same_as)) for one in found.synonyms]
     pins = {pin.query: tuple(map(str, pin.entries)) for pin in found.pins}
     popular = Popular([(one.query, one.searches) for one in found.popular])
-    return Tuning(Thesaurus(sets), pins, popular)
+    return Tuning(Thesaurus(sets), pins, popular, found.version)
 
 
 class TuningWriter:
     """Publishes what is in PostgreSQL. Only the index writer's process has one."""
 
     def __init__(self, root: Path, store: Store) -> None:
-        self._path = root / _NAME
+        self._path = path(root)
         self._store = store
         self._published: int | None = None  # not known after a start
 

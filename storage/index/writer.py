@@ -11,19 +11,18 @@ import tantivy
 from contracts.position import Position
 from storage.index import files
 from storage.index import published as room
+from storage.index.mark import Mark, mark_document, read_mark
 from storage.index.published import IndexMoved, Published, WriterBusy
 from storage.index.schema import (
     POSITION,
     SCHEMA_VERSION,
     IndexDocument,
-    Mark,
     entry_document,
-    mark_document,
     prepare,
-    read_mark,
     schema,
 )
 from storage.index.text import confined, speak
+from storage.index.touched import Changes, Touched
 
 __all__ = ["IndexDocument", "IndexWriter"]
 
@@ -49,6 +48,7 @@ class IndexWriter:
         self._index = index
         self._writer: tantivy.IndexWriter | None = _engine_writer(index)
         self._mark = mark
+        self._changes = Changes()
 
     @classmethod
     def open_current(cls, root: Path, language: str = "english") -> "IndexWriter | None":
@@ -126,17 +126,20 @@ class IndexWriter:
         was applied. After any other failure all since the last commit is undone.
         """
         speak(self._language)
-        documents = [(entry.id, entry_document(entry)) for entry in upserts]
+        entries, gone = list(upserts), [str(entry_id) for entry_id in deletes]
+        documents = [(entry.id, entry_document(entry)) for entry in entries]
         writer = self._open()
         try:
             for entry_id, document in documents:
                 writer.delete_documents_by_term("id", entry_id)
                 writer.add_document(document)
-            for entry_id in deletes:
-                writer.delete_documents_by_term("id", str(entry_id))
+            for entry_id in gone:
+                writer.delete_documents_by_term("id", entry_id)
         except BaseException:
-            writer.rollback()
+            self._undo(writer)
             raise
+        if self._mark is not None:  # of a new index everything counts as touched
+            self._changes.add(entries, gone)
 
     def commit(self, position: Position) -> int:
         """Make all that was applied durable and seen, and `position` with it.
@@ -147,14 +150,15 @@ class IndexWriter:
         writer = self._open()
         if self._mark is not None and not self.published():
             raise IndexMoved(folder=self._folder)
-        mark = Mark(position, self._next_generation())
+        mark = Mark(position, self._next_generation(), self._touched(position))
         try:
             writer.delete_documents_by_term("kind", POSITION)
             writer.add_document(mark_document(mark))
             writer.commit()
         except BaseException:
-            writer.rollback()
+            self._undo(writer)
             raise
+        self._changes.clear()
         self._publish(mark)
         self._mark = mark
         files.record(self._root / self._folder)
@@ -166,6 +170,15 @@ class IndexWriter:
         if writer is not None:
             writer.rollback()
             writer.wait_merging_threads()
+
+    def _touched(self, position: Position) -> Touched:
+        if self._mark is None:
+            return Touched.everything(position)
+        return self._mark.touched.by(position, self._changes.categories(self._index.searcher()))
+
+    def _undo(self, writer: tantivy.IndexWriter) -> None:
+        self._changes.clear()
+        writer.rollback()
 
     def _open(self) -> tantivy.IndexWriter:
         if self._writer is None:
@@ -189,6 +202,7 @@ class IndexWriter:
                 schema_version=SCHEMA_VERSION,
                 documents=documents,
                 language=self._language,
+                touched=mark.touched,
             )
             room.write(self._root, now)
             if self._mark is None:
