@@ -142,11 +142,7 @@ class Reader(threading.Thread):
         pause = RECONNECT[0]
         while not (self._ending.is_set() and not self._taken and not self._ended):
             try:
-                # First what an interrupted settle left: nothing may join it.
-                self._settle()
-                if not self._taken:
-                    self._taken.extend(self._take())
-                self._work()
+                self.turn()
                 pause = RECONNECT[0]
             except QueueUnavailable as error:
                 log.warning("%s: Redis is away: %s", self.name, error.details.get("reason"))
@@ -160,6 +156,14 @@ class Reader(threading.Thread):
                 self._ending.wait(RECONNECT[1])
         self._leave()
         self.broker.emit_before("worker_thread_shutdown", self)
+
+    def turn(self) -> None:
+        """Take, run and settle once. Raises: QueueUnavailable."""
+        # First what an interrupted settle left: nothing may join it.
+        self._settle()
+        if not self._taken:
+            self._taken.extend(self._take())
+        self._work()
 
     def _take(self) -> list[Delivery]:
         return [] if self._ending.is_set() else self.consumer.take(self._prefetch, BLOCK)
