@@ -5,6 +5,7 @@ URL holds a password); a process that is told nothing else finds them there. A U
 file as well: CASEBOOK_DATABASE_URL_FILE names one, for containers and systemd's credentials.
 """
 
+import contextlib
 import difflib
 import os
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from urllib.parse import unquote, urlsplit
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -177,6 +179,9 @@ class Settings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="the least that is logged"
     )
+    log_format: Literal["auto", "json", "pretty"] = Field(
+        "auto", description="of a log's lines; auto: pretty on a terminal, else JSON"
+    )
 
     @classmethod
     def load(
@@ -255,6 +260,19 @@ class Settings(BaseModel):
     def admin_key(self) -> Path:
         """The file that holds the first API key."""
         return self.data / "admin.key"
+
+    def secrets(self) -> list[str]:
+        """What must stand in no log: every secret, and the passwords in those that are URLs."""
+        found = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                text = value.get_secret_value()
+                with contextlib.suppress(ValueError):  # a key is no URL
+                    password = urlsplit(text).password or ""
+                    found += [password, unquote(password)]
+                found.append(text)
+        return [one for one in found if one]
 
     def environment(self) -> dict[str, str]:
         """The environment of a child process: this one's, with these settings and no others."""

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from prometheus_client.registry import Collector
 from pydantic import SecretStr
 
-from actors import errors, traces
+from actors import errors, logs, traces
 from actors.alerting.channels import Channels, Outage
 from actors.alerting.samples import Node
 from actors.analytics import EventRetention
@@ -52,6 +52,13 @@ def run(settings: Settings, role_name: str) -> bool:
     """
     assert settings.redis_url is not None
     assert settings.database_url is not None
+    logs.begin(
+        settings.log_level,
+        settings.log_format,
+        process=role_name,
+        node=settings.node,
+        secrets=settings.secrets(),
+    )
     role = roles(settings.node, settings.search_threads, settings.bulk_nice)[role_name]
     os.nice(role.nice)
     database_url = settings.database_url.get_secret_value()
@@ -170,7 +177,6 @@ def _measure(
 def main() -> int:
     """Run the role named on the command line."""
     settings = Settings.load()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(message)s")
     try:
         return 0 if run(settings, sys.argv[1]) else 1
     except QueueUnavailable as error:

@@ -14,12 +14,9 @@ from settings import Settings
 @click.option("--role", type=click.Choice(["worker", "importer", "indexer"]), default="worker")
 def worker(role: str) -> None:
     """Run one worker process against servers that run already."""
-    import logging
-
     from actors.worker import run
 
     settings = with_servers(load())
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(message)s")
     with failures():
         sys.exit(0 if run(settings, role) else 1)
 

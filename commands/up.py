@@ -1,13 +1,16 @@
 """Everything on this machine: up and down."""
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
+import orjson
 from rich.markup import escape
 
 from commands.base import Failure, data_option, err, failures, load, out
@@ -36,15 +39,37 @@ def up(sample: bool, detach: bool, **overrides: Any) -> None:
     def ready(settings: Settings) -> None:
         _banner(settings)
 
-    def report(news: str) -> None:
-        err.print(f"[dim]{escape(news)}[/dim]", soft_wrap=True)
-
+    report = _reporter(settings)
     with failures():
         try:
             Local(settings, sample=sample, report=report).run(ready)
         except DeployError as error:
             raise Failure(str(error), error.code, 2) from None
-    err.print("stopped; everything is kept.")
+    report("stopped; everything is kept.")
+
+
+def _reporter(settings: Settings) -> Callable[[str], None]:
+    """Tells news as this process's log does: for people on a terminal, else as JSON."""
+    from actors import logs
+
+    if not logs.is_json(settings.log_format, sys.stderr):
+        return lambda news: err.print(f"[dim]{escape(news)}[/dim]", soft_wrap=True)
+    logs.begin(
+        settings.log_level,
+        settings.log_format,
+        process="up",
+        node=settings.node,
+        secrets=settings.secrets(),
+    )
+    return lambda news: logging.getLogger("deploy").info("%s", news)
+
+
+def _news(line: str) -> str:
+    """What a line of that log says."""
+    try:
+        return str(orjson.loads(line)["event"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return line
 
 
 def _banner(settings: Settings) -> None:
@@ -94,7 +119,8 @@ def _up_detached(settings: Settings) -> None:
             f"It is not ready after {START_WITHIN:.0f} s and goes on trying; see {log.parent}."
         )
         raise Failure(message, "NOT_READY", 2)
-    said = log.read_bytes()[start:].decode(errors="replace").strip()
+    lines = log.read_bytes()[start:].decode(errors="replace").strip().splitlines()
+    said = "\n".join(map(_news, lines))
     raise Failure(said, "NOT_STARTED", 2)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from actors import errors
+from actors import errors, logs
 from actors.broker.broker import StreamsBroker
 from actors.broker.client import Client
 from actors.catalogue import producer_broker
@@ -93,6 +93,13 @@ def _shown(meters: Meters, slot: Slot, data: Path, broker: StreamsBroker) -> met
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises: QueueUnavailable, OSError for a port in use."""
+    logs.begin(
+        settings.log_level,
+        settings.log_format,
+        process="shim",
+        node=settings.node,
+        secrets=settings.secrets(),
+    )
     uvicorn.run(
         make_app(settings),
         host=settings.host,
@@ -100,6 +107,7 @@ def serve(settings: Settings) -> None:
         loop="uvloop",
         http="httptools",
         ws="none",
+        log_config=None,
         log_level=settings.log_level.lower(),
         access_log=False,
         server_header=False,

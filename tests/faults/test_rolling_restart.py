@@ -93,7 +93,7 @@ def restart(casebook: Casebook, victim: psutil.Process, mark: str) -> None:
 
 
 def _says_ready(line: str, name: str) -> bool:
-    return name in line and line.endswith("is ready")
+    return name in line and 'is ready"' in line
 
 
 def _log(casebook: Casebook, mark: str) -> list[str]:
