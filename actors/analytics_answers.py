@@ -1,10 +1,9 @@
 """What happened, told from the roll-ups: a page of numbers, latencies, one metric of one's own."""
 
-from itertools import groupby
 from typing import Any
 
 from actors.actor import actor
-from actors.analytics_lists import first_queries, first_used
+from actors.analytics_lists import first_queries, first_used, queries_by
 from actors.analytics_span import (
     DAILY,
     DAY,
@@ -29,7 +28,6 @@ from contracts.analytics_answers import (
 from contracts.analytics_answers import QueryList as Queries
 from storage.postgres.store import Store, Transaction
 
-ALL_DAYS = 2_000  # more than a period has
 SHOWN = 10  # rows of each list on the dashboard
 TREND = ("searches", "empty", "clicked", "viewed", "copied", "worked", "failed", "created")
 
@@ -49,7 +47,7 @@ def dashboard(request: AskDashboard, store: Store) -> Dashboard:
             archived=stock["archived"] if stock else 0,
             totals=_totals(tx, asked, where, request.category),
             before=_totals(tx, asked.before(), where, request.category),
-            latency_ms=percentiles(tx.rows("analytics_answers.latency", **asked.hours)),
+            latency_ms=_percentiles(tx, asked),
             popular_queries=first_queries(tx, asked, Queries.POPULAR, SHOWN),
             unanswered_queries=first_queries(tx, asked, Queries.UNANSWERED, SHOWN),
             popular_entries=first_used(tx, asked, SHOWN, category=request.category),
@@ -71,10 +69,10 @@ def latency(request: AskLatency, store: Store) -> Answer:
             shape=SHAPES.get(request.by, DAILY),
         )
     rows = []
-    for key, buckets in groupby(found, key=lambda row: row["key"]):
-        counted = list(buckets)
-        searches = sum(int(row["searches"]) for row in counted)
-        rows.append({request.by: key, "searches": searches, **percentiles(counted)})
+    for row in found:
+        counted = list(zip(row["buckets"], map(int, row["counts"]), strict=True))
+        searches = sum(count for _, count in counted)
+        rows.append({request.by: row["key"], "searches": searches, **percentiles(counted)})
     return Answer(since=asked.since, until=asked.until, rows=tuple(rows))
 
 
@@ -106,7 +104,7 @@ def report(request: AskReport, store: Store) -> Answer:
 def _by_hour(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]:
     metrics = _needed(request.metric)
     if request.by == "category":
-        rows = tx.rows("analytics_answers.over_categories", metrics=metrics, **asked.hours)
+        rows = tx.rows("analytics_answers.over_categories", metrics=metrics, **asked.parts)
     else:
         rows = tx.rows(
             "analytics_answers.over_time",
@@ -122,19 +120,29 @@ def _by_hour(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]
 
 
 def _by_day(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]:
-    common: dict[str, Any] = {
-        "by": request.by,
-        "shape": SHAPES.get(request.by, DAILY),
-        "limit": ALL_DAYS if request.by in SHAPES else request.limit,
-        "first_by": next(iter(METRICS[request.metric].over)),
-        **asked.days,
-    }
+    first_by = next(iter(METRICS[request.metric].over))
+    if request.by == "query":
+        names = [request.query] if request.query is not None else None
+        rows = queries_by(tx, asked, first_by, request.limit, names)
+        return {row["query"]: row for row in rows}
+    limits = {"category": request.category, "tag": request.tag, "entry": request.entry}
+    common: dict[str, Any] = {"by": request.by, **asked.days}
+    if request.by not in SHAPES:
+        rows = tx.rows(
+            "analytics_lists.over_entries",
+            conditions(**limits),
+            first_by=first_by,
+            limit=request.limit,
+            **common,
+            **limits,
+        )
+        return {row["key"]: row for row in rows}
+    common["shape"] = SHAPES[request.by]
     if request.table == "query":
-        where: tuple[str, ...] = ("of_query",) if request.query is not None else ()
-        rows = tx.rows("analytics_lists.over_queries", where, query=request.query, **common)
+        rows = tx.rows("analytics_lists.queries_over_time", query=request.query, **common)
     else:
-        limits = {"category": request.category, "tag": request.tag, "entry": request.entry}
-        rows = tx.rows("analytics_lists.over_entries", conditions(**limits), **common, **limits)
+        where = conditions(**limits)
+        rows = tx.rows("analytics_lists.entries_over_time", where, **common, **limits)
     return {row["key"]: row for row in rows}
 
 
@@ -154,10 +162,15 @@ def _totals(
     tx: Transaction, asked: Span, where: tuple[str, ...], category: str | None
 ) -> dict[str, float | None]:
     rows = tx.rows(
-        "analytics_answers.totals", where, metrics=sorted(BY_HOUR), category=category, **asked.hours
+        "analytics_answers.totals", where, metrics=sorted(BY_HOUR), category=category, **asked.parts
     )
     counts = {row["metric"]: row["value"] for row in rows}
     return {metric: value(metric, counts) for metric in METRICS if set(_needed(metric)) <= BY_HOUR}
+
+
+def _percentiles(tx: Transaction, asked: Span) -> dict[str, float | None]:
+    rows = tx.rows("analytics_answers.latency", **asked.parts)
+    return percentiles([(row["bucket"], int(row["searches"])) for row in rows])
 
 
 def _trend(

@@ -1,6 +1,6 @@
 """Lists of queries and entries, one entry's own numbers, and what happened last."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from actors.actor import actor
@@ -86,21 +86,43 @@ def activity(request: AskActivity, store: Store) -> Answer:
 
 def first_queries(tx: Transaction, asked: Span, which: Queries, limit: int) -> tuple[Row, ...]:
     """Likely queries from the first of each day, then their exact numbers."""
-    days = asked.days
-    middle = (asked.since + (asked.until - asked.since) / 2).date()
+    days, middle = asked.days, _middle(asked)
     look = {**days, "first": middle} if which is Queries.RISING else days
-    likely: Any = "popular" if which is Queries.RISING else which.value
-    names = tx.rows(
-        f"analytics_lists.likely_{likely}", depth=_depth(asked, limit), likely=3 * limit, **look
-    )
-    found = tx.rows(
-        "analytics_lists.queries", queries=[row["query"] for row in names], middle=middle, **days
-    )
-    rows = [_query(row) for row in found]
+    likely = Queries.POPULAR if which is Queries.RISING else which
+    names = _likely(tx, asked, likely, limit, look)
+    rows = [_query(row) for row in _numbers(tx, asked, names)]
     rows.sort(key=lambda row: (-_weight(which, row), row["query"]))
     if which is Queries.RISING:
         rows = [row for row in rows if row["rise"] > 1]
     return tuple(rows[:limit])
+
+
+def queries_by(
+    tx: Transaction, asked: Span, count: str, limit: int, names: list[str] | None = None
+) -> list[Row]:
+    """The numbers of these queries, or of the likely ones: those with the most of one count."""
+    if names is None:
+        likely = Queries.UNANSWERED if count == "empty" else Queries.POPULAR
+        names = _likely(tx, asked, likely, limit, asked.days)
+    found = _numbers(tx, asked, names)
+    return sorted(found, key=lambda row: (-float(row[count]), row["query"]))[:limit]
+
+
+def _likely(
+    tx: Transaction, asked: Span, which: Queries, limit: int, look: dict[str, Any]
+) -> list[str]:
+    name = f"analytics_lists.likely_{which.value}"
+    rows = tx.rows(name, depth=_depth(asked, limit), likely=3 * limit, **look)
+    return [row["query"] for row in rows]
+
+
+def _numbers(tx: Transaction, asked: Span, names: list[str]) -> list[Row]:
+    given = {"queries": names, "middle": _middle(asked), **asked.days}
+    return tx.rows("analytics_lists.queries", **given)
+
+
+def _middle(asked: Span) -> date:
+    return (asked.since + (asked.until - asked.since) / 2).date()
 
 
 def _depth(asked: Span, limit: int) -> int:

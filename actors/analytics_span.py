@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 from psycopg.errors import InvalidParameterValue
 
-from contracts.analytics_answers import PERIOD, Period, Row
+from contracts.analytics_answers import PERIOD, Period
 from contracts.errors import ValidationFailed
 from storage.postgres.store import Transaction
 
 DAY = timedelta(days=1)
 LONG = timedelta(days=7)  # from here on days are added up instead of hours, where they serve
+_START = datetime.min.replace(tzinfo=UTC)
 DAILY = "YYYY-MM-DD"
 SHAPES = {"hour": "YYYY-MM-DD HH24:MI", "day": DAILY, "week": DAILY, "month": "YYYY-MM"}
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -33,6 +34,22 @@ class Span(NamedTuple):
         """For statements that can read either."""
         return {"since": self.since, "until": self.until, "daily": self.daily}
 
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Whole days of UTC, and the hours before and after them, which may be none."""
+        first = self.since + (_START - self.since) % DAY
+        end = max(first, self.until - (self.until - _START) % DAY)
+        if first >= self.until:  # within a day
+            first = end = self.until
+        return {
+            "since": self.since,
+            "head_end": first,
+            "first_day": first.date(),
+            "end_day": end.date(),
+            "tail": end,
+            "until": self.until,
+        }
+
     def before(self) -> "Span":
         """The period of the same length before."""
         return Span(self.since - (self.until - self.since), self.since, self.daily)
@@ -44,20 +61,19 @@ def span(asked: Period, zone: str = "UTC", by: str = "day") -> Span:
     since = (asked.since or until - PERIOD).astimezone(UTC)
     daily = zone == "UTC" and by != "hour" and until - since >= LONG
     step = DAY if daily else timedelta(hours=1)
-    start = datetime.min.replace(tzinfo=UTC)
-    return Span(since - (since - start) % step, until + (start - until) % step, daily)
+    return Span(since - (since - _START) % step, until + (_START - until) % step, daily)
 
 
-def percentiles(rows: list[Row]) -> dict[str, float | None]:
-    """From buckets in order; each percentile is the upper end of the bucket that it lies in."""
-    whole = sum(int(row["searches"]) for row in rows)
+def percentiles(counted: list[tuple[int, int]]) -> dict[str, float | None]:
+    """From buckets in order and their counts; each is the upper end of the bucket it lies in."""
+    whole = sum(count for _, count in counted)
     found: dict[str, float | None] = dict.fromkeys(PERCENTILES)
     for name, share in PERCENTILES.items():
         seen = 0
-        for row in rows:
-            seen += int(row["searches"])
+        for bucket, count in counted:
+            seen += count
             if seen >= share * whole:
-                found[name] = round(2 ** (row["bucket"] / 8), 3)
+                found[name] = round(2 ** (bucket / 8), 3)
                 break
     return found
 

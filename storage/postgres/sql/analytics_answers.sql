@@ -3,58 +3,75 @@
 select now() at time zone %(zone)s as local;
 
 -- name: totals
+-- Whole days of UTC from the days, what is left at both ends from the hours.
 select metric, sum(value) as value
 from (
     select metric, value
-    from event_hours
-    where
-        not %(daily)s and metric = any(%(metrics)s) and hour >= %(since)s and hour < %(until)s
-        and {where}
-    union all
-    select metric, value
     from event_days
     where
-        %(daily)s and metric = any(%(metrics)s)
-        and day >= (%(since)s at time zone 'UTC')::date
-        and day < (%(until)s at time zone 'UTC')::date and {where}
+        metric = any(%(metrics)s) and day >= %(first_day)s and day < %(end_day)s and {where}
+    union all
+    select metric, value
+    from event_hours
+    where
+        metric = any(%(metrics)s) and hour >= %(since)s and hour < %(head_end)s and {where}
+    union all
+    select metric, value
+    from event_hours
+    where
+        metric = any(%(metrics)s) and hour >= %(tail)s and hour < %(until)s and {where}
 ) as counted
 group by metric;
 
 -- name: over_time
-select to_char(date_trunc(%(by)s, at, %(zone)s) at time zone %(zone)s, %(shape)s) as key, metric,
-    sum(value) as value
+-- When a day, week or month of the zone begins is told once an hour, not once a row.
+with times as materialized (
+    select at, date_trunc(%(by)s, at, %(zone)s) as start
+    from generate_series(
+        %(since)s, %(until)s - interval '1 hour',
+        case when %(daily)s then interval '24 hours' else interval '1 hour' end
+    ) as t (at)
+)
+
+select to_char(start at time zone %(zone)s, %(shape)s) as key, metric, value
 from (
-    select metric, hour as at, value
-    from event_hours
-    where
-        not %(daily)s and metric = any(%(metrics)s) and hour >= %(since)s and hour < %(until)s
-        and {where}
-    union all
-    select metric, day::timestamp at time zone 'UTC', value
-    from event_days
-    where
-        %(daily)s and metric = any(%(metrics)s)
-        and day >= (%(since)s at time zone 'UTC')::date
-        and day < (%(until)s at time zone 'UTC')::date and {where}
-) as counted
-group by 1, 2
-order by 1;
+    select t.start, c.metric, sum(c.value) as value
+    from times as t
+    inner join (
+        select metric, hour as at, value
+        from event_hours
+        where
+            not %(daily)s and metric = any(%(metrics)s) and hour >= %(since)s and hour < %(until)s
+            and {where}
+        union all
+        select metric, day::timestamp at time zone 'UTC', value
+        from event_days
+        where
+            %(daily)s and metric = any(%(metrics)s)
+            and day >= (%(since)s at time zone 'UTC')::date
+            and day < (%(until)s at time zone 'UTC')::date and {where}
+    ) as c on c.at = t.at
+    group by t.start, c.metric
+) as grouped
+order by start;
 
 -- name: over_categories
 select category as key, metric, sum(value) as value
 from (
     select metric, category, value
-    from event_hours
-    where
-        not %(daily)s and metric = any(%(metrics)s) and hour >= %(since)s and hour < %(until)s
-        and category <> ''
-    union all
-    select metric, category, value
     from event_days
     where
-        %(daily)s and metric = any(%(metrics)s)
-        and day >= (%(since)s at time zone 'UTC')::date
-        and day < (%(until)s at time zone 'UTC')::date and category <> ''
+        metric = any(%(metrics)s) and day >= %(first_day)s and day < %(end_day)s and category <> ''
+    union all
+    select metric, category, value
+    from event_hours
+    where
+        metric = any(%(metrics)s) and hour >= %(since)s and hour < %(head_end)s and category <> ''
+    union all
+    select metric, category, value
+    from event_hours
+    where
+        metric = any(%(metrics)s) and hour >= %(tail)s and hour < %(until)s and category <> ''
 ) as counted
 group by 1, 2
 order by 1;
@@ -71,38 +88,53 @@ category = coalesce(
 select bucket, sum(searches) as searches
 from (
     select bucket, searches
-    from search_latency
-    where not %(daily)s and hour >= %(since)s and hour < %(until)s
+    from search_latency_days
+    where day >= %(first_day)s and day < %(end_day)s
     union all
     select bucket, searches
-    from search_latency_days
-    where
-        %(daily)s
-        and day >= (%(since)s at time zone 'UTC')::date
-        and day < (%(until)s at time zone 'UTC')::date
+    from search_latency
+    where hour >= %(since)s and hour < %(head_end)s
+    union all
+    select bucket, searches
+    from search_latency
+    where hour >= %(tail)s and hour < %(until)s
 ) as counted
 group by bucket
 order by bucket;
 
 -- name: latency_over_time
-select to_char(at at time zone %(zone)s, %(shape)s) as key, bucket, searches
+with times as materialized (
+    select at, date_trunc(%(by)s, at, %(zone)s) as start
+    from generate_series(
+        %(since)s, %(until)s - interval '1 hour',
+        case when %(daily)s then interval '24 hours' else interval '1 hour' end
+    ) as t (at)
+)
+
+select to_char(start at time zone %(zone)s, %(shape)s) as key, buckets, counts
 from (
-    select date_trunc(%(by)s, at, %(zone)s) as at, bucket, sum(searches) as searches
+    select start, array_agg(bucket order by bucket) as buckets,
+        array_agg(searches order by bucket) as counts
     from (
-        select hour as at, bucket, searches
-        from search_latency
-        where not %(daily)s and hour >= %(since)s and hour < %(until)s
-        union all
-        select day::timestamp at time zone 'UTC', bucket, searches
-        from search_latency_days
-        where
-            %(daily)s
-            and day >= (%(since)s at time zone 'UTC')::date
-            and day < (%(until)s at time zone 'UTC')::date
+        select t.start, c.bucket, sum(c.searches) as searches
+        from times as t
+        inner join (
+            select hour as at, bucket, searches
+            from search_latency
+            where not %(daily)s and hour >= %(since)s and hour < %(until)s
+            union all
+            select day::timestamp at time zone 'UTC', bucket, searches
+            from search_latency_days
+            where
+                %(daily)s
+                and day >= (%(since)s at time zone 'UTC')::date
+                and day < (%(until)s at time zone 'UTC')::date
+        ) as c on c.at = t.at
+        group by t.start, c.bucket
     ) as counted
-    group by 1, 2
+    group by start
 ) as grouped
-order by grouped.at, bucket;
+order by start;
 
 -- name: stock
 select live, archived

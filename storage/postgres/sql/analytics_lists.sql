@@ -66,13 +66,17 @@ order by sum(t.n) desc, t.entry_id
 limit %(likely)s;
 
 -- name: used_among
--- Where entries are narrowed, few of a day's first may be among them: all are added up.
-select u.entry_id
+-- Where entries are narrowed, few of a day's first may be among them: all of theirs are added up,
+-- entry by entry.
+select e.id as entry_id
 from entries as e
-inner join entry_days as u on u.entry_id = e.id
-where u.day between %(first)s and %(last)s and u.used > 0 and {where}
-group by u.entry_id
-order by sum(u.used) desc, u.entry_id
+cross join lateral (
+    select sum(u.used) as used
+    from entry_days as u
+    where u.entry_id = e.id and u.day between %(first)s and %(last)s and u.used > 0
+) as u
+where u.used > 0 and {where}
+order by u.used desc, e.id
 limit %(likely)s;
 
 -- name: used
@@ -127,26 +131,47 @@ order by e.id
 limit %(limit)s;
 
 -- name: stale
-select
-    e.id, e.title, e.category, e.updated_at, coalesce(u.usage, 0) as usage,
-    coalesce(u.failure, 0) as failed, u.last_used_at
-from entries as e
-left join entry_usage as u on u.entry_id = e.id
-where e.archived_at is null and e.updated_at < now() - interval '180 days' and {where}
-order by coalesce(u.usage, 0) desc, e.updated_at, e.id
+-- Those that were used, the most used first; then the others, the oldest first.
+select *
+from (
+    (
+        select
+            e.id, e.title, e.category, e.updated_at, u.usage, u.failure as failed, u.last_used_at
+        from entry_usage as u
+        inner join entries as e on e.id = u.entry_id
+        where
+            u.usage > 0 and e.archived_at is null
+            and e.updated_at < now() - interval '180 days' and {where}
+        order by u.usage desc, u.entry_id
+        limit %(limit)s
+    )
+    union all
+    (
+        select
+            e.id, e.title, e.category, e.updated_at, 0,
+            coalesce((select u.failure from entry_usage as u where u.entry_id = e.id), 0), null
+        from entries as e
+        where
+            e.archived_at is null and e.updated_at < now() - interval '180 days'
+            and not exists (select 1 from entry_usage as u where u.entry_id = e.id and u.usage > 0)
+            and {where}
+        order by e.updated_at, e.id
+        limit %(limit)s
+    )
+) as stale
+order by usage desc, updated_at, id
 limit %(limit)s;
 
 -- name: where_of_category
-lower(e.category) = lower(%(category)s)
+e.category = coalesce(
+    (select name from categories where key = lower(%(category)s)), %(category)s
+)
 
 -- name: where_of_tag
 %(tag)s = any(e.tags)
 
 -- name: where_of_entry
 e.id = %(entry)s
-
--- name: where_of_query
-query = %(query)s
 
 -- name: entry
 select
@@ -174,22 +199,25 @@ order by id desc
 limit 20;
 
 -- name: over_entries
--- Groups of entries' days; those of most use first.
+-- Each entry's days are added up before anybody asks for its title and tags; most first.
 select
-    case %(by)s
-        when 'entry' then e.id::text
-        when 'category' then e.category
-        when 'tag' then t.tag
-        else to_char(date_trunc(%(by)s, u.day::timestamp), %(shape)s)
-    end as key,
+    case %(by)s when 'entry' then e.id::text when 'category' then e.category else t.tag end as key,
     case when %(by)s = 'entry' then max(e.title) end as title,
     sum(u.shown) as shown, sum(u.viewed) as viewed, sum(u.copied) as copied, sum(u.taken) as taken,
     sum(u.exported) as exported, sum(u.used) as used, sum(u.ratings) as ratings,
     sum(u.rating_sum) as rating_sum, sum(u.worked) as worked, sum(u.failed) as failed
-from entry_days as u
+from (
+    select
+        entry_id, sum(shown) as shown, sum(viewed) as viewed, sum(copied) as copied,
+        sum(taken) as taken, sum(exported) as exported, sum(used) as used, sum(ratings) as ratings,
+        sum(rating_sum) as rating_sum, sum(worked) as worked, sum(failed) as failed
+    from entry_days
+    where day between %(first)s and %(last)s
+    group by entry_id
+) as u
 inner join entries as e on e.id = u.entry_id
 left join lateral unnest(e.tags) as t (tag) on %(by)s = 'tag'
-where u.day between %(first)s and %(last)s and (%(by)s <> 'tag' or t.tag is not null) and {where}
+where (%(by)s <> 'tag' or t.tag is not null) and {where}
 group by 1
 order by
     case %(first_by)s
@@ -206,26 +234,25 @@ order by
     end desc nulls last, 1
 limit %(limit)s;
 
--- name: over_queries
+-- name: entries_over_time
 select
-    case %(by)s
-        when 'query' then query
-        else to_char(date_trunc(%(by)s, day::timestamp), %(shape)s)
-    end as key,
+    to_char(date_trunc(%(by)s, u.day::timestamp), %(shape)s) as key,
+    sum(u.shown) as shown, sum(u.viewed) as viewed, sum(u.copied) as copied, sum(u.taken) as taken,
+    sum(u.exported) as exported, sum(u.used) as used, sum(u.ratings) as ratings,
+    sum(u.rating_sum) as rating_sum, sum(u.worked) as worked, sum(u.failed) as failed
+from entries as e
+inner join entry_days as u on u.entry_id = e.id
+where u.day between %(first)s and %(last)s and {where}
+group by 1;
+
+-- name: queries_over_time
+select
+    to_char(date_trunc(%(by)s, day::timestamp), %(shape)s) as key,
     sum(searches) as searches, sum(empty) as empty, sum(clicked) as clicked,
     sum(ranked) as ranked, sum(reciprocal) as reciprocal, sum(took_ms) as took_ms
 from query_days
-where day between %(first)s and %(last)s and {where}
-group by 1
-order by
-    case %(first_by)s
-        when 'searches' then sum(searches)
-        when 'empty' then sum(empty)
-        when 'clicked' then sum(clicked)
-        when 'reciprocal' then sum(reciprocal)
-        when 'took_ms' then sum(took_ms)
-    end desc nulls last, 1
-limit %(limit)s;
+where query = %(query)s and day between %(first)s and %(last)s
+group by 1;
 
 -- name: activity
 -- Changes of one transaction are one thing that happened; of the feed the newest are looked at.
