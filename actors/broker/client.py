@@ -57,6 +57,8 @@ class Client:
             if not self._patient:
                 raise
         self._keeper = asyncio.create_task(self._keep(listening))
+        # Canceled before its first step, a task runs nothing, not even what closes `listening`.
+        await asyncio.sleep(0)
         return self
 
     async def __aexit__(

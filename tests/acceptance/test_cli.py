@@ -22,7 +22,7 @@ def add(casebook: Casebook, title: str, *options: str) -> str:
 
 def test_a_code_gives_its_solution_first(casebook: Casebook) -> None:
     """`search S0C7` shows the S0C7 entry with its steps before anything else."""
-    done = casebook.run("search", "S0C7")
+    done = casebook.process("search", "S0C7")
     assert done.code == 0
     assert done.out.startswith("S0C7 ")
     assert done.out.index("\nSolution\n") < done.out.index("\nProblem\n")
@@ -178,7 +178,7 @@ def test_an_import_reports_and_can_be_searched(casebook: Casebook, tmp_path: Pat
 def test_stdin_is_imported_and_export_gives_it_back(casebook: Casebook, tmp_path: Path) -> None:
     """What export writes, import reads: nothing changes."""
     line = orjson.dumps({"title": "From a pipe", "external_id": "p1", "tags": ["a", "b"]})
-    done = casebook.run("import", "-", "--source", "pipe", stdin=line)
+    done = casebook.process("import", "-", "--source", "pipe", stdin=line)
     assert done.code == 0, done.err
     for kind in ("ndjson", "csv"):
         file = tmp_path / f"out.{kind}"
@@ -265,7 +265,7 @@ def test_a_lost_index_comes_back(casebook: Casebook) -> None:
 
 def test_nothing_running_is_said_plainly(casebook: Casebook, tmp_path: Path) -> None:
     """Without servers: exit code 3, what to do, no traceback."""
-    done = casebook.run("search", "x", CASEBOOK_DATA=str(tmp_path))
+    done = casebook.process("search", "x", CASEBOOK_DATA=str(tmp_path))
     assert done.code == 3
     assert "casebook up" in done.err
     assert "Traceback" not in done.err
@@ -286,7 +286,7 @@ def test_an_unreachable_redis_is_said_plainly(casebook: Casebook) -> None:
 
 def test_an_unreachable_database_is_said_plainly(casebook: Casebook) -> None:
     """`migrate` against a database that does not answer: exit code 3, and no password shown."""
-    done = casebook.run("migrate", **ELSEWHERE)
+    done = casebook.process("migrate", **ELSEWHERE)
     assert (done.code, "DATABASE_UNAVAILABLE" in done.err) == (3, True)
     assert "hunter2" not in done.err + done.out
     assert "Traceback" not in done.err
@@ -301,6 +301,6 @@ def test_an_unknown_setting_is_an_error(casebook: Casebook) -> None:
 
 def test_shell_completion_is_offered(casebook: Casebook) -> None:
     """click's completion script names our commands."""
-    done = casebook.run(_CASEBOOK_COMPLETE="bash_source")
+    done = casebook.process(_CASEBOOK_COMPLETE="bash_source")
     assert done.code == 0
     assert "_CASEBOOK_COMPLETE" in done.out

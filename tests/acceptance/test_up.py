@@ -12,7 +12,7 @@ from tests.support.casebook import Casebook, free_port, running
 
 def test_a_second_one_is_told_who_holds_the_folder(casebook: Casebook) -> None:
     """`up` on the same data names the pid, the address and how to stop it; nothing is harmed."""
-    done = casebook.run("up", "--port", str(free_port()))
+    done = casebook.process("up", "--port", str(free_port()))
     pid = orjson.loads((casebook.data / "lock").read_bytes())["pid"]
     assert done.code == 2
     for part in ("DATA_FOLDER_LOCKED", str(pid), f":{casebook.port}", "casebook down"):
@@ -26,7 +26,7 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = Casebook(tmp_path / "data", port).run("up", "--port", str(port))
+        done = Casebook(tmp_path / "data", port).process("up", "--port", str(port))
     assert done.code == 2
     assert "PORT_IN_USE" in done.err
     assert str(port) in done.err
@@ -44,7 +44,7 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, detach: tuple[str
     """A data folder that can't be made is an error with its path, without a traceback."""
     (tmp_path / "file").touch()
     folder = tmp_path / "file" / "data"
-    done = Casebook(folder, 0).run("up", "--port", str(free_port()), *detach)
+    done = Casebook(folder, 0).process("up", "--port", str(free_port()), *detach)
     assert done.code == 2
     assert "DATA_FOLDER_UNWRITABLE" in done.err
     assert "Traceback" not in done.err
@@ -52,7 +52,7 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, detach: tuple[str
 
 def test_down_without_up_says_so(tmp_path: Path) -> None:
     """Stopping what does not run is an error, not silence."""
-    done = Casebook(tmp_path, 0).run("down")
+    done = Casebook(tmp_path, 0).process("down")
     assert (done.code, "NOT_RUNNING" in done.err) == (1, True)
 
 
@@ -77,14 +77,14 @@ def test_servers_of_ones_own_are_used(casebook: Casebook, tmp_path: Path) -> Non
         "CASEBOOK_NODE": "own",
     }
     other = Casebook(tmp_path / "data", free_port())
-    done = other.run("up", "--detach", "--port", str(other.port), **own)
+    done = other.process("up", "--detach", "--port", str(other.port), **own)
     try:
         assert done.code == 0, done.err
         assert not (other.data / "postgres").exists()
         assert other.run("add", "On servers of my own", "--wait", **own).code == 0
         assert other.run("search", "--json", "servers", **own).json["total"] == 1
     finally:
-        assert other.run("down").code == 0
+        assert other.process("down").code == 0
 
 
 def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:

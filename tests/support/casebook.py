@@ -1,6 +1,7 @@
 """A whole Casebook, as `casebook up` runs it, and the ways in."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from typing import Any
 import httpx
 import orjson
 import psutil
+from click.testing import CliRunner
+
+import cli
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 180.0  # seconds that one command may take: longer than `up --detach` waits
@@ -45,10 +49,31 @@ class Casebook:
     def environment(self) -> dict[str, str]:
         """How a command finds it."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CASEBOOK_")}
-        ours = {"CASEBOOK_DATA": str(self.data), "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-        return {**kept, **ours, **self.settings}
+        return {**kept, "PYTHONPATH": str(ROOT), **self._ours}
+
+    @property
+    def _ours(self) -> dict[str, str]:
+        return {"CASEBOOK_DATA": str(self.data), "COLUMNS": "200", **self.settings}
 
     def run(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Ran:
+        """Run `casebook ARGUMENTS` in this process: another would import for a second.
+
+        Only in the main thread. What a command did not foresee is raised here.
+        """
+        theirs = {name: None for name in os.environ if name.startswith("CASEBOOK_")}
+        with _limited():
+            done = CliRunner().invoke(
+                cli.main,
+                arguments,
+                input=stdin,
+                env={**theirs, **self._ours, **environment},
+                prog_name="casebook",
+            )
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Ran(done.exit_code, done.stdout_bytes.decode(), done.stderr_bytes.decode())
+
+    def process(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Ran:
         """Run `casebook ARGUMENTS` as a person would."""
         done = subprocess.run(
             [sys.executable, "-m", "cli", *arguments],
@@ -75,6 +100,22 @@ class Casebook:
         return [one for one in psutil.Process(supervisor).children() if _is(one, mark)]
 
 
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Raises TimeoutError where the main thread is after LIMIT."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"the command goes on after {LIMIT:g} s")
+
+    former = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
 def _is(process: psutil.Process, mark: str) -> bool:
     try:
         living = process.status() != psutil.STATUS_ZOMBIE
@@ -96,8 +137,8 @@ def running(data: Path, *arguments: str, **settings: str) -> Iterator[Casebook]:
     """A Casebook on this folder, with these CASEBOOK_* variables, stopped at the end."""
     casebook = Casebook(data, free_port(), settings)
     try:
-        done = casebook.run("up", "--detach", "--port", str(casebook.port), *arguments)
+        done = casebook.process("up", "--detach", "--port", str(casebook.port), *arguments)
         assert done.code == 0, done.err
         yield casebook
     finally:
-        casebook.run("down")
+        casebook.process("down")

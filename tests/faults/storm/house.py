@@ -114,7 +114,7 @@ class House:
         deadline = time.monotonic() + PATIENCE
         command = ("up", "--detach", "--port", str(self.casebook.port), "--workers", "2")
         while True:
-            done = self.casebook.run(*command, **self.environment)
+            done = self.casebook.process(*command, **self.environment)
             if done.code == 0:
                 break
             assert time.monotonic() < deadline, f"casebook up: {done.err}"
@@ -174,7 +174,7 @@ class House:
             if self._ours(one):
                 with contextlib.suppress(psutil.Error):
                     one.send_signal(signal.SIGCONT)
-        self.casebook.run("down")
+        self.casebook.process("down")
         for one in self.strangers():
             with contextlib.suppress(psutil.Error):
                 if one.pid not in (self.postgres.pid, self.valkey.pid):

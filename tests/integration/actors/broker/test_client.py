@@ -1,6 +1,7 @@
 """The asking side: a reply, a typed error, or a typed reason why there is none."""
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import Callable, Coroutine
@@ -243,6 +244,17 @@ def test_a_client_that_ends_while_redis_is_away_leaves_nothing(
                 await asyncio.sleep(0.01)
 
     run(scenario())
+
+
+def test_a_client_that_asks_nothing_leaves_nothing(redis_url: str) -> None:
+    """Its connections are closed although it never had to wait for anything."""
+
+    async def scenario() -> None:
+        async with Client(StreamsBroker(redis_url)):
+            pass
+
+    run(scenario())
+    gc.collect()  # a connection that is open would warn here, and warnings are errors
 
 
 def test_an_absent_server_is_typed() -> None:
