@@ -1,4 +1,4 @@
-"""Valkey (or Redis) as a child process, on a unix socket, with its data in the data folder."""
+"""Valkey (or Redis) as a child process on a unix socket: one for the queues, one for the cache."""
 
 import signal
 import socket
@@ -12,51 +12,48 @@ from deploy.process import OURSELVES, Identity
 from deploy.server import Server
 
 _PROGRAMS = ("valkey-server", "redis-server")
-_SOCKET = "valkey.sock"
 
 
-class EmbeddedValkey(Server):
-    """Valkey in `data`: DATA/valkey, the socket in DATA/run, the log in DATA/logs.
+class _Valkey(Server):
+    """A server with a folder of its own; its socket in DATA/run, its log in DATA/logs.
 
-    Every write goes to the append-only file before it's answered and to the disk within a second:
-    a killed server loses nothing, a power cut up to that second. At `maxmemory` (a number with
-    a unit, as Valkey reads it) writes are refused; nothing is evicted. There is no password: the
-    socket and its folder can be opened by their owner only.
+    `maxmemory` is a number with a unit, as Valkey reads it. There is no password: the socket and
+    its folder can be opened by their owner only.
     """
 
-    name: ClassVar[str] = "valkey"
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     error: ClassVar[type[ServerNotStarted]] = RedisNotStarted
+    #: What makes this one what it is.
+    options: ClassVar[dict[str, str]]
 
-    def __init__(self, data: Path, maxmemory: str = "1gb") -> None:
+    def __init__(self, data: Path, maxmemory: str) -> None:
         super().__init__(data)
         self.maxmemory = maxmemory
+        self._home = self.folder.path / self.name
 
     @property
     def url(self) -> str:
         """`unix:///….sock`, for redis-py's `from_url`."""
-        return f"unix://{quote(str(self.folder.known_sockets() / _SOCKET))}"
+        return f"unix://{quote(str(self.folder.known_sockets() / self._socket))}"
 
     def _prepare(self) -> tuple[list[str], Identity]:
         program = binaries.valkey_server()
         sockets = self.folder.sockets()
-        self.folder.valkey.mkdir(mode=0o700, exist_ok=True)
+        self._home.mkdir(mode=0o700, exist_ok=True)
         self._end_orphan()
         return [str(program), *self._options(sockets)], OURSELVES
 
     def _options(self, sockets: Path) -> list[str]:
         options = {
             "port": "0",
-            "unixsocket": str(sockets / _SOCKET),
+            "unixsocket": str(sockets / self._socket),
             "unixsocketperm": "700",
-            "dir": str(self.folder.valkey),
+            "dir": str(self._home),
             "pidfile": str(self._pid_file),
             "daemonize": "no",
-            "appendonly": "yes",
-            "appendfsync": "everysec",
             "save": "",
             "maxmemory": self.maxmemory,
-            "maxmemory-policy": "noeviction",
+            **self.options,
             # The arguments stay visible, so that a later start can tell whose it is.
             "set-proc-title": "no",
         }
@@ -64,12 +61,16 @@ class EmbeddedValkey(Server):
 
     @property
     def _pid_file(self) -> Path:
-        return self.folder.valkey / "valkey.pid"
+        return self._home / "valkey.pid"
+
+    @property
+    def _socket(self) -> str:
+        return f"{self.name}.sock"
 
     def _end_orphan(self) -> None:
         """Stop a server of this folder that outlived its supervisor: it takes no lock itself."""
         pid = orphans.read_pid(self._pid_file)
-        if pid is not None and orphans.serves(pid, _PROGRAMS, self.folder.valkey):
+        if pid is not None and orphans.serves(pid, _PROGRAMS, self._home):
             orphans.end(pid, self.stop_signal, orphans.STOP_LIMIT)
 
     def _answers(self) -> bool:
@@ -77,8 +78,39 @@ class EmbeddedValkey(Server):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(0.2)
             try:
-                client.connect(str(self.folder.known_sockets() / _SOCKET))
+                client.connect(str(self.folder.known_sockets() / self._socket))
                 client.sendall(b"PING\r\n")
                 return client.recv(64).startswith(b"+PONG")
             except OSError:
                 return False
+
+
+class EmbeddedValkey(_Valkey):
+    """The queues' instance, in DATA/valkey.
+
+    Every write goes to the append-only file before it's answered and to the disk within a second:
+    a killed server loses nothing, a power cut up to that second. At `maxmemory` writes are refused;
+    nothing is evicted.
+    """
+
+    name: ClassVar[str] = "valkey"
+    options: ClassVar[dict[str, str]] = {
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+    }
+
+    def __init__(self, data: Path, maxmemory: str = "1gb") -> None:
+        super().__init__(data, maxmemory)
+
+
+class EmbeddedCache(_Valkey):
+    """The cache's instance, in DATA/cache: nothing is written to the disk, and at `maxmemory` what
+    is seldom asked for makes room. Memory and eviction belong to an instance, so the queues have
+    another."""
+
+    name: ClassVar[str] = "cache"
+    options: ClassVar[dict[str, str]] = {"appendonly": "no", "maxmemory-policy": "allkeys-lfu"}
+
+    def __init__(self, data: Path, maxmemory: str = "500mb") -> None:
+        super().__init__(data, maxmemory)

@@ -1,0 +1,114 @@
+"""The instance that the warm layer is in: asked within a time, and left alone while it fails."""
+
+import asyncio
+import logging
+from bisect import bisect_left
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from time import perf_counter
+from typing import Any
+
+from redis.exceptions import NoScriptError, ResponseError
+
+from contracts.errors import Unavailable
+from storage.breaker import Breaker, State
+from storage.cache.connection import Argument, Connection, Lost
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 0.05  # seconds that a call may cost whoever makes it
+#: Seconds that the event loop itself may be late with a time-out before it proves nothing.
+LATE = 0.02
+#: Seconds; the upper bounds that calls are counted by.
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05)
+
+
+class Away(Exception):
+    """It did not answer, or not in time, or is left alone for now."""
+
+
+class Instance:
+    """Redis or Valkey at `url`, behind `breaker`. Belongs to one event loop; connects by itself."""
+
+    def __init__(self, url: str, breaker: Breaker, timeout: float = TIMEOUT) -> None:
+        self.breaker = breaker
+        self.failed = 0
+        self.seconds = 0.0
+        self._timeout = timeout
+        self._connection = Connection(url)
+        self._calls = [0] * (len(BOUNDS) + 1)
+
+    async def ask(self, *command: Argument) -> Any:
+        """The answer to one command. Raises Away, ResponseError."""
+        try:
+            attempt = self.breaker.attempt()
+        except Unavailable as refusal:
+            self.failed += 1
+            raise Away(str(refusal)) from None
+        began = perf_counter()
+        try:
+            async with asyncio.timeout(self._timeout) as limit:
+                answer = await self._connection.ask(*command)
+        except ResponseError:
+            attempt.succeeded()
+            raise
+        except TimeoutError:
+            # A loop that was busy could not see the answer either: that says nothing about it.
+            if asyncio.get_running_loop().time() - (limit.when() or 0.0) > LATE:
+                attempt.abandoned()
+            else:
+                attempt.failed()
+            raise self._away("no answer in time") from None
+        except Lost as error:
+            attempt.failed()
+            raise self._away(str(error)) from None
+        except BaseException:
+            attempt.abandoned()
+            raise
+        finally:
+            self._count(perf_counter() - began)
+        attempt.succeeded()
+        return answer
+
+    async def run(self, name: str, keys: list[str], *arguments: Argument) -> Any:
+        """What the script `lua/NAME.lua` answers. Raises Away, ResponseError."""
+        text, digest = _script(name)
+        try:
+            return await self.ask(b"EVALSHA", digest, len(keys), *keys, *arguments)
+        except NoScriptError:  # the server is new: this brings the script, too
+            return await self.ask(b"EVAL", text, len(keys), *keys, *arguments)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it is not left alone for now."""
+        return self.breaker.state is State.CLOSED
+
+    def buckets(self) -> tuple[tuple[float, int], ...]:
+        """Calls by what they took: (upper bound in seconds, calls up to it)."""
+        found, calls = [], 0
+        for bound, count in zip((*BOUNDS, float("inf")), self._calls, strict=True):
+            calls += count
+            found.append((bound, calls))
+        return tuple(found)
+
+    async def close(self) -> None:
+        """Drop the connection."""
+        await self._connection.close()
+
+    def _away(self, reason: str) -> Away:
+        self.failed += 1
+        if not self.is_up:
+            log.warning("the warm layer of the cache is left alone for a while: %s", reason)
+        return Away(reason)
+
+    def _count(self, seconds: float) -> None:
+        self.seconds += seconds
+        self._calls[bisect_left(BOUNDS, seconds)] += 1
+
+
+@cache
+def _script(name: str) -> tuple[bytes, bytes]:
+    """A script's text, and the name by which a server knows it."""
+    text = files("storage.cache").joinpath("lua", f"{name}.lua").read_bytes()
+    return text, sha1(text, usedforsecurity=False).hexdigest().encode()
