@@ -17,12 +17,23 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 
 PREFIX = "CASEBOOK_"
 SECRETS = ("database_url", "redis_url")
 #: What may stand in a file as well.
-IN_FILES = (*SECRETS, "embedding_key")
+IN_FILES = (*SECRETS, "cache_url", "embedding_key")
+#: Of servers that are embedded: contradicts the URL of one's own.
+MEMORY = {"redis_memory": ("redis_url",), "cache_memory": ("cache_url", "redis_url")}
+UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 
 
 #: Those that the engine has both stems and stop words of.
@@ -87,6 +98,10 @@ DatabaseUrl: TypeAlias = Annotated[SecretStr, _scheme("postgresql", "postgres")]
 RedisUrl: TypeAlias = Annotated[SecretStr, _scheme("redis", "rediss", "unix")]
 Milliseconds: TypeAlias = Annotated[int, Unit("ms")]
 Seconds: TypeAlias = Annotated[float, Unit("s")]
+#: A number of bytes as Valkey reads it, perhaps with a unit.
+Memory: TypeAlias = Annotated[
+    str, Unit("bytes"), StringConstraints(pattern=r"(?i)^[1-9]\d*([kmg]b?)?$")
+]
 Days: TypeAlias = Annotated[int, Unit("days")]
 
 
@@ -101,6 +116,11 @@ class Settings(BaseModel):
     )
     redis_url: RedisUrl | None = Field(
         None, description="redis://, rediss:// (TLS), unix://...; unset: what `up` runs"
+    )
+    cache_url: RedisUrl | None = Field(
+        None,
+        description="as REDIS_URL, an instance of its own for what is cached; unset: what `up` "
+        "runs, or none beside a REDIS_URL",
     )
     host: str = Field("127.0.0.1", description="address that the HTTP shim listens on")
     port: Annotated[int, Unit("TCP port")] = Field(
@@ -140,11 +160,13 @@ class Settings(BaseModel):
     analytics_key: SecretStr | None = Field(
         None, description="makes pseudonyms of people in events; unset: DATA/analytics.key"
     )
-    redis_memory: Annotated[str, Unit("bytes")] = Field(
-        "1gb",
-        pattern=r"(?i)^[1-9]\d*([kmg]b?)?$",
-        description="maxmemory of the embedded Valkey, with kb, mb or gb",
+    redis_memory: Memory = Field(
+        "1gb", description="maxmemory of the embedded Valkey, with kb, mb or gb"
     )
+    cache_memory: Memory = Field(
+        "500mb", description="maxmemory of the embedded cache, all processes' together"
+    )
+    hot_memory: Memory = Field("100mb", description="what the shim's process caches in itself")
     metrics: bool = Field(True, description="measure, and answer /metrics")
     metrics_host: str = Field("127.0.0.1", description="address of workers' /metrics")
     metrics_port: Annotated[int, Unit("TCP port")] = Field(
@@ -211,10 +233,9 @@ class Settings(BaseModel):
         for name, value in overrides.items():
             if value is not None:
                 said[name] = Said(value, f"option --{name}")
-        if "redis_url" in said and "redis_memory" in said:
-            _contradict(
-                said["redis_memory"], said["redis_url"], "a server of one's own has its own"
-            )
+        for memory, urls in MEMORY.items():
+            if memory in said and (url := next((url for url in urls if url in said), None)):
+                _contradict(said[memory], said[url], "a server of one's own has its own")
         try:
             settings = cls(**{name: one.value for name, one in said.items()})
         except ValidationError as error:
@@ -247,6 +268,8 @@ class Settings(BaseModel):
         if others and missing:
             hint = f"set {PREFIX}{missing[0].upper()} as well, or neither"
             _contradict(said[others[0]], servers[missing[0]], f"they are two Casebooks; {hint}")
+        if "cache_url" in found and not others:
+            servers["cache_url"] = Said(SecretStr(found["cache_url"]), str(file))
         if "port" in found:
             servers["port"] = Said(found["port"], str(file))
         return {name: one for name, one in servers.items() if name not in said}
@@ -255,6 +278,12 @@ class Settings(BaseModel):
     def index(self) -> Path:
         """The folder of this node's index."""
         return self.data / "index"
+
+    @property
+    def hot_bytes(self) -> int:
+        """`hot_memory` as a number."""
+        digits = self.hot_memory.rstrip("kmgbKMGB")
+        return int(digits) * UNITS[self.hot_memory.removeprefix(digits).lower()]
 
     @property
     def admin_key(self) -> Path:
@@ -279,7 +308,7 @@ class Settings(BaseModel):
         values = {name: one for name, one in os.environ.items() if not name.startswith(PREFIX)}
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if value is None or (name == "redis_memory" and self.redis_url is not None):
+            if value is None or any(getattr(self, url) for url in MEMORY.get(name, ())):
                 continue
             text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             values[PREFIX + name.upper()] = text

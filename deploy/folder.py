@@ -28,7 +28,7 @@ class DataFolder:
     """The paths inside DATA; nothing is created before it is asked for.
 
     lock, logs/NAME.log, pids/NAME.pid, run/ (sockets, or a link to them), postgres/,
-    postgres.secret, valkey/
+    postgres.secret, valkey/, cache/
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +36,6 @@ class DataFolder:
         self.lock = self.path / "lock"
         self.postgres = self.path / "postgres"
         self.secret = self.path / "postgres.secret"
-        self.valkey = self.path / "valkey"
 
     def log(self, name: str) -> Path:
         """Where the output of the child called `name` goes."""

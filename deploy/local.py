@@ -19,7 +19,7 @@ from deploy.postgres import EmbeddedPostgres
 from deploy.process import spawn, stop
 from deploy.server import Server
 from deploy.supervisor import Child, Supervisor
-from deploy.valkey import EmbeddedValkey
+from deploy.valkey import EmbeddedCache, EmbeddedValkey
 from settings import Settings
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -38,7 +38,7 @@ class Local:
     """One Casebook in one data folder.
 
     `settings` name servers of one's own, or leave `database_url` and `redis_url` to the embedded
-    ones.
+    ones. Who brings a Redis and names no `cache_url` has no warm layer of the cache.
     """
 
     def __init__(self, settings: Settings, *, sample: bool, report: Report) -> None:
@@ -52,6 +52,11 @@ class Local:
             None
             if settings.redis_url
             else EmbeddedValkey(settings.data, maxmemory=settings.redis_memory)
+        )
+        self._cache = (
+            None
+            if settings.redis_url or settings.cache_url
+            else EmbeddedCache(settings.data, maxmemory=settings.cache_memory)
         )
 
     def run(self, on_ready: Callable[[Settings], None]) -> None:
@@ -68,7 +73,12 @@ class Local:
                 lock.announce(url_of(self._settings))
                 on_ready(self._settings)
 
-            supervisor = Supervisor(self._settings.data, servers, report=self._report)
+            supervisor = Supervisor(
+                self._settings.data,
+                servers,
+                spare=[self._cache] if self._cache else (),
+                report=self._report,
+            )
             try:
                 supervisor.run(self._children, ready)
             finally:
@@ -86,6 +96,8 @@ class Local:
             update["database_url"] = SecretStr(self._postgres.url)
         if self._valkey:
             update["redis_url"] = SecretStr(self._valkey.url)
+        if self._cache:
+            update["cache_url"] = SecretStr(self._cache.url)
         self._settings = self._settings.model_copy(update=update)
         for name in ground.prepare(self._settings):
             self._report(f"migration {name} applied.")
@@ -119,6 +131,8 @@ class Local:
             "redis_url": self._settings.redis_url.get_secret_value(),
             "port": self._settings.port,
         }
+        if self._settings.cache_url is not None:
+            found["cache_url"] = self._settings.cache_url.get_secret_value()
         with self._folder.writing():
             write_secret(self._endpoints, orjson.dumps(found).decode())
 

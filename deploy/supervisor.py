@@ -23,15 +23,23 @@ class Supervisor:
     """Runs servers, and beside them the processes that use them.
 
     servers: in order of importance; they are stopped in reverse order
+    spare:   servers that nobody waits for: kept running like the children, missed if they fail
     report:  called with each piece of news, one sentence or a few lines; nothing is printed here
     grace:   seconds between asking the children to stop and killing them
     """
 
     def __init__(
-        self, data: Path, servers: Sequence[Server], *, report: Report, grace: float = GRACE
+        self,
+        data: Path,
+        servers: Sequence[Server],
+        *,
+        report: Report,
+        spare: Sequence[Server] = (),
+        grace: float = GRACE,
     ) -> None:
         self._data = data
         self._servers = servers
+        self._spare = spare
         self._report = report
         self._grace = grace
 
@@ -53,13 +61,16 @@ class Supervisor:
         """
         watches: list[Watch] = []
         with Wake() as wake, contextlib.ExitStack() as stops:
-            for server in self._servers:
+            for server in (*self._servers, *self._spare):
                 stops.callback(server.stop)
             stops.callback(self._stop_children, wake, watches)
+            spare = [Watch(server, self._report) for server in self._spare]
+            for watch in spare:
+                watch.look()  # it begins beside the others
             if self._start_servers(wake):
                 runners = [ChildRunner(child, self._data) for child in children()]
                 watches += [Watch(runner, self._report) for runner in runners]
-                self._keep(wake, watches, on_ready)
+                self._keep(wake, watches, spare, on_ready)
 
     def _start_servers(self, wake: Wake) -> bool:
         """Start them side by side; False when someone asked to stop meanwhile."""
@@ -73,13 +84,19 @@ class Supervisor:
                 wake.wait(SERVER_PAUSE)
         return not wake.stopping
 
-    def _keep(self, wake: Wake, watches: list[Watch], on_ready: Callable[[], None]) -> None:
+    def _keep(
+        self,
+        wake: Wake,
+        watches: list[Watch],
+        spare: list[Watch],
+        on_ready: Callable[[], None],
+    ) -> None:
         servers = [Watch(server, self._report, settled=True) for server in self._servers]
-        everything = servers + watches
+        needed = servers + watches
         announced = False
         while not wake.stopping:
-            pause = min((watch.look() for watch in everything), default=NEVER)
-            if not announced and all(watch.settled for watch in everything):
+            pause = min((watch.look() for watch in needed + spare), default=NEVER)
+            if not announced and all(watch.settled for watch in needed):
                 announced = True
                 on_ready()
             wake.wait(pause)

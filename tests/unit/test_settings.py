@@ -81,6 +81,14 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
             ("CASEBOOK_REDIS_URL", "CASEBOOK_REDIS_MEMORY"),
         ),
         (
+            {"CASEBOOK_CACHE_URL": "redis://own", "CASEBOOK_CACHE_MEMORY": "2gb"},
+            ("CASEBOOK_CACHE_URL", "CASEBOOK_CACHE_MEMORY"),
+        ),
+        (
+            {"CASEBOOK_REDIS_URL": "redis://own", "CASEBOOK_CACHE_MEMORY": "2gb"},
+            ("CASEBOOK_REDIS_URL", "CASEBOOK_CACHE_MEMORY"),
+        ),
+        (
             {"CASEBOOK_REDIS_URL": "redis://own", "CASEBOOK_REDIS_URL_FILE": "FILE"},
             ("CASEBOOK_REDIS_URL and", "CASEBOOK_REDIS_URL_FILE"),
         ),
@@ -113,6 +121,28 @@ def test_two_servers_of_ones_own_are_taken_whatever_runs_on_the_folder(tmp_path:
     assert settings.database_url == SecretStr("postgresql://own")
 
 
+def test_the_cache_that_runs_on_the_folder_is_found(tmp_path: Path) -> None:
+    """Unless another was named, or other servers: their Casebook has no part in it."""
+    found = FOUND | {"cache_url": "unix:///cache"}
+    (tmp_path / "endpoints.json").write_bytes(orjson.dumps(found))
+    data = {"CASEBOOK_DATA": str(tmp_path)}
+    assert Settings.load(data).cache_url == SecretStr("unix:///cache")
+    named = Settings.load({**data, "CASEBOOK_CACHE_URL": "redis://named"})
+    assert named.cache_url == SecretStr("redis://named")
+    own = {"CASEBOOK_REDIS_URL": "redis://own", "CASEBOOK_DATABASE_URL": "postgresql://own"}
+    assert Settings.load({**data, **own}).cache_url is None
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [("1000", 1000), ("64k", 64_000), ("64KB", 65_536), ("100mb", 100 * 1024**2), ("1g", 10**9)],
+)
+def test_bytes_are_counted_as_valkey_does(tmp_path: Path, said: str, number: int) -> None:
+    """With a `b` a unit is a power of two, without a power of ten."""
+    data = {"CASEBOOK_DATA": str(tmp_path)}
+    assert Settings.load({**data, "CASEBOOK_HOT_MEMORY": said}).hot_bytes == number
+
+
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
     """A URL's password is in no repr."""
     settings = Settings.load(
@@ -129,6 +159,9 @@ def test_a_child_gets_the_same_settings(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("CASEBOOK_REDIS_URL_FILE", str(file))
     settings = Settings.load(data=tmp_path, port=9001)
     assert Settings.load(settings.environment()) == settings
-    served = Settings.load({"CASEBOOK_REDIS_MEMORY": "2gb"}, find_servers=False)
-    child = served.model_copy(update={"redis_url": SecretStr("unix:///embedded")})
+    served = Settings.load(
+        {"CASEBOOK_REDIS_MEMORY": "2gb", "CASEBOOK_CACHE_MEMORY": "1gb"}, find_servers=False
+    )
+    embedded = {"redis_url": SecretStr("unix:///embedded"), "cache_url": SecretStr("unix:///c")}
+    child = served.model_copy(update=embedded)
     assert Settings.load(child.environment(), find_servers=False).redis_url == child.redis_url

@@ -14,7 +14,7 @@ import psycopg
 import redis
 
 from deploy.postgres import EmbeddedPostgres
-from deploy.valkey import EmbeddedValkey
+from deploy.valkey import EmbeddedCache, EmbeddedValkey
 
 LIMIT = 60.0
 """Seconds until a test gives up on something that should happen at once."""
@@ -96,7 +96,7 @@ def query(postgres: EmbeddedPostgres, statement: str) -> object:
         return row[0] if row else None
 
 
-def client(valkey: EmbeddedValkey) -> "redis.Redis":
+def client(valkey: EmbeddedValkey | EmbeddedCache) -> "redis.Redis":
     """A client of its own connection; close it, or use it in a `with`."""
     return redis.Redis.from_url(valkey.url, decode_responses=True)
 

@@ -13,7 +13,7 @@ import pytest
 from deploy.errors import DataFolderUnwritable
 from deploy.postgres import EmbeddedPostgres
 from deploy.supervisor import Child, Supervisor
-from deploy.valkey import EmbeddedValkey
+from deploy.valkey import EmbeddedCache, EmbeddedValkey
 from deploy.watch import LONG_LIFE, Watch
 from tests.integration.deploy.deploy_helpers import LIMIT, Program, client, query, wait_until_gone
 
@@ -91,6 +91,34 @@ def test_a_killed_valkey_comes_back(data: Path) -> None:
         with client(valkey) as connection:
             assert connection.get("kept") == "42"
         assert len(marks(data, "child", 1)) == 1
+
+
+@linux
+def test_a_killed_cache_comes_back(data: Path) -> None:
+    """SIGKILL for the cache: it is started again, empty; no child was restarted."""
+    cache = EmbeddedCache(data)
+    with Program("up.py", data, mark("child")) as up:
+        pid = pid_in(up.wait_for("up postgres="), "cache")
+        if not any("cache is ready" in line for line in up.seen):
+            up.wait_for("cache is ready")
+        with client(cache) as connection:
+            connection.set("key", "42")
+        os.kill(pid, signal.SIGKILL)
+        up.wait_for("cache ended (SIGKILL)")
+        up.wait_for("cache is ready")
+        with client(cache) as connection:
+            assert connection.get("key") is None
+        assert len(marks(data, "child", 1)) == 1
+
+
+def test_nobody_waits_for_a_spare_server(data: Path) -> None:
+    """The cache can't start: that is told, and all that is needed is ready without it."""
+    data.mkdir()
+    (data / "cache").write_text("in the way")
+    news: list[str] = []
+    supervisor = Supervisor(data, [], spare=[EmbeddedCache(data)], report=news.append)
+    supervisor.run(lambda: [], lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert "File exists" in news[0] and "cache starts again in 0.1 s." in news[0]
 
 
 @linux

@@ -9,7 +9,7 @@ import redis
 
 from deploy import binaries
 from deploy.errors import RedisNotStarted, ServerBinaryMissing
-from deploy.valkey import EmbeddedValkey
+from deploy.valkey import EmbeddedCache, EmbeddedValkey
 from tests.integration.deploy.deploy_helpers import LIMIT, client
 
 
@@ -66,6 +66,30 @@ def test_memory_has_a_bound(data: Path) -> None:
             assert connection.get("kept") == "42"
     finally:
         valkey.stop()
+
+
+def test_a_cache_is_an_instance_of_its_own(valkey: EmbeddedValkey, data: Path) -> None:
+    """Beside the queues' it has a bound of its own, makes room by itself and writes nothing."""
+    valkey.start()
+    cache = EmbeddedCache(data, maxmemory="10mb")
+    cache.start()
+    try:
+        with client(cache) as connection, client(valkey) as other:
+            settings = connection.config_get("append*", "maxmemory*", "save", "port")
+            connection.set("key", "42")
+            assert other.get("key") is None
+    finally:
+        cache.stop()
+    assert settings["maxmemory"] == str(10 * 1024**2)
+    assert settings["maxmemory-policy"] == "allkeys-lfu"
+    assert (settings["appendonly"], settings["save"], settings["port"]) == ("no", "", "0")
+    assert list((data / "cache").iterdir()) == []
+    cache.start()
+    try:
+        with client(cache) as connection:
+            assert connection.dbsize() == 0
+    finally:
+        cache.stop()
 
 
 def test_an_orphan_is_ended_first(valkey: EmbeddedValkey, data: Path) -> None:

@@ -7,10 +7,10 @@ from deploy.errors import DeployError
 from deploy.lock import DataLock
 from deploy.postgres import EmbeddedPostgres
 from deploy.supervisor import Child, Supervisor
-from deploy.valkey import EmbeddedValkey
+from deploy.valkey import EmbeddedCache, EmbeddedValkey
 
 data = Path(sys.argv[1])
-postgres, valkey = EmbeddedPostgres(data), EmbeddedValkey(data)
+postgres, valkey, cache = EmbeddedPostgres(data), EmbeddedValkey(data), EmbeddedCache(data)
 
 
 def children() -> list[Child]:
@@ -23,12 +23,13 @@ def children() -> list[Child]:
 def ready() -> None:
     """Say who runs."""
     lock.announce("http://127.0.0.1:8080")
-    print(f"up postgres={postgres.pid} valkey={valkey.pid}")
+    print(f"up postgres={postgres.pid} valkey={valkey.pid} cache={cache.pid}")
 
 
 try:
     with DataLock(data) as lock:
-        Supervisor(data, [postgres, valkey], report=print, grace=2.0).run(children, ready)
+        servers = [postgres, valkey]
+        Supervisor(data, servers, spare=[cache], report=print, grace=2.0).run(children, ready)
 except DeployError as error:
     sys.exit(f"{error.code}: {error}")
 print("down")
