@@ -98,7 +98,7 @@ def run(settings: Settings, role_name: str) -> bool:
             listener.start()
             stack.callback(listener.stop)
         if settings.metrics:
-            stack.callback(_measure(broker, settings, role.name, store, reader))
+            stack.callback(_measure(broker, settings, role.name, breakers))
         failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
         broker.resources[FailureLog] = failures
         failures.start()
@@ -154,9 +154,10 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _measure(
-    broker: StreamsBroker, settings: Settings, role: str, store: Store, index: IndexReader
+    broker: StreamsBroker, settings: Settings, role: str, breakers: Breakers
 ) -> Callable[[], None]:
     """Begin to count, and to show it; what ends that."""
+    store, index = broker.resources[Store], broker.resources[IndexReader]
     broker.resources[Meters] = meters = Meters()
     slot = Slot(settings.data, role)
     more: list[Collector] = [Pool(store)]
@@ -165,7 +166,8 @@ def _measure(
         more += [Lag(index, store), Disk(settings.data)]
     elif role == "importer":
         more.append(Ground(store))
-    exporter = export(meters, slot, settings.metrics_host, settings.metrics_port, more)
+    host, port = settings.metrics_host, settings.metrics_port
+    exporter = export(meters, slot, host, port, more, breakers)
 
     def end() -> None:
         exporter.stop()

@@ -28,7 +28,7 @@ def status(verify: bool, json_: bool) -> None:
     """How the system is, on one page. Exit code 1 when something is not well."""
     page = talk(functools.partial(_status, verify=verify))
     well = all("error" not in part for part in page.values() if isinstance(part, dict))
-    well = well and not page["alerts"].get("firing")
+    well = well and not page["alerts"].get("firing") and not page["circuits"]["open"]
     well = well and page.get("verified", {}).get("agrees", True)
     if json_:
         print_json(page)
@@ -36,7 +36,8 @@ def status(verify: bool, json_: bool) -> None:
         for name, part in page.items():
             told = {k.replace("_", " "): v for k, v in part.items() if v not in ([], None)}
             cells = ", ".join(f"{k} {v}" for k, v in told.items())
-            wrong = "error" in part or part.get("agrees") is False or part.get("firing")
+            wrong = "error" in part or part.get("agrees") is False
+            wrong = wrong or part.get("firing") or part.get("open")
             style = "red" if wrong else "green"
             out.print(f"[{style}]{name:10}[/{style}] {escape(cells)}", soft_wrap=True)
     sys.exit(0 if well else 1)
@@ -65,6 +66,7 @@ async def _status(client: Any, settings: Settings, *, verify: bool) -> dict[str,
         ),
         "queues": depths,
         "alerts": await part(_alerts(client, patience)),
+        "circuits": await asyncio.to_thread(_circuits, settings),
     }
     if verify:
         request = VerifyIndex()
@@ -96,6 +98,15 @@ def _depths(broker: Any) -> dict[str, Any]:
         name: " ".join(f"{count} {state}" for state, count in depth.items() if count) or "empty"
         for name, depth in depths.items()
     }
+
+
+def _circuits(settings: Settings) -> dict[str, Any]:
+    """What the processes of this node leave alone, because it failed again and again."""
+    from actors.metrics import gather
+
+    found = gather.circuits(settings.data)
+    opened = [f"{one.name} of {one.process}" for one in found if one.state == "open"]
+    return {"closed": sum(one.state == "closed" for one in found), "open": opened}
 
 
 @click.command()

@@ -26,6 +26,18 @@ class Health(Contract):
     checks: dict[str, Check]
 
 
+class CircuitState(Contract):
+    """What a process leaves alone, and what it does not: one of its circuit breakers."""
+
+    process: str
+    name: str
+    state: Literal["closed", "open", "half-open"]
+    #: Since the process began.
+    openings: int
+    #: Seconds until an attempt may be let through.
+    retry_after: float
+
+
 class ListSamples(Contract):
     """Which samples, the newest first."""
 

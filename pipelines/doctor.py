@@ -39,6 +39,7 @@ REMEDIES = {
     "index": "Is the indexer running? `casebook queues`, logs/indexer.log; `casebook reindex` "
     "builds it anew.",
     "queues": "`casebook queues resume NAME`, or start the workers that read it.",
+    "circuits": "It failed 5 times within a minute, and is tried again: see logs/ for the reasons.",
 }
 
 

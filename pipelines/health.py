@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from actors import index, system
 from actors.broker import queues
 from actors.broker.client import Client
+from actors.metrics import gather
 from contracts.base import Nothing
 from contracts.errors import CasebookError, QueueUnavailable
 from contracts.health import Check, Health
@@ -25,14 +27,15 @@ HELD = 60.0  # seconds that a transaction may hold the change feed back
 REQUIRED = ("redis", "database", "index")
 
 
-async def look(client: Client) -> Health:
-    """Every check, side by side."""
-    names = (*REQUIRED, "queues")
+async def look(client: Client, data: Path | None = None) -> Health:
+    """Every check, side by side; with `data`, the node's circuit breakers as well."""
+    names = (*REQUIRED, "queues", "circuits")
     found = await asyncio.gather(
         _check(lambda: _redis(client)),
         _check(lambda: _database(client)),
         _check(lambda: _index(client)),
         _check(lambda: _queues(client)),
+        _check(lambda: _circuits(data)),
     )
     checks = dict(zip(names, found, strict=True))
     if any(not checks[name].ok and checks[name].code for name in REQUIRED):
@@ -94,6 +97,15 @@ async def _queues(client: Client) -> Check:
         elif one.consumers == 0 and one.unfinished:
             reasons.append(f"nobody reads {one.name}")
     return Check(ok=not reasons, reason="; ".join(reasons) or None, facts=facts)
+
+
+async def _circuits(data: Path | None) -> Check:
+    found = await asyncio.to_thread(gather.circuits, data) if data is not None else []
+    facts: dict[str, Any] = {}
+    for one in found:
+        facts.setdefault(one.process, {})[one.name] = one.state
+    given_up = [f"{one.process} leaves {one.name} alone" for one in found if one.state == "open"]
+    return Check(ok=not given_up, reason="; ".join(given_up) or None, facts=facts)
 
 
 def _found(status: BaseModel, reasons: list[str]) -> Check:

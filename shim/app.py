@@ -38,6 +38,7 @@ from shim import (
 )
 from shim.backend import Backend
 from shim.gatherer import Gatherer
+from storage.breaker import Breakers
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -53,7 +54,7 @@ def make_app(settings: Settings) -> FastAPI:
         app.state.failures = failures
         slot = Slot(settings.data, "shim")
         if meters is not None:
-            app.state.shown = _shown(meters, slot, settings.data, broker)
+            app.state.shown = _shown(meters, slot, settings.data, broker, breakers)
         async with Client(broker, patient=True) as client, Gatherer(client) as gatherer:
             app.state.backend = Backend(
                 client, settings.node, settings.read_timeout, settings.write_timeout
@@ -67,6 +68,7 @@ def make_app(settings: Settings) -> FastAPI:
             slot.release()
 
     meters = Meters() if settings.metrics else None
+    breakers = Breakers()
     app = FastAPI(
         title="Casebook",
         description="Problems and their solutions, found while something is broken.",
@@ -75,6 +77,7 @@ def make_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.shown = app.state.failures = None
+    app.state.data = settings.data
     app.add_middleware(metrics.Measured, meters=meters)
     problems.install(app)
     rooms = (
@@ -86,8 +89,11 @@ def make_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _shown(meters: Meters, slot: Slot, data: Path, broker: StreamsBroker) -> metrics.Shown:
-    export(meters, slot, "127.0.0.1", 0, [Queues(broker)])  # for the node's other processes
+def _shown(
+    meters: Meters, slot: Slot, data: Path, broker: StreamsBroker, breakers: Breakers
+) -> metrics.Shown:
+    more = [Queues(broker)]
+    export(meters, slot, "127.0.0.1", 0, more, breakers)  # for the node's other processes
     return metrics.Shown(Named(meters.registry, slot.name), slot.name, data)
 
 

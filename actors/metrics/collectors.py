@@ -18,6 +18,7 @@ from actors.broker import queues
 from actors.broker.broker import StreamsBroker
 from contracts.errors import CasebookError
 from contracts.queues import QueueState
+from storage.breaker import Breakers, State
 from storage.index.searcher import IndexReader
 from storage.postgres.store import Store
 
@@ -51,6 +52,24 @@ class Pool(Collector):
             ("casebook_pool_errors", "Requests that got none in time.", found.errors),
         ):
             yield CounterMetricFamily(name, about, value)
+
+
+class Circuits(Collector):
+    """This process's circuit breakers."""
+
+    def __init__(self, breakers: Breakers) -> None:
+        self._breakers = breakers
+
+    def collect(self) -> Iterator[Metric]:
+        about = "1 for the state that a circuit breaker is in, 0 for the others."
+        states = GaugeMetricFamily("casebook_circuit_state", about, labels=("circuit", "state"))
+        about = "How often a circuit breaker has opened."
+        openings = CounterMetricFamily("casebook_circuit_openings", about, labels=("circuit",))
+        for circuit in self._breakers.circuits():
+            for state in State:
+                states.add_metric((circuit.name, state.value), circuit.state is state)
+            openings.add_metric((circuit.name,), circuit.openings)
+        yield from (states, openings)
 
 
 class Lag(Collector):

@@ -21,8 +21,9 @@ from prometheus_client import ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from actors.metrics.collectors import Build
+from actors.metrics.collectors import Build, Circuits
 from actors.metrics.meters import Collects, Meters, Named
+from storage.breaker import Breakers
 
 log = logging.getLogger(__name__)
 
@@ -72,15 +73,15 @@ class Slot:
 
 
 class Exporter(threading.Thread):
-    """Answers `GET /metrics` and `/healthz`, one at a time, in one thread.
+    """Answers `GET /metrics`, `/circuits` and `/healthz`, one at a time, in one thread.
 
     `port` 0 is any free one, and so is one that is taken: another process of this node has it.
     """
 
-    def __init__(self, families: Collects, host: str, port: int) -> None:
+    def __init__(self, families: Collects, host: str, port: int, breakers: Breakers) -> None:
         super().__init__(name="metrics", daemon=True)
         self._ending = threading.Event()
-        application = _application(families)
+        application = _application(families, breakers)
         try:
             self._server = _listen(host, port, application)
         except OSError as error:
@@ -105,14 +106,23 @@ class Exporter(threading.Thread):
 
 
 def export(
-    meters: Meters, slot: Slot, host: str, port: int, more: Iterable[Collector] = ()
+    meters: Meters,
+    slot: Slot,
+    host: str,
+    port: int,
+    more: Iterable[Collector] = (),
+    breakers: Breakers | None = None,
 ) -> Exporter:
-    """Show `meters`, and `more`, until the process ends. Raises OSError for a host not ours."""
+    """Show `meters`, `more` and `breakers` until the process ends.
+
+    Raises: OSError for a host that is not ours.
+    """
+    breakers = breakers or Breakers()
     disable_created_metrics()  # type: ignore[no-untyped-call]  # theirs; a third of all lines, and nobody reads them
-    for collector in (*more, Build()):
+    for collector in (*more, Circuits(breakers), Build()):
         meters.registry.register(collector)
     ProcessCollector(registry=meters.registry)
-    exporter = Exporter(Named(meters.registry, slot.name), host, port)
+    exporter = Exporter(Named(meters.registry, slot.name), host, port, breakers)
     exporter.start()
     slot.announce(exporter.url)
     return exporter
@@ -141,15 +151,27 @@ def _listen(host: str, port: int, application: Callable[..., list[bytes]]) -> WS
     return make_server(host, port, application, server_class=_Server, handler_class=_Quiet)
 
 
-def _application(families: Collects) -> Callable[[dict[str, Any], Any], list[bytes]]:
+def _application(families: Collects, breakers: Breakers) -> Callable[..., list[bytes]]:
+    def metrics(accept: str) -> tuple[str, bytes]:
+        encode, kind = choose_encoder(accept)
+        return kind, encode(families)
+
+    def circuits(accept: str) -> tuple[str, bytes]:
+        found = [circuit._asdict() for circuit in breakers.circuits()]
+        return "application/json", orjson.dumps(found)
+
+    def healthz(accept: str) -> tuple[str, bytes]:
+        return "text/plain", b"alive\n"
+
+    pages = {"/metrics": metrics, "/circuits": circuits, "/healthz": healthz}
+
     def answer(environment: dict[str, Any], start_response: Any) -> list[bytes]:
-        path = environment["PATH_INFO"]
-        if path == "/metrics":
-            encode, kind = choose_encoder(environment.get("HTTP_ACCEPT", ""))
-            start_response("200 OK", [("Content-Type", kind)])
-            return [encode(families)]
-        known = path == "/healthz"
-        start_response("200 OK" if known else "404 Not Found", [("Content-Type", "text/plain")])
-        return [b"alive\n" if known else b"there are /metrics and /healthz\n"]
+        page = pages.get(environment["PATH_INFO"])
+        if page is None:
+            start_response("404 Not Found", [("Content-Type", "text/plain")])
+            return [f"there are {', '.join(pages)}\n".encode()]
+        kind, body = page(environment.get("HTTP_ACCEPT", ""))
+        start_response("200 OK", [("Content-Type", kind)])
+        return [body]
 
     return answer

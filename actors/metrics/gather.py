@@ -4,12 +4,14 @@ import fcntl
 import http.client
 import logging
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import orjson
 
 from actors.metrics.exporter import FOLDER
+from contracts.health import CircuitState
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,23 @@ def read(url: str, accept: str = "") -> str | None:
         return None
     finally:
         connection.close()
+
+
+def circuits(data: Path) -> list[CircuitState]:
+    """The circuit breakers of this node's processes, as far as they answer."""
+    living = listed(data)
+    if not living:
+        return []
+    with ThreadPoolExecutor(len(living)) as pool:  # one that hangs holds up no other
+        texts = pool.map(
+            lambda url: read(url.removesuffix("/metrics") + "/circuits"), living.values()
+        )
+        found = zip(living, texts, strict=True)
+        return [
+            CircuitState(process=process, **circuit)
+            for process, text in found
+            for circuit in orjson.loads(text or "[]")
+        ]
 
 
 def merged(texts: Iterable[str]) -> str:

@@ -249,6 +249,8 @@ def test_the_index_can_be_built_anew(casebook: Casebook) -> None:
     assert status.json["index"]["generation"] > before["generation"]
     assert status.json["index"]["folder"] != before["folder"]
     assert status.json["verified"]["agrees"] is True
+    assert status.json["circuits"]["open"] == []
+    assert status.json["circuits"]["closed"] >= 3
 
 
 def test_a_lost_index_comes_back(casebook: Casebook) -> None:

@@ -32,6 +32,7 @@ def test_all_processes_of_a_node_are_read_at_one_place(
     assert {"search", "entries", "imports"} <= queues
     for name in (
         "casebook_index_behind_seconds",
+        "casebook_circuit_state",
         "casebook_pool_connections",
         "process_resident_memory_bytes",
     ):

@@ -25,7 +25,7 @@ ARROWS = {
 #: The roots of processes: they alone read Settings and start what they find there.
 ROOTS = {
     "actors/worker.py": {"settings"},
-    "shim/app.py": {"settings"},
+    "shim/app.py": {"settings", "storage"},  # it makes what it hands on
 }
 
 

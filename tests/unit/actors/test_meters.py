@@ -9,9 +9,10 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.metrics.exporter import Slot, export
-from actors.metrics.gather import listed, merged, read
+from actors.metrics.gather import circuits, listed, merged, read
 from actors.metrics.meters import OTHER, SERIES, Meters, Named
 from contracts.operation import begin, current, enter
+from storage.breaker import Breakers
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -96,6 +97,27 @@ def test_a_port_that_is_taken_is_no_end(tmp_path: Path, caplog: pytest.LogCaptur
         with urllib.request.urlopen(exporter.url.replace("/metrics", "/healthz")) as reply:
             assert reply.read() == b"alive\n"
         exporter.stop()
+
+
+def test_circuit_breakers_are_shown(tmp_path: Path) -> None:
+    """As a gauge and a counter; and for those who ask for nothing else, by process."""
+    breakers = Breakers()
+    breakers.of("well")
+    for _ in range(5):
+        breakers.of("broken").attempt().failed()
+    slot = Slot(tmp_path, "worker")
+    exporter = export(Meters(), slot, "127.0.0.1", 0, (), breakers)
+    text = read(exporter.url) or ""
+    found = {(one.process, one.name, one.state, one.openings) for one in circuits(tmp_path)}
+    exporter.stop()
+    slot.release()
+    states = samples(text, "casebook_circuit_state")
+    assert states["broken", "worker-0", "open"] == states["well", "worker-0", "closed"] == 1
+    assert sum(states.values()) == 2
+    openings = samples(text, "casebook_circuit_openings_total")
+    assert openings == {("broken", "worker-0"): 1, ("well", "worker-0"): 0}
+    assert found == {("worker-0", "well", "closed", 0), ("worker-0", "broken", "open", 1)}
+    assert circuits(tmp_path) == []
 
 
 def test_an_exemplar_names_the_operation(tmp_path: Path) -> None:
