@@ -34,7 +34,7 @@ class Recording:
         self.allowance = Allowance(rate)
 
 
-def recording(request: Request) -> Recording:
+async def recording(request: Request) -> Recording:
     """The Recording of the app that serves `request`."""
     found: Recording = request.app.state.recording
     return found
@@ -46,14 +46,7 @@ RecordingOf = Annotated[Recording, Depends(recording)]
 class SearchNote:
     """A search that is being answered: who asks, since when."""
 
-    def __init__(
-        self,
-        recording: RecordingOf,
-        by: Caller,
-        session: Annotated[
-            str | None, Header(alias="Casebook-Session", max_length=NAME_MAX)
-        ] = None,
-    ) -> None:
+    def __init__(self, recording: Recording, by: str, session: str | None) -> None:
         self._recording = recording
         self._by = by
         self._session = session
@@ -77,7 +70,16 @@ class SearchNote:
         return response
 
 
-Noted = Annotated[SearchNote, Depends()]
+async def noted(
+    recording: RecordingOf,
+    by: Caller,
+    session: Annotated[str | None, Header(alias="Casebook-Session", max_length=NAME_MAX)] = None,
+) -> SearchNote:
+    """The note of a search that begins."""
+    return SearchNote(recording, by, session)
+
+
+Noted = Annotated[SearchNote, Depends(noted)]
 
 BODY = {
     "requestBody": {

@@ -25,7 +25,7 @@ from contracts.base import Contract, field_errors
 from contracts.errors import ValidationFailed
 from pipelines.ask import ask
 from pipelines.tables import to_csv
-from shim.backend import BackendOf, json_response
+from shim.backend import Backend, BackendOf, json_response
 from shim.keys import caller
 
 router = APIRouter(
@@ -39,9 +39,8 @@ router = APIRouter(
 class Answers:
     """Asks, and gives the reply in the form that the caller wants."""
 
-    def __init__(self, backend: BackendOf, request: Request) -> None:
+    def __init__(self, backend: Backend, accepted: str) -> None:
         self._backend = backend
-        accepted = request.headers.get("accept", "")
         self._csv = "text/csv" in accepted and "application/json" not in accepted
 
     async def __call__(self, operation: Operation[Any, Any], request: Contract) -> Response:
@@ -53,7 +52,12 @@ class Answers:
         return Response(to_csv(orjson.loads(body)["rows"]), media_type="text/csv; charset=utf-8")
 
 
-AnswersOf = Annotated[Answers, Depends()]
+async def answers(backend: BackendOf, request: Request) -> Answers:
+    """In the form that `request` accepts."""
+    return Answers(backend, request.headers.get("accept", ""))
+
+
+AnswersOf = Annotated[Answers, Depends(answers)]
 
 
 @router.get("/dashboard", response_model=Dashboard)

@@ -61,7 +61,8 @@ def accepted(operation: Operation[Any, Any], waiting: WriteWaiting) -> Response:
     return json_response(orjson.dumps(body), 202)
 
 
-def backend(request: Request) -> Backend:
+# A coroutine, as every dependency here: FastAPI calls plain functions in a thread of its pool.
+async def backend(request: Request) -> Backend:
     """The Backend of the app that serves `request`."""
     found: Backend = request.app.state.backend
     return found
