@@ -80,8 +80,8 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.data = settings.data
     app.add_middleware(metrics.Measured, meters=meters)
     problems.install(app)
-    rooms = (
-        *(bulk, entries, search, imports, mappings, tuning, tasks, dead_letters, queues, health),
+    rooms = (  # routes are tried in this order: what is asked for most stands first
+        *(search, bulk, entries, imports, mappings, tuning, tasks, dead_letters, queues, health),
         *(analytics, analytics_answers, alerts, metrics, saved_searches),
     )
     for room in rooms:
