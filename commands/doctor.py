@@ -94,7 +94,8 @@ def _there(*, verify: bool) -> list[Finding]:
     async def conversation(client: Any, settings: Settings) -> list[Finding]:
         from pipelines.doctor import examine
 
-        return await examine(client, settings.node, verify=verify)
+        url = settings.cache_url.get_secret_value() if settings.cache_url else None
+        return await examine(client, settings.node, url, verify=verify)
 
     try:
         return talk(conversation)

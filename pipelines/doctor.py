@@ -3,7 +3,6 @@
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 from actors import index, system
 from actors.broker.client import Client
@@ -12,18 +11,21 @@ from contracts.errors import CasebookError
 from contracts.health import Finding, Health, Level
 from contracts.search import IndexVerified, VerifyIndex
 from contracts.system import DatabaseStatus
-from pipelines import health
+from pipelines import doctor_cache, health
 from pipelines.ask import ask_for
 
 SKEW = 2.0  # seconds that two clocks may differ: deadlines of reads are seconds
 OLDEST_REDIS = (6, 2)
 
 
-async def examine(client: Client, node: str, *, verify: bool) -> list[Finding]:
+async def examine(
+    client: Client, node: str, cache_url: str | None, *, verify: bool
+) -> list[Finding]:
     """Look at everything that can be asked for; with `verify`, compare entry by entry."""
     looked = await health.look(client)
     findings = _health(looked)
     findings += await asyncio.to_thread(_redis, client)
+    findings += await asyncio.to_thread(doctor_cache.examine, cache_url, client.broker.link)
     if looked.checks["database"].code is None:
         findings += await _clocks(client)
         findings += _drift(looked)
@@ -57,7 +59,7 @@ def _health(looked: Health) -> list[Finding]:
 def _redis(client: Client) -> list[Finding]:
     """Its release, and that it keeps what it is given."""
     try:
-        info = _info(client.broker.link.ask_one((b"INFO",)))
+        info = doctor_cache.fields(client.broker.link.ask_one((b"INFO",)))
     except CasebookError:
         return []  # told already
     findings = []
@@ -127,8 +129,3 @@ async def _verified(client: Client, node: str) -> Finding:
     lists = {"missing": found.missing, "outdated": found.outdated, "orphaned": found.orphaned}
     told = ", ".join(f"{name} {', '.join(map(str, ids))}" for name, ids in lists.items() if ids)
     return Finding("wrong", "verify", told, "`casebook reindex` builds the index anew.")
-
-
-def _info(answer: bytes) -> dict[str, Any]:
-    lines = (line.partition(":") for line in answer.decode().split("\r\n"))
-    return {name: value for name, separator, value in lines if separator}

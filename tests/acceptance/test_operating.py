@@ -42,7 +42,16 @@ def test_doctor_finds_nothing_where_all_is_well(casebook: Casebook) -> None:
     done = casebook.run("doctor", "--verify", "--json")
     assert {one["level"] for one in done.json} == {"well"}, done.out
     about = {one["about"] for one in done.json}
-    assert about >= {"settings", "permissions", "disk", "clocks", "drift", "verify", "index"}
+    assert about >= {
+        "settings",
+        "permissions",
+        "disk",
+        "clocks",
+        "drift",
+        "verify",
+        "index",
+        "cache",
+    }
     assert done.code == 0
 
 

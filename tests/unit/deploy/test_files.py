@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from cli import main
+from deploy.valkey import EmbeddedCache
 from settings import PREFIX, Settings, variables
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -53,10 +55,13 @@ def commands() -> Iterator[tuple[str, list[str]]]:
             yield f"compose {name}", service["command"]
     for name, pod in pods():
         for container in pod["containers"]:
-            yield f"{name} {container['name']}", container["args"]
+            if container["image"] == "casebook":
+                yield f"{name} {container['name']}", container["args"]
     for unit in UNITS:
         for line in re.findall(r"^ExecStart=(.*)$", unit.read_text(), re.MULTILINE):
             program, *arguments = shlex.split(line)
+            if unit.name == "casebook-cache.service":
+                continue  # Valkey's
             assert program == "/opt/casebook/bin/casebook"
             yield unit.name, arguments
     default = re.search(r'^CMD \["(.*)"\]$', (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
@@ -151,6 +156,39 @@ def test_no_container_of_compose_may_more_than_it_needs() -> None:
             assert service["security_opt"] == ["no-new-privileges:true"]
         ports = service.get("ports", [])
         assert ports == (["127.0.0.1:8080:8080"] if name == "shim" else [])
+
+
+def caches() -> Iterator[tuple[str, list[str]]]:
+    """How each of the three ways runs the cache's instance, in words."""
+    yield "compose", shlex.split(" ".join(compose()["cache"]["command"]))
+    found = dict(pods())["Deployment/casebook-cache"]
+    yield "kubernetes", shlex.split(" ".join(found["containers"][0]["command"]))
+    yield "systemd", shlex.split((DEPLOY / "systemd" / "casebook-cache.service").read_text())
+
+
+@pytest.mark.parametrize(("way", "words"), list(caches()), ids=lambda value: str(value)[:10])
+def test_the_cache_is_an_instance_that_may_lose_everything(way: str, words: list[str]) -> None:
+    """With a bound, an eviction of its own and no file, as the embedded one has."""
+    options = {name.removeprefix("--"): value for name, value in pairwise(words)}
+    wanted = {**EmbeddedCache.options, "maxmemory": Settings.model_fields["cache_memory"].default}
+    assert options | wanted | {"save": ""} == options
+
+
+def test_everybody_is_told_where_the_cache_is() -> None:
+    """In compose by its name, in Kubernetes by a secret, under systemd by its socket."""
+    for service in compose().values():
+        if service["image"].startswith("casebook:"):
+            assert service["environment"]["CASEBOOK_CACHE_URL"].endswith("@cache:6379/0")
+            assert "cache" not in service.get("depends_on", {})
+    for name in ("Deployment/casebook-shim", "StatefulSet/casebook-node"):
+        for container in dict(pods())[name]["containers"]:
+            assert "CASEBOOK_CACHE_URL" in {one["name"] for one in container["env"]}
+    systemd = DEPLOY / "systemd"
+    (said,) = re.findall(
+        r"CASEBOOK_CACHE_URL=unix://(\S+)",
+        (systemd / "casebook-.service.d" / "10-common.conf").read_text(),
+    )
+    assert f"--unixsocket {said} " in (systemd / "casebook-cache.service").read_text()
 
 
 def test_the_image_is_built_from_every_room() -> None:
