@@ -41,6 +41,8 @@ class Consumer:
         self._seen_generation = 0
         #: Whether the queue was paused when Redis last told: then nothing is to be begun.
         self.paused = False
+        #: Whether the settle before found nothing to take: then the next take may wait at once.
+        self._looked = False
         self._pause = -1  # ms until the next delayed message is due, -1: none
         self._behind: bytes | None = None  # paused or full: the signal's id to wait behind
         self._settling: tuple[str, Sequence[Delivery], list[Command]] | None = None
@@ -50,14 +52,17 @@ class Consumer:
         """Up to `count` messages, waiting at most `block` ms for the first; maybe none."""
         self.link.connect()
         if self._seen_generation != self.link.generation:
+            self._looked = False
             self._make_groups()
             stranded = self._stranded()
             self._seen_generation = self.link.generation
             if stranded:
                 return stranded
-        taken = self._next(self.link.ask(self._next_command(count))[0])
-        if taken or block <= 0:
-            return taken
+        looked, self._looked = self._looked, False
+        if not (looked and block > 0):
+            taken = self._next(self.link.ask(self._next_command(count))[0])
+            if taken or block <= 0:
+                return taken
         return self._wait(count, block) if self._behind is None else self._wait_for_signal(block)
 
     def settle(self, deliveries: Sequence[Delivery], *, and_take: int = 0) -> list[Delivery]:
@@ -85,7 +90,9 @@ class Consumer:
         if refused := _refused_replies(replies, answers):
             self.link.ask(*refused)
         self._settling = None
-        return self._next(answers[-1]) if takes else []
+        taken = self._next(answers[-1]) if takes else []
+        self._looked = takes and not taken
+        return taken
 
     def leave(self) -> None:
         """End this consumer's heartbeat; forget it unless something is pending under it."""
