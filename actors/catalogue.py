@@ -32,6 +32,7 @@ from actors.actor import Operation, Operations
 from actors.broker.broker import StreamsBroker
 from actors.broker.worker import Reading
 from actors.middleware import policies
+from actors.queues import queue_of
 
 #: On queues that any node serves.
 SHARED: tuple[Operation[Any, Any], ...] = (
@@ -157,7 +158,7 @@ def roles(node: str, search_threads: int, bulk_nice: int) -> dict[str, Role]:
 
     Prefetch is small where a message takes long: what waits behind it could be elsewhere.
     """
-    following = Reading(index.queue_of(node), threads=1, prefetch=1)
+    following = Reading(queue_of(node), threads=1, prefetch=1)
     return {
         "worker": Role(
             "worker",
@@ -191,17 +192,9 @@ def worker_broker(url: str, node: str) -> StreamsBroker:
     for operation in SHARED:
         operation.declare(broker)
     for operation in OF_A_NODE:
-        operation.declare(broker, queue=index.queue_of(node))
+        operation.declare(broker, queue=queue_of(node))
     broker.resources[StreamsBroker] = broker
     broker.resources[Operations] = Operations(
         {operation.name: operation for operation in (*SHARED, *OF_A_NODE)}
     )
-    return broker
-
-
-def producer_broker(url: str, node: str) -> StreamsBroker:
-    """A broker with the queues declared, for a process that only asks."""
-    broker = StreamsBroker(url)
-    for queue in {operation.queue for operation in SHARED} | {index.queue_of(node)}:
-        broker.declare_queue(queue)
     return broker

@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from actors.actor import actor
+from actors.queues import INDEX
 from actors.tracking import Tracked
 from contracts.base import Nothing
 from contracts.errors import IndexBackupUnusable, IndexUnavailable
@@ -27,7 +28,6 @@ from storage.index.follower import START, Follower
 from storage.index.searcher import IndexReader
 from storage.postgres.store import Store, Transaction
 
-QUEUE = "index"
 HELD_DELAY = 20  # ms until changes that an open transaction holds back are looked at again
 SLICE = 5_000  # rows a statement when comparing
 SHOWN = 20  # ids that a comparison names
@@ -40,12 +40,7 @@ class Again:
         self.nudge = nudge
 
 
-def queue_of(node: str) -> str:
-    """The queue of one node's index."""
-    return f"{QUEUE}@{node}"
-
-
-@actor(queue=QUEUE, time_limit=timedelta(hours=1))
+@actor(queue=INDEX, time_limit=timedelta(hours=1))
 def follow(request: FollowIndex, follower: Follower, again: Again) -> Nothing:
     """Apply one batch of changes to the index; asks to be run again where there are more."""
     done = follower.step()
@@ -56,7 +51,7 @@ def follow(request: FollowIndex, follower: Follower, again: Again) -> Nothing:
     return Nothing()
 
 
-@actor(queue=QUEUE, time_limit=timedelta(hours=6))
+@actor(queue=INDEX, time_limit=timedelta(hours=6))
 def rebuild(command: RebuildIndex, follower: Follower, again: Again, tracked: Tracked) -> Nothing:
     """Build the index anew and swap; twice is only slower than once. Raises: TaskCanceled."""
     follower.rebuild(tracked.report)
@@ -64,7 +59,7 @@ def rebuild(command: RebuildIndex, follower: Follower, again: Again, tracked: Tr
     return Nothing()
 
 
-@actor(queue=QUEUE, read=True, time_limit=timedelta(hours=1))
+@actor(queue=INDEX, read=True, time_limit=timedelta(hours=1))
 def check(request: CheckIndex, follower: Follower, again: Again) -> IndexChecked:
     """Compare files with their checksums; what is damaged is built anew, after this run.
 
@@ -76,13 +71,13 @@ def check(request: CheckIndex, follower: Follower, again: Again) -> IndexChecked
     return IndexChecked(files=found.files, bytes=found.size, damaged=found.damaged)
 
 
-@actor(queue=QUEUE, read=True, time_limit=timedelta(hours=1))
+@actor(queue=INDEX, read=True, time_limit=timedelta(hours=1))
 def backup(request: BackUpIndex, follower: Follower) -> IndexBackup:
     """Copy the index; it follows no changes meanwhile. Raises: IndexUnavailable, LiveData."""
     return _of(follower.backup(Path(request.to)), request.to)
 
 
-@actor(queue=QUEUE, time_limit=timedelta(hours=1), fatal=(IndexBackupUnusable,))
+@actor(queue=INDEX, time_limit=timedelta(hours=1), fatal=(IndexBackupUnusable,))
 def restore(command: RestoreIndex, follower: Follower, again: Again) -> IndexBackup:
     """Go on from a backup; twice is only slower than once. Raises: IndexBackupUnusable."""
     manifest = follower.restore(Path(command.source))
@@ -132,7 +127,7 @@ def _damage(index: IndexReader, folder: str) -> IndexDamage | None:
     return IndexDamage(**found._asdict(), mended=found.folder != folder)
 
 
-@actor(queue=QUEUE, read=True, time_limit=timedelta(minutes=10))
+@actor(queue=INDEX, read=True, time_limit=timedelta(minutes=10))
 def verify(
     request: VerifyIndex, follower: Follower, index: IndexReader, store: Store
 ) -> IndexVerified:

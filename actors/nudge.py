@@ -6,7 +6,8 @@ import threading
 import psycopg
 
 from actors.broker.broker import StreamsBroker
-from actors.index import follow, queue_of
+from actors.index import follow
+from actors.queues import queue_of
 from contracts.errors import CasebookError
 from contracts.search import FollowIndex
 from storage.index.searcher import IndexReader

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from actors import analytics, health, index, saved_searches, semantic, tasks, tuning, upkeep
 from actors.broker.ticker import Periodic
+from actors.queues import queue_of
 from contracts.analytics import RollUp
 from contracts.base import Nothing
 from contracts.search import CheckIndex
@@ -24,5 +25,5 @@ SCHEDULE: tuple[Periodic, ...] = (
 
 def of_node(node: str) -> tuple[Periodic, ...]:
     """What an indexer asks of itself: each minute it checks 64 MB of its index."""
-    request, queue = CheckIndex(whole=False), index.queue_of(node)
+    request, queue = CheckIndex(whole=False), queue_of(node)
     return (Periodic(f"check {node}", timedelta(minutes=1), index.check, request, queue=queue),)

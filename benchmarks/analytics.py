@@ -22,7 +22,7 @@ import psycopg
 
 from actors import analytics
 from actors.broker.broker import StreamsBroker
-from actors.catalogue import producer_broker
+from actors.queues import producer_broker
 from benchmarks import corpus
 from benchmarks.instance import Instance, instance
 from benchmarks.neighbours import importing, report, search

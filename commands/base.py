@@ -132,7 +132,7 @@ def talk(conversation: Callable[[Any, Settings], Awaitable[T]]) -> T:
     async def run() -> T:
         begin(os.environ.get("TRACEPARENT"))
         from actors.broker.client import Client
-        from actors.catalogue import producer_broker
+        from actors.queues import producer_broker
 
         assert settings.redis_url is not None
         broker = producer_broker(settings.redis_url.get_secret_value(), settings.node)

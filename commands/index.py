@@ -98,10 +98,11 @@ async def _asking(
     client: Any, settings: Settings, *, name: str, reply: type[Any], request: Contract, shared: bool
 ) -> Any:
     from actors import index as operations
+    from actors.queues import queue_of
     from pipelines.ask import ask_for
 
     operation = getattr(operations, name)
-    queue = None if shared else operations.queue_of(settings.node)
+    queue = None if shared else queue_of(settings.node)
     timeout = settings.read_timeout if shared else PATIENCE
     return await ask_for(reply, client, operation, request, timeout=timeout, queue=queue)
 

@@ -45,9 +45,10 @@ def status(verify: bool, json_: bool) -> None:
 
 async def _status(client: Any, settings: Settings, *, verify: bool) -> dict[str, Any]:
     from actors import index, system
+    from actors.queues import queue_of
     from pipelines.ask import ask_for
 
-    queue = index.queue_of(settings.node)
+    queue = queue_of(settings.node)
 
     async def part(asking: Coroutine[Any, Any, BaseModel]) -> dict[str, Any]:
         try:

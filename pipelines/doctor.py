@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from actors import index, system
 from actors.broker.client import Client
+from actors.queues import queue_of
 from contracts.base import Nothing
 from contracts.errors import CasebookError
 from contracts.health import Finding, Health, Level
@@ -117,7 +118,7 @@ def _drift(looked: Health) -> list[Finding]:
 
 
 async def _verified(client: Client, node: str) -> Finding:
-    queue = index.queue_of(node)
+    queue = queue_of(node)
     try:
         found = await ask_for(
             IndexVerified, client, index.verify, VerifyIndex(), timeout=600, queue=queue

@@ -10,6 +10,7 @@ from uuid import UUID
 from actors import index, tasks
 from actors.actor import Operation
 from actors.broker.client import Client
+from actors.queues import queue_of
 from contracts.base import Write, new_id
 from contracts.errors import CasebookError, NoReply, TaskNotFound, Unavailable, WriteWaiting
 from contracts.search import RebuildIndex, VerifyIndex
@@ -127,9 +128,7 @@ async def reindex(
     steps = tuple(
         Step(
             name=name,
-            members=tuple(
-                member.model_copy(update={"queue": index.queue_of(node)}) for node in nodes
-            ),
+            members=tuple(member.model_copy(update={"queue": queue_of(node)}) for node in nodes),
         )
         for name, member in (("rebuild", rebuild), ("verify", verify))
     )

@@ -11,11 +11,11 @@ from fastapi import FastAPI
 from actors import errors, logs
 from actors.broker.broker import StreamsBroker
 from actors.broker.client import Client
-from actors.catalogue import producer_broker
 from actors.failures import FailureLog
 from actors.metrics.collectors import Queues
 from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters, Named
+from actors.queues import producer_broker
 from pipelines.privacy import pseudonyms
 from settings import Settings
 from shim import (

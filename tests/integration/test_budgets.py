@@ -26,8 +26,8 @@ from actors import entries, imports
 from actors.actor import actor
 from actors.broker.client import Client
 from actors.broker.worker import Reader, Reading
-from actors.catalogue import producer_broker
 from actors.metrics.meters import Meters
+from actors.queues import producer_broker
 from actors.spans import SpanLog
 from contracts.base import Nothing
 from contracts.entries import CreateEntry, EntryFields

@@ -13,7 +13,7 @@ import pytest
 from actors import analytics
 from actors.broker.broker import StreamsBroker
 from actors.broker.client import Client
-from actors.catalogue import producer_broker
+from actors.queues import producer_broker
 from contracts.analytics import BATCH_MAX, EventKind
 from pipelines.events import tell
 from shim.allowance import SAVED, Allowance

@@ -9,7 +9,7 @@ import orjson
 
 from actors import entries
 from actors.broker.broker import StreamsBroker
-from actors.catalogue import producer_broker
+from actors.queues import producer_broker
 from tests.support.casebook import Casebook
 from tests.support.waiting import SOON
 

@@ -10,7 +10,7 @@ from typing import Any
 from actors.actor import Operation
 from actors.broker.encoding import ContractEncoder
 from actors.catalogue import OF_A_NODE, SHARED
-from actors.index import QUEUE, queue_of
+from actors.queues import INDEX, queue_of
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (*SHARED, *OF_A_NODE)
 ID = "01890000-0000-7000-8000-000000000000"
@@ -65,7 +65,7 @@ def messages() -> Iterator[bytes]:
         schema = operation.request.model_json_schema()
         values = sample(schema, schema) | INSTEAD.get(operation.name, {})
         request = operation.request.model_validate(values)
-        queue = queue_of("node") if operation.queue == QUEUE else None
+        queue = queue_of("node") if operation.queue == INDEX else None
         # Whole, though what is as its default says is not sent: what was ever said is understood.
         message = operation.message(request.model_dump(mode="json"), queue=queue)
         fixed = message._replace(message_id=ID, message_timestamp=0)

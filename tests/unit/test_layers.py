@@ -97,8 +97,24 @@ def test_a_command_imports_what_it_runs_when_it_runs() -> None:
     slow = {"actors", "pipelines", "storage", "shim", "psycopg", "redis", "dramatiq", "tantivy"}
     program = f"""
 import sys, cli
+for name in cli.COMMANDS: assert cli.main.get_command(None, name).name == name
 found = {{name.partition(".")[0] for name in sys.modules}} & {slow!r}
 assert not found, found
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_command_does_not_import_the_others() -> None:
+    """Whoever searches while something is broken does not wait for what watches a folder."""
+    program = """
+import sys, cli
+cli.main.get_command(None, "search")
+import actors.broker.client, actors.queues, pipelines.searching
+slow = {"commands.bulk", "commands.watch", "actors.catalogue", "actors.imports", "fastapi"}
+assert not slow & sys.modules.keys(), slow & sys.modules.keys()
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False

@@ -11,7 +11,7 @@ import orjson
 
 from actors import entries
 from actors.broker.client import Client
-from actors.catalogue import producer_broker
+from actors.queues import producer_broker
 from contracts.entries import CreateEntry, EntryFields, EntryStored
 from contracts.errors import NoReply, QueueFull, QueueUnavailable, Unavailable
 from contracts.imports import ImportReport

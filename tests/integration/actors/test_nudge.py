@@ -8,9 +8,8 @@ import pytest
 from redis import Redis
 
 from actors.broker.broker import StreamsBroker
-from actors.catalogue import producer_broker
-from actors.index import queue_of
 from actors.nudge import Listener, Nudge
+from actors.queues import producer_broker, queue_of
 from contracts.errors import QueueUnavailable
 from deploy.valkey import EmbeddedValkey
 from storage.index.searcher import IndexReader

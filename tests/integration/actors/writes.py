@@ -31,7 +31,7 @@ from actors import (
     upkeep,
 )
 from actors.actor import Operation
-from actors.index import queue_of
+from actors.queues import INDEX, queue_of
 from actors.tracking import Place
 from contracts.alerts import AcknowledgeAlert, AlertState, NotifyAlert
 from contracts.analytics import Event, EventKind, RecordEvents, RollUp
@@ -88,7 +88,7 @@ class Case:
         request = self.ground(house)
         if self.operation.name == replay.move.name:
             return _waiting(house, "upkeep")
-        queue = queue_of(NODE) if self.operation.queue == index.QUEUE else None
+        queue = queue_of(NODE) if self.operation.queue == INDEX else None
         message = self.operation.message(request, queue=queue)
         return dramatiq.Message.decode(message.encode())
 
