@@ -175,6 +175,9 @@ class Settings(BaseModel):
     slow_ms: Annotated[float, Unit("ms")] = Field(
         1_000, gt=0, description="from when on an operation is slow"
     )
+    slow_sql_ms: Annotated[float, Unit("ms")] = Field(
+        200, gt=0, description="from when on a statement is slow, and its plan looked up"
+    )
     alert_webhook: str = Field("", description="URL that alerts are posted to")
     alert_webhook_secret: SecretStr | None = Field(None, description="key that signs them")
     alert_smtp: SecretStr | None = Field(

@@ -7,23 +7,31 @@ from collections.abc import Callable
 from typing import Any
 
 from contracts.errors import CasebookError
-from contracts.traces import RecordSpans, Span
+from contracts.traces import RecordSpans, Span, TracedStep
+from storage.steps import SLOW as SLOW_SQL
+from storage.steps import Steps
 
 log = logging.getLogger(__name__)
 
 GATHER = 1.0  # seconds in which spans are gathered until they are sent
 HELD = 5_000  # spans that wait to be sent; of more, the oldest go
 AT_ONCE = 500  # spans in a message
-SHOWN = 20  # fields of a request whose shape is kept
+SHOWN = 20  # steps of a delivery that are kept
 SLOW = 1_000.0  # ms: the default of the setting
 
 
 class SpanLog(threading.Thread):
-    """`slow` is in ms. A process that has nothing to tell wakes for nothing."""
+    """`slow` (an operation) and `slow_sql` (a statement) are in ms.
 
-    def __init__(self, send: Callable[[RecordSpans], Any], slow: float = SLOW) -> None:
+    A process that has nothing to tell wakes for nothing.
+    """
+
+    def __init__(
+        self, send: Callable[[RecordSpans], Any], slow: float = SLOW, slow_sql: float = SLOW_SQL
+    ) -> None:
         super().__init__(name="spans", daemon=True)
         self.slow = slow
+        self.slow_sql = slow_sql
         self._send = send
         self._spans: deque[Span] = deque(maxlen=HELD)
         self._some = threading.Event()
@@ -65,15 +73,21 @@ class SpanLog(threading.Thread):
         self.join()
 
 
-def shape(request: Any) -> dict[str, str]:
-    """The kinds and lengths of a request's fields, never their values."""
-    if not isinstance(request, dict):
-        return {}
-    return {str(name)[:50]: _kind(value) for name, value in list(request.items())[:SHOWN]}
-
-
-def _kind(value: Any) -> str:
-    for kind, name in ((dict, "object"), (list, "list"), (str, "text")):
-        if isinstance(value, kind):
-            return f"{name} of {len(value)}"
-    return type(value).__name__
+def summed(steps: Steps) -> tuple[TracedStep, ...]:
+    """Steps of one name as one, those that took longest; slow statements by themselves."""
+    found: dict[tuple[str, str], list[float]] = {}
+    alone = [one for one in steps.kept if one.shape is not None]
+    for one in steps.kept:
+        if one.shape is None:
+            known = found.setdefault((one.kind, one.name), [0, 0.0])
+            known[0] += 1
+            known[1] += one.ms
+    told = [
+        TracedStep(kind=kind, name=name, count=int(count), ms=ms)
+        for (kind, name), (count, ms) in found.items()
+    ]
+    told += [
+        TracedStep(kind=o.kind, name=o.name, ms=o.ms, slow=True, shape=o.shape, plan=o.plan)
+        for o in alone[:SHOWN]
+    ]
+    return tuple(sorted(told, key=lambda one: one.ms, reverse=True)[:SHOWN])

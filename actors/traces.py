@@ -12,6 +12,7 @@ from contracts.traces import (
     RecordSpans,
     SlowOperation,
     SlowOperations,
+    SlowStatement,
     Span,
     Trace,
     TracedError,
@@ -51,7 +52,14 @@ def get(request: GetTrace, store: Store) -> Trace:
 
 @actor(queue="operators", read=True)
 def slow(request: ListSlow, store: Store) -> SlowOperations:
-    """Actors whose slow deliveries took most in total."""
+    """Actors whose slow deliveries took most in total, and statements that did."""
     with store.transaction() as tx:
-        rows = tx.rows("traces.slow", **request.model_dump())
-    return SlowOperations(operations=tuple(SlowOperation(**row) for row in rows))
+        return SlowOperations(
+            operations=tuple(
+                SlowOperation(**row) for row in tx.rows("traces.slow", **request.model_dump())
+            ),
+            statements=tuple(
+                SlowStatement(**row)
+                for row in tx.rows("traces.slow_statements", **request.model_dump())
+            ),
+        )

@@ -104,7 +104,9 @@ def run(settings: Settings, role_name: str) -> bool:
         failures.start()
         stack.callback(failures.stop)
         spans = SpanLog(
-            lambda batch: broker.enqueue(traces.record.message(batch)), settings.slow_ms
+            lambda batch: broker.enqueue(traces.record.message(batch)),
+            settings.slow_ms,
+            settings.slow_sql_ms,
         )
         broker.resources[SpanLog] = spans
         spans.start()

@@ -25,7 +25,7 @@ from contracts.errors import (
     ValidationFailed,
     WriteWaiting,
 )
-from contracts.operation import begin
+from contracts.operation import begin, called_by
 from settings import Settings, SettingsInvalid
 
 out = Console(highlight=False)
@@ -131,6 +131,7 @@ def talk(conversation: Callable[[Any, Settings], Awaitable[T]]) -> T:
 
     async def run() -> T:
         begin(os.environ.get("TRACEPARENT"))
+        called_by(me())
         from actors.broker.client import Client
         from actors.queues import producer_broker
 

@@ -1,12 +1,21 @@
 """What was done for an operation, and which operations took long."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 from rich.table import Table
 
 from commands.base import as_json, out, plain, print_json, talk
-from contracts.traces import GetTrace, ListSlow, SlowOperations, Trace
+from contracts.traces import (
+    GetTrace,
+    ListSlow,
+    SlowOperation,
+    SlowOperations,
+    SlowStatement,
+    Span,
+    Trace,
+)
 from settings import Settings
 
 
@@ -34,9 +43,13 @@ def trace(operation: str, json_: bool) -> None:
 
 @click.command()
 @click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True)
+@click.option("--plans", is_flag=True, help="With the statements' plans.")
 @as_json
-def slow(hours: int, json_: bool) -> None:
-    """Operations over CASEBOOK_SLOW_MS, those that took most in total first."""
+def slow(hours: int, plans: bool, json_: bool) -> None:
+    """Operations over CASEBOOK_SLOW_MS, and statements over CASEBOOK_SLOW_SQL_MS.
+
+    Those that took most in total come first.
+    """
 
     async def conversation(client: Any, settings: Settings) -> SlowOperations:
         from actors.traces import slow as ask_slow
@@ -50,32 +63,41 @@ def slow(hours: int, json_: bool) -> None:
     if json_:
         print_json(found)
         return
+    if not found.operations and not found.statements:
+        out.print("nothing was slow.")
+    if found.operations:
+        out.print(_table(("actor", "its request"), found.operations, lambda one: one.actor))
+    if found.statements:
+        out.print(_table(("statement", "its values"), found.statements, lambda one: one.name))
+    for one in found.statements:
+        if plans and one.plan:
+            out.print(f"\n{plain(one.name)}\n[dim]{plain(one.plan)}[/dim]", soft_wrap=True)
+
+
+def _table(
+    names: tuple[str, str],
+    found: Sequence[SlowOperation | SlowStatement],
+    name: Callable[[Any], str],
+) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("actor", "count", "total s", "most s", "the slowest", "its request"):
+    for column in (names[0], "count", "total s", "most s", "the slowest", names[1]):
         table.add_column(column, no_wrap=True, justify="left" if len(column) > 7 else "right")
-    for one in found.operations:
-        shape = ", ".join(f"{name}: {kind}" for name, kind in (one.shape or {}).items())
-        times = (f"{ms / 1000:.1f}" for ms in (one.total_ms, one.most_ms))
-        cells = (one.actor, str(one.count), *times, one.operation_id, shape)
+    for one in found:
+        seconds = f"{one.total_ms / 1000:.1f}", f"{one.most_ms / 1000:.1f}"
+        cells = (name(one), str(one.count), *seconds, one.operation_id, _shape(one.shape))
         table.add_row(*(plain(cell) for cell in cells))
-    out.print(table if found.operations else "nothing was slow.")
+    return table
+
+
+def _shape(shape: dict[str, Any] | None) -> str:
+    return ", ".join(f"{name}: {kind}" for name, kind in (shape or {}).items())
 
 
 def _show(found: Trace) -> None:
     for task in found.tasks:
         out.print(f"task {task.id} ({plain(task.type)}) of {plain(task.started_by)}: {task.status}")
     for span in found.spans:
-        style = "green" if span.outcome == "done" else "yellow"
-        at = f"{span.at.astimezone():%H:%M:%S.%f}"[:-3]
-        error = f" {plain(span.error)}" if span.error else ""
-        attempt = f", attempt {span.attempt}" if span.attempt > 1 else ""
-        out.print(
-            f"{at}  {plain(span.actor):24} {plain(span.queue):10} waited {span.waited_ms:.1f} ms, "
-            f"took {span.ms:.1f} ms{attempt}  [{style}]{span.outcome}[/{style}]{error}",
-            soft_wrap=True,
-        )
-        where = plain(f"{span.message_id} on {span.worker}")
-        out.print(f"              [dim]{where}[/dim]", soft_wrap=True)
+        _show_span(span)
     for letter in found.letters:
         about = plain(f"{letter.actor} {letter.reason}: {letter.error} {letter.message}")
         out.print(f"dead letter {letter.id} ({letter.state}): {about}", soft_wrap=True)
@@ -83,3 +105,23 @@ def _show(found: Trace) -> None:
         out.print(f"error {one.fingerprint}: {plain(one.error)} in {plain(one.place)}")
     if not any(part for _, part in found):
         out.print("nothing is known of it.")
+
+
+def _show_span(span: Span) -> None:
+    style = "green" if span.outcome == "done" else "yellow"
+    at = f"{span.at.astimezone():%H:%M:%S.%f}"[:-3]
+    error = f" {plain(span.error)}" if span.error else ""
+    attempt = f", attempt {span.attempt}" if span.attempt > 1 else ""
+    out.print(
+        f"{at}  {plain(span.actor):24} {plain(span.queue):10} waited {span.waited_ms:.1f} ms, "
+        f"took {span.ms:.1f} ms{attempt}  [{style}]{span.outcome}[/{style}]{error}",
+        soft_wrap=True,
+    )
+    by = f" for {span.caller}" if span.caller else ""
+    where = plain(f"{span.message_id} on {span.worker}{by}")
+    out.print(f"              [dim]{where}[/dim]", soft_wrap=True)
+    for step in span.steps or ():
+        often = f" {step.count} times" if step.count > 1 else ""
+        slow = f"  slow; {_shape(step.shape)}" if step.slow else ""
+        name = plain(f"{step.kind} {step.name}{often}{slow}")
+        out.print(f"              {step.ms:9.1f} ms  {name}", soft_wrap=True)

@@ -15,7 +15,14 @@ TRACEPARENT = re.compile(
 )
 
 _traced: ContextVar[bool] = ContextVar("traced", default=False)
+_acting: ContextVar[str] = ContextVar("acting", default="")
+_caller: ContextVar[str] = ContextVar("caller", default="")
 _current: ContextVar[str] = ContextVar("operation", default="")
+
+
+def acting() -> str:
+    """The actor that this thread runs; "" in a process that only asks."""
+    return _acting.get()
 
 
 def current() -> str:
@@ -28,10 +35,22 @@ def is_traced() -> bool:
     return _traced.get()
 
 
-def enter(operation_id: str, *, traced: bool = False) -> None:
+def caller() -> str:
+    """The name of who asked for it, as far as it is known."""
+    return _caller.get()
+
+
+def called_by(name: str) -> None:
+    """From here on, this task or thread works for somebody of that name."""
+    _caller.set(name)
+
+
+def enter(operation_id: str, *, traced: bool = False, actor: str = "", by: str = "") -> None:
     """From here on, this task or thread works for that operation."""
     _current.set(operation_id)
     _traced.set(traced)
+    _acting.set(actor)
+    _caller.set(by)
 
 
 def begin(traceparent: str | None = None) -> str:

@@ -9,6 +9,22 @@ from pydantic import AwareDatetime, Field
 from contracts.base import Contract, Text
 
 
+class TracedStep(Contract):
+    """What a delivery did under one name, `count` times in `ms` together.
+
+    A slow statement comes alone, with the shape of its parameters and, if it was looked up, its
+    plan; neither holds a value.
+    """
+
+    kind: Annotated[Text, Field(max_length=20)]
+    name: Annotated[Text, Field(max_length=100)]
+    count: int = 1
+    ms: float
+    slow: bool = False
+    shape: dict[str, Any] | None = None
+    plan: Annotated[Text, Field(max_length=8_000)] = ""
+
+
 class Span(Contract):
     """One delivery of one message. Times on Redis's clock, in ms where they say so."""
 
@@ -25,6 +41,8 @@ class Span(Contract):
     error: Annotated[Text, Field(max_length=300)] = ""
     slow: bool = False
     shape: dict[str, Any] | None = None
+    caller: Annotated[Text, Field(max_length=200)] | None = None
+    steps: tuple[TracedStep, ...] | None = None
 
 
 class RecordSpans(Contract):
@@ -95,7 +113,20 @@ class SlowOperation(Contract):
     shape: dict[str, Any] | None
 
 
+class SlowStatement(Contract):
+    """Slow runs of one statement; the slowest one's operation and shape, the newest plan."""
+
+    name: str
+    count: int
+    total_ms: float
+    most_ms: float
+    operation_id: str
+    shape: dict[str, Any] | None
+    plan: str
+
+
 class SlowOperations(Contract):
     """Those that took most in total first."""
 
     operations: tuple[SlowOperation, ...]
+    statements: tuple[SlowStatement, ...] = ()

@@ -45,6 +45,7 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_destination": "stderr",
+    "log_line_prefix": "%m [%p] %q%a ",  # for whom: an operation's id, then an actor
     "logging_collector": "off",
 }
 

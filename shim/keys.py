@@ -8,6 +8,7 @@ from fastapi import Depends, Header
 
 from actors import system
 from contracts.errors import Unauthorized, Unavailable
+from contracts.operation import called_by
 from contracts.system import KeyVerified, VerifyKey
 from pipelines.ask import ask_for
 from shim.backend import BackendOf
@@ -30,6 +31,7 @@ async def caller(backend: BackendOf, authorization: Annotated[str | None, Header
     if name is None:
         name = await _ask(backend, digest)
         _fresh[digest] = _known[digest] = name
+    called_by(name)
     return name
 
 

@@ -16,4 +16,7 @@ class Operation(Middleware):
         delivery: Delivery = message
         named = delivery.options.get("operation_id")
         traced = delivery.options.get("traced") is True
-        enter(named if isinstance(named, str) and named else delivery.message_id, traced=traced)
+        operation_id = named if isinstance(named, str) and named else delivery.message_id
+        by = delivery.options.get("caller")
+        by = by if isinstance(by, str) else ""
+        enter(operation_id, traced=traced, actor=delivery.actor_name, by=by)

@@ -12,16 +12,23 @@ from actors.broker.delivery import Delivery
 from actors.broker.history import count
 from actors.index import follow
 from actors.middleware.metrics import outcome_of, waited_ms
-from actors.spans import SpanLog, shape
+from actors.spans import SpanLog, summed
 from contracts.errors import CasebookError
-from contracts.operation import current
+from contracts.operation import caller, current
 from contracts.traces import Span
+from storage.steps import Steps, shape, watch
+from storage.steps import current as steps
 
 QUIET = "health"  # the queue of what watches: telling of it would be told for ever
 
 
 class Spans(Middleware):
     """Where the process's root made a SpanLog a resource; else it does nothing."""
+
+    def before_process_message(self, broker: Broker, message: Any) -> None:
+        assert isinstance(broker, StreamsBroker)
+        spans: SpanLog | None = broker.resources.get(SpanLog)
+        watch(None if spans is None else Steps(spans.slow_sql))
 
     def after_process_message(
         self,
@@ -38,13 +45,16 @@ class Spans(Middleware):
             return
         ms = (time.monotonic() - delivery.began) * 1000
         options = delivery.options
+        taken = steps() or Steps()
+        slow = any(one.shape is not None for one in taken.kept)
         told = "deadline" not in options or options.get("traced") or exception is not None
-        if told or ms >= spans.slow:
-            spans.note(_span(delivery, exception, ms, spans.slow))
+        if told or slow or ms >= spans.slow:
+            spans.note(_span(delivery, exception, ms, ms >= spans.slow, taken))
 
 
-def _span(delivery: Delivery, exception: BaseException | None, ms: float, slow: float) -> Span:
-    is_slow = ms >= slow
+def _span(
+    delivery: Delivery, exception: BaseException | None, ms: float, is_slow: bool, taken: Steps
+) -> Span:
     return Span(
         operation_id=current()[:200],
         message_id=delivery.message_id[:200],
@@ -59,6 +69,8 @@ def _span(delivery: Delivery, exception: BaseException | None, ms: float, slow: 
         error="" if exception is None else _name(exception)[:300],
         slow=is_slow,
         shape=shape(delivery.args[0]) if is_slow and delivery.args else None,
+        caller=caller()[:200] or None,
+        steps=summed(taken) or None,
     )
 
 

@@ -34,6 +34,7 @@ from storage.index.suspicion import Suspicion, suspecting
 from storage.index.text import confined, speak
 from storage.index.tuning import Tuning, TuningReader
 from storage.index.wanted import Wanted, wanted
+from storage.steps import step
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
 
@@ -76,9 +77,11 @@ class IndexReader:
         """
         snapshot = self._reaching(request.after)
         begun, tuning = time.perf_counter(), self._tuning.current()
-        asked = self._forgiving(snapshot, tuning, understand(request.q))
-        pinned = tuning.pinned(request.q)
-        reply = answer(snapshot.searcher, asked, request, self._names, pinned)
+        with step("index", "understand"):
+            asked = self._forgiving(snapshot, tuning, understand(request.q))
+            pinned = tuning.pinned(request.q)
+        with step("index", "answer"):
+            reply = answer(snapshot.searcher, asked, request, self._names, pinned)
         took = round((time.perf_counter() - begun) * 1e3, 3)
         return orjson.dumps(reply | _from(snapshot, tuning) | {"took_ms": took})
 

@@ -9,13 +9,16 @@ from importlib.resources import files
 def statement(name: str, where: tuple[str, ...] = ()) -> bytes:
     """The statement called `room.name`, its `{where}` filled with the room's `where_NAME` parts.
 
-    Only the conditions that are given stand in it, so that PostgreSQL plans for those alone.
+    Only the conditions that are given stand in it, so that PostgreSQL plans for those alone. It
+    begins with its name, by which it is known wherever PostgreSQL shows it; that never changes, so
+    it is prepared once.
     Raises KeyError for a name that no file has.
     """
     room, _, short = name.partition(".")
     parts = _room(room)
     conditions = b" and ".join(parts[f"where_{condition}"] for condition in where)
-    return parts[short].replace(b"{where}", conditions or b"true")
+    named = f"/* casebook {name} */ ".encode()
+    return named + parts[short].replace(b"{where}", conditions or b"true")
 
 
 @cache

@@ -1,5 +1,8 @@
 """The way into PostgreSQL: a pool, short transactions, and errors in our own terms."""
 
+import contextlib
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -17,13 +20,20 @@ from contracts.errors import (
     DatabaseUnavailable,
     SchemaMissing,
 )
+from contracts.operation import acting, current
 from contracts.position import Position
+from storage import steps
 from storage.breaker import Attempt, Breaker
+from storage.postgres.explaining import Explainer, explain
 from storage.postgres.lookout import Lookout
 from storage.postgres.statements import statement
+from storage.steps import Step, shape
 
 CONNECT_TIMEOUT = 2.0  # seconds to wait for a connection before the database counts as away
 AWAY_TIMEOUT = 0.5  # seconds to wait for one when it has been away a moment ago
+LONGEST_ID = 36  # characters of an operation's id: one of ours, or a trace's
+LONGEST_NAME = 63  # of an application_name; PostgreSQL cuts what is longer
+STRANGE = re.compile(r"[^\w .:@-]", re.ASCII)  # an id may be anybody's; this goes into SQL
 STATEMENT_TIMEOUT = 25_000  # ms: below an actor's time limit, which can't interrupt a socket
 
 Row = dict[str, Any]
@@ -34,19 +44,37 @@ class Transaction:
 
     def __init__(self, connection: psycopg.Connection[DictRow], epoch: str) -> None:
         self.connection = connection
+        #: Statements that were slow, to be explained when this has ended.
+        self.slow: list[Slow] = []
         self._epoch = epoch
+        self._steps = steps.current()
 
     def rows(self, name: str, where: tuple[str, ...] = (), /, **parameters: Any) -> list[Row]:
         """All rows of the named statement; `where` names its conditions."""
-        return self.connection.execute(statement(name, where), parameters).fetchall()
+        return self._execute(name, where, parameters).fetchall()
 
     def row(self, name: str, where: tuple[str, ...] = (), /, **parameters: Any) -> Row | None:
         """The first row of the named statement, or None."""
-        return self.connection.execute(statement(name, where), parameters).fetchone()
+        return self._execute(name, where, parameters).fetchone()
 
     def run(self, name: str, where: tuple[str, ...] = (), /, **parameters: Any) -> int:
         """Run a named statement; the number of rows it touched."""
-        return self.connection.execute(statement(name, where), parameters).rowcount
+        return self._execute(name, where, parameters).rowcount
+
+    def _execute(
+        self, name: str, where: tuple[str, ...], parameters: Row
+    ) -> psycopg.Cursor[DictRow]:
+        sql = statement(name, where)
+        if self._steps is None:
+            return self.connection.execute(sql, parameters)
+        began = time.monotonic()
+        try:
+            return self.connection.execute(sql, parameters)
+        finally:
+            step = self._steps.add("sql", name, began)
+            if step.ms >= self._steps.slow:
+                step.shape = shape(parameters)
+                self.slow.append(Slow(step, sql, parameters))
 
     def position(self, txid: str | int, seq: int) -> Position:
         """A place in the change feed of the database's present epoch."""
@@ -55,6 +83,14 @@ class Transaction:
     def notify(self) -> None:
         """Tell the followers, once this commits, that the feed has grown."""
         self.connection.execute(statement("feed.notify"))
+
+
+class Slow(NamedTuple):
+    """A statement that took long, and what it takes to explain it."""
+
+    step: Step
+    sql: bytes
+    parameters: Row
 
 
 class PoolUse(NamedTuple):
@@ -99,12 +135,14 @@ class Store:
             reconnect_timeout=0,
             check=self._check,
             kwargs={
+                "autocommit": True,  # `_begin` says what a transaction begins with
                 "row_factory": dict_row,
                 "application_name": name,
                 "connect_timeout": 5,
                 "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout=10000",
             },
         )
+        self._explainer = Explainer()
         self._patience = CONNECT_TIMEOUT
         self._epochs: WeakKeyDictionary[psycopg.Connection[DictRow], str] = WeakKeyDictionary()
 
@@ -139,7 +177,22 @@ class Store:
         Raises: DatabaseUnavailable, DatabaseBusy, SchemaMissing; what the body raises.
         """
         with translated(), self._connection() as connection:
-            yield Transaction(connection, self._epoch(connection))
+            connection.execute(beginning(), prepare=False)
+            tx = Transaction(connection, self._epoch(connection))
+            try:
+                yield tx
+                connection.commit()
+            finally:
+                if tx.slow:
+                    self._explain(connection, tx.slow)
+
+    def _explain(self, connection: psycopg.Connection[DictRow], slow: list[Slow]) -> None:
+        """Look up the plans of what took long, once its transaction has ended."""
+        with contextlib.suppress(psycopg.Error):
+            connection.rollback()
+        for step, sql, parameters in slow:
+            if not connection.closed and self._explainer.wants(step.name, sql):
+                step.plan = explain(connection, sql, parameters)
 
     def _check(self, connection: psycopg.Connection[DictRow]) -> None:
         """Raises psycopg's error where `connection` is lost; then the idle ones are as well.
@@ -189,6 +242,20 @@ class Store:
             assert row is not None
             epoch = self._epochs[connection] = str(row["epoch"])
         return epoch
+
+
+def beginning() -> bytes:
+    """What a transaction begins with: in the same round trip PostgreSQL hears for whom it is.
+
+    As a value that `set_config` is given it is one statement to pg_stat_statements; in the text of
+    each statement it would be a new one to be prepared for every operation.
+    """
+    operation_id = current()
+    if not operation_id:
+        return b"begin"
+    known = f"casebook {operation_id[:LONGEST_ID]} {acting()}"
+    name = STRANGE.sub("?", known)[:LONGEST_NAME]
+    return f"begin; select set_config('application_name', '{name}', true)".encode()
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from jsonb_populate_recordset(null::spans, %(spans)s::jsonb)
 on conflict do nothing;
 
 -- name: spans
-select operation_id, message_id, at, actor, queue, worker, waited_ms, ms, attempt, outcome, error
+select operation_id, message_id, at, actor, queue, worker, waited_ms, ms, attempt, outcome, error,
+    slow, shape, caller, steps
 from spans
 where operation_id = any(%(ids)s) or message_id = any(%(ids)s)
 order by at
@@ -40,6 +41,26 @@ select
 from spans
 where slow and at > now() - make_interval(hours => %(hours)s)
 group by actor
+order by total_ms desc
+limit %(limit)s;
+
+-- name: slow_statements
+select
+    step ->> 'name' as name,
+    count(*) as count,
+    sum((step ->> 'ms')::float8) as total_ms,
+    max((step ->> 'ms')::float8) as most_ms,
+    (array_agg(operation_id order by (step ->> 'ms')::float8 desc))[1] as operation_id,
+    (array_agg(step -> 'shape' order by (step ->> 'ms')::float8 desc))[1] as shape,
+    coalesce(
+        (array_agg(step ->> 'plan' order by at desc) filter (where step ->> 'plan' <> ''))[1], ''
+    ) as plan
+from spans, jsonb_array_elements(steps) as step
+where
+    at > now() - make_interval(hours => %(hours)s)
+    and steps @> '[{"slow": true}]'
+    and (step ->> 'slow')::boolean
+group by 1
 order by total_ms desc
 limit %(limit)s;
 

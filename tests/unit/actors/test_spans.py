@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
-from actors.spans import AT_ONCE, HELD, SpanLog, shape
+from actors.spans import AT_ONCE, HELD, SpanLog
 from contracts.errors import QueueUnavailable
 from contracts.traces import RecordSpans, Span
+from storage.steps import shape
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
