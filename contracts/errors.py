@@ -356,6 +356,14 @@ class QueueFull(Unavailable):
     code = "QUEUE_FULL"
 
 
+class Overloaded(Unavailable):
+    """More is asked than can be answered soon; nothing of the request was taken. Of the queue
+    `details.queue`, `waiting` requests are unanswered and wait `delay_ms`; come back in
+    `retry_after` seconds."""
+
+    code = "OVERLOADED"
+
+
 class DatabaseUnavailable(Unavailable):
     """PostgreSQL can't be reached; writes wait in the queue until it is back."""
 

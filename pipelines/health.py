@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from actors import index, system
 from actors.broker import queues
+from actors.broker.admission import Admission
 from actors.broker.client import Client
 from actors.metrics import gather
 from contracts.base import Nothing
@@ -38,6 +39,8 @@ async def look(client: Client, data: Path | None = None) -> Health:
         _check(lambda: _circuits(data)),
     )
     checks = dict(zip(names, found, strict=True))
+    if client.admission is not None:
+        checks["load"] = _load(client.admission)
     if any(not checks[name].ok and checks[name].code for name in REQUIRED):
         return Health(status="not ready", checks=checks)
     well = all(check.ok for check in checks.values())
@@ -106,6 +109,26 @@ async def _circuits(data: Path | None) -> Check:
         facts.setdefault(one.process, {})[one.name] = one.state
     given_up = [f"{one.process} leaves {one.name} alone" for one in found if one.state == "open"]
     return Check(ok=not given_up, reason="; ".join(given_up) or None, facts=facts)
+
+
+def _load(admission: Admission) -> Check:
+    """Whether this process refuses requests; never a reason to send them elsewhere."""
+    loads = admission.loads()
+    reasons = [
+        f"{name} is asked for more than it answers: {load.refused_lately:.0f} refused lately"
+        for name, load in loads.items()
+        if load.refused_lately >= 1
+    ]
+    facts = {
+        name: {
+            "limit": load.limit,
+            "in_flight": load.in_flight,
+            "delay_ms": round(load.delay * 1000),
+            "refused_lately": round(load.refused_lately),
+        }
+        for name, load in loads.items()
+    }
+    return Check(ok=not reasons, reason="; ".join(reasons) or None, facts=facts)
 
 
 def _found(status: BaseModel, reasons: list[str]) -> Check:

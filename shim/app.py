@@ -7,12 +7,13 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client.registry import Collector
 
 from actors import errors, logs
-from actors.broker.broker import StreamsBroker
+from actors.broker.admission import Admission
 from actors.broker.client import Client
 from actors.failures import FailureLog
-from actors.metrics.collectors import Queues
+from actors.metrics.collectors import Admissions, Queues
 from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters, Named
 from actors.queues import producer_broker
@@ -24,6 +25,7 @@ from shim import (
     analytics_answers,
     bulk,
     dead_letters,
+    door,
     entries,
     health,
     imports,
@@ -54,8 +56,10 @@ def make_app(settings: Settings) -> FastAPI:
         app.state.failures = failures
         slot = Slot(settings.data, "shim")
         if meters is not None:
-            app.state.shown = _shown(meters, slot, settings.data, broker, breakers)
-        async with Client(broker, patient=True) as client, Gatherer(client) as gatherer:
+            more = [Queues(broker), Admissions(admission)]
+            app.state.shown = _shown(meters, slot, settings.data, more, breakers)
+        client = Client(broker, patient=True, admission=admission)
+        async with client, Gatherer(client) as gatherer:
             app.state.backend = Backend(
                 client, settings.node, settings.read_timeout, settings.write_timeout
             )
@@ -69,6 +73,7 @@ def make_app(settings: Settings) -> FastAPI:
 
     meters = Meters() if settings.metrics else None
     breakers = Breakers()
+    admission = Admission()
     app = FastAPI(
         title="Casebook",
         description="Problems and their solutions, found while something is broken.",
@@ -78,7 +83,8 @@ def make_app(settings: Settings) -> FastAPI:
     )
     app.state.shown = app.state.failures = None
     app.state.data = settings.data
-    app.add_middleware(metrics.Measured, meters=meters)
+    app.add_middleware(door.Door, admission=admission)
+    app.add_middleware(metrics.Measured, meters=meters)  # added last: it is the outermost
     problems.install(app)
     rooms = (  # routes are tried in this order: what is asked for most stands first
         *(search, bulk, entries, imports, mappings, tuning, tasks, dead_letters, queues, health),
@@ -90,9 +96,8 @@ def make_app(settings: Settings) -> FastAPI:
 
 
 def _shown(
-    meters: Meters, slot: Slot, data: Path, broker: StreamsBroker, breakers: Breakers
+    meters: Meters, slot: Slot, data: Path, more: list[Collector], breakers: Breakers
 ) -> metrics.Shown:
-    more = [Queues(broker)]
     export(meters, slot, "127.0.0.1", 0, more, breakers)  # for the node's other processes
     return metrics.Shown(Named(meters.registry, slot.name), slot.name, data)
 

@@ -7,6 +7,7 @@ from cachetools import TTLCache
 from fastapi import Depends, Header
 
 from actors import system
+from actors.broker.admission import STRANGER, asking
 from contracts.errors import Unauthorized, Unavailable
 from contracts.operation import called_by
 from contracts.system import KeyVerified, VerifyKey
@@ -26,13 +27,24 @@ async def caller(backend: BackendOf, authorization: Annotated[str | None, Header
     scheme, _, key = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized()
-    digest = hashlib.sha256(key.strip().encode(errors="surrogateescape")).hexdigest()
+    digest = _digest(key.encode(errors="surrogateescape"))
     name = _fresh.get(digest)
     if name is None:
+        asking.set(_known.get(digest, STRANGER))
         name = await _ask(backend, digest)
         _fresh[digest] = _known[digest] = name
     called_by(name)
+    asking.set(name)
     return name
+
+
+def known(authorization: bytes) -> str:
+    """The name of a caller whose key was checked before; STRANGER for any other."""
+    return _known.get(_digest(authorization[7:]), STRANGER)  # behind "Bearer "
+
+
+def _digest(key: bytes) -> str:
+    return hashlib.sha256(key.strip()).hexdigest()
 
 
 async def _ask(backend: BackendOf, digest: str) -> str:

@@ -69,7 +69,8 @@ def _respond(
         "operation_id": operation,
         **{name: value for name, value in details.items() if name != "operation_id"},
     }
-    headers = {"Retry-After": RETRY_AFTER} if status in AGAIN else {}
+    again = str(details.get("retry_after", RETRY_AFTER))
+    headers = {"Retry-After": again} if status in AGAIN else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(

@@ -11,11 +11,12 @@ import dramatiq
 import hiredis
 
 from actors.broker import scripts
+from actors.broker.admission import Admission
 from actors.broker.broker import StreamsBroker
 from actors.broker.clock import Clock
 from actors.broker.keys import kept, reply_list
 from actors.broker.link import Command
-from actors.broker.replies import decode_frame
+from actors.broker.replies import Frame, decode_frame
 from actors.broker.wire import Wire
 from contracts.errors import CasebookError, NoReply, QueueFull, QueueUnavailable
 
@@ -39,11 +40,19 @@ class Client:
     A `patient` client may be entered while Redis is away (a server that starts before it).
     """
 
-    def __init__(self, broker: StreamsBroker, *, patient: bool = False) -> None:
+    def __init__(
+        self,
+        broker: StreamsBroker,
+        *,
+        patient: bool = False,
+        admission: Admission | None = None,
+    ) -> None:
         self.broker = broker
+        #: Refuses what would only wait; without one, everything is sent.
+        self.admission = admission
         self._patient = patient
         self._list = reply_list(secrets.token_hex(8))
-        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._waiting: dict[str, asyncio.Future[Frame]] = {}
         self._wire: Wire | None = None
         self._clock = Clock()
         self._keeper: asyncio.Task[None] | None = None
@@ -95,8 +104,24 @@ class Client:
 
         Raises: the error that the worker answered with; NoReply, whose `details.task` is the
         message's id; QueueUnavailable (the message
-        may have been enqueued); QueueFull (it was not); MessageTooLarge.
+        may have been enqueued); QueueFull and Overloaded (it was not); MessageTooLarge.
         """
+        place = self.admission.enter(message.queue_name) if self.admission else None
+        options = self._options(timeout, deadline=deadline, early=early)
+        if place is None:
+            return (await self._answer(message.copy(options=options), timeout)).result()
+        options["tell_wait"] = True
+        with place:
+            try:
+                frame = await self._answer(message.copy(options=options), timeout)
+            except NoReply:
+                place.lost()
+                raise
+            if frame.waited_ms is not None:
+                place.answered(frame.waited_ms / 1000)
+            return frame.result()
+
+    def _options(self, timeout: float, *, deadline: bool, early: bool) -> dict[str, Any]:
         options: dict[str, Any] = {"reply_to": self._list}
         if deadline:
             options["deadline"] = int(self._clock.now_ms() + timeout * 1000)
@@ -105,8 +130,10 @@ class Client:
             options["awaited_until"] = int(self._clock.now_ms() + awaited * 1000)
         if early:
             options["early"] = True
-        message = message.copy(options=options)
-        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        return options
+
+    async def _answer(self, message: dramatiq.Message[Any], timeout: float) -> Frame:
+        reply: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self._waiting[message.message_id] = reply
         timer = reply.get_loop().call_later(timeout, _give_up, reply, timeout)
         try:
@@ -218,12 +245,8 @@ class Client:
             log.error("dropped %d bytes that are no reply", len(data))
             return
         reply = self._waiting.get(frame.message_id)
-        if reply is None or reply.done():
-            return  # a reply that came twice, or too late
-        try:
-            reply.set_result(frame.result())
-        except CasebookError as error:
-            reply.set_exception(error)
+        if reply is not None and not reply.done():  # else it came twice, or too late
+            reply.set_result(frame)
 
     async def _reconnect(self) -> Wire:
         pause = RECONNECT[0]
@@ -254,12 +277,12 @@ def _seen(answer: "asyncio.Future[Any]") -> None:
         answer.exception()
 
 
-def _give_up(reply: "asyncio.Future[bytes]", timeout: float) -> None:
+def _give_up(reply: "asyncio.Future[Frame]", timeout: float) -> None:
     if not reply.done():
         reply.set_exception(NoReply(f"No answer came within {timeout:g} s."))
 
 
-def _not_sent(answer: "asyncio.Future[Any]", reply: "asyncio.Future[bytes]") -> None:
+def _not_sent(answer: "asyncio.Future[Any]", reply: "asyncio.Future[Frame]") -> None:
     error = None if answer.cancelled() else answer.exception()
     if error is not None and not reply.done():
         reply.set_exception(_refusal(error) if isinstance(error, hiredis.ReplyError) else error)

@@ -82,3 +82,9 @@ class Delivery(MessageProxy):
         self.started_ms = 0.0
         #: The same moment on this process's monotonic clock, in seconds.
         self.began = 0.0
+
+    @property
+    def waited_ms(self) -> float:
+        """From its arrival in its queue: the name of a stream's entry begins with when it was put
+        there, on Redis's clock."""
+        return self.started_ms - int(self.entry.partition(b"-")[0])

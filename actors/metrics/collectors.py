@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from actors.broker import queues
+from actors.broker.admission import Admission
 from actors.broker.broker import StreamsBroker
 from contracts.errors import CasebookError
 from contracts.queues import QueueState
@@ -160,6 +161,36 @@ class Queues(Collector):
         about = "Memory that Redis may use, 0: any."
         yield _gauge("casebook_redis_memory_max_bytes", about, memory["maxmemory"])
         yield from _families(states)
+
+
+class Admissions(Collector):
+    """How many requests this process lets wait for each queue, and whom it refused."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def collect(self) -> Iterator[Metric]:
+        name, queue = "casebook_admission", ("queue",)
+        about = "Requests of a queue that may be unanswered at once."
+        limit = GaugeMetricFamily(f"{name}_limit", about, labels=queue)
+        about = "Requests of a queue that are unanswered."
+        in_flight = GaugeMetricFamily(f"{name}_in_flight", about, labels=queue)
+        about = "What requests of a queue waited for a worker at least, lately."
+        delay = GaugeMetricFamily(f"{name}_delay_seconds", about, labels=queue)
+        about = "Requests that were sent to their queue."
+        admitted = CounterMetricFamily(f"{name}_admitted", about, labels=queue)
+        about = (
+            "Requests refused; full: nobody was let in, share: their caller had more than others."
+        )
+        refused = CounterMetricFamily(f"{name}_refused", about, labels=(*queue, "reason"))
+        for name, load in self._admission.loads().items():
+            limit.add_metric((name,), load.limit)
+            in_flight.add_metric((name,), load.in_flight)
+            delay.add_metric((name,), load.delay)
+            admitted.add_metric((name,), load.admitted)
+            for reason, count in load.refused.items():
+                refused.add_metric((name, reason), count)
+        yield from (limit, in_flight, delay, admitted, refused)
 
 
 def _families(states: Sequence[QueueState]) -> Iterator[Metric]:

@@ -7,6 +7,7 @@ from dramatiq.middleware import Middleware, SkipMessage
 
 from actors.broker.delivery import Delivery, Done
 from actors.broker.replies import encode_error
+from actors.middleware.replies import told_wait
 from contracts.errors import DeadlineExceeded
 
 
@@ -20,5 +21,6 @@ class Deadline(Middleware):
             return
         delivery.outcome = Done()
         if reply_to := delivery.options.get("reply_to"):
-            delivery.reply = reply_to, encode_error(delivery.message_id, DeadlineExceeded())
+            error = encode_error(delivery.message_id, DeadlineExceeded(), told_wait(delivery))
+            delivery.reply = reply_to, error
         raise SkipMessage(f"past its deadline by {delivery.started_ms - deadline:.0f} ms")

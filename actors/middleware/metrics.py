@@ -39,7 +39,7 @@ def _count(broker: Broker, delivery: Delivery, outcome: str) -> None:
     if meters is not None:
         seconds = time.monotonic() - delivery.began
         name = delivery.actor_name
-        meters.ran(delivery.queue_name, name, seconds, waited_ms(delivery) / 1000, outcome)
+        meters.ran(delivery.queue_name, name, seconds, delivery.waited_ms / 1000, outcome)
 
 
 def _count_rows(broker: Broker, result: bytes) -> None:
@@ -48,11 +48,6 @@ def _count_rows(broker: Broker, result: bytes) -> None:
         counts = orjson.loads(result)["counts"]
         for name in ("created", "updated", "unchanged", "rejected"):
             meters.rows.of(name).inc(counts[name])
-
-
-def waited_ms(delivery: Delivery) -> float:
-    """The name of a stream's entry begins with when it was put there, on Redis's clock."""
-    return delivery.started_ms - int(delivery.entry.partition(b"-")[0])
 
 
 def outcome_of(delivery: Delivery, exception: BaseException | None) -> str:

@@ -47,7 +47,7 @@ class Replies(Middleware):
                 delivery.reply = reply_to, encode_error(delivery.message_id, WriteWaiting())
                 delivery.outcome = _unbound(delivery.outcome)
             return
-        delivery.reply = reply_to, _frame(delivery.message_id, result, exception)
+        delivery.reply = reply_to, _frame(delivery, result, exception)
 
 
 def _unbound(outcome: Retry) -> Retry:
@@ -55,13 +55,19 @@ def _unbound(outcome: Retry) -> Retry:
     return replace(outcome, options={**outcome.options, "reply_to": None, "early": None})
 
 
-def _frame(message_id: str, result: Any, exception: BaseException | None) -> bytes:
+def told_wait(delivery: Delivery) -> int | None:
+    """What it waited in its queue (ms), for clients that ask: those of before can't read it."""
+    return int(delivery.waited_ms) if delivery.options.get("tell_wait") else None
+
+
+def _frame(delivery: Delivery, result: Any, exception: BaseException | None) -> bytes:
+    message_id, waited_ms = delivery.message_id, told_wait(delivery)
     if exception is None:
         body = result if isinstance(result, bytes) else b"null"
         if len(body) <= REPLY_MAX:
-            return encode_reply(message_id, body)
+            return encode_reply(message_id, body, waited_ms)
         exception = ReplyTooLarge(bytes=len(body))
     if not isinstance(exception, CasebookError):
         # What an unexpected exception says is for the log, not for a caller.
         exception = CasebookError(operation_id=current() or message_id)
-    return encode_error(message_id, exception)
+    return encode_error(message_id, exception, waited_ms)

@@ -11,7 +11,7 @@ from actors.broker.broker import StreamsBroker
 from actors.broker.delivery import Delivery
 from actors.broker.history import count
 from actors.index import follow
-from actors.middleware.metrics import outcome_of, waited_ms
+from actors.middleware.metrics import outcome_of
 from actors.spans import SpanLog, summed
 from contracts.errors import CasebookError
 from contracts.operation import caller, current
@@ -62,7 +62,7 @@ def _span(
         actor=delivery.actor_name[:200],
         queue=delivery.queue_name[:200],
         worker=delivery.worker[:300],
-        waited_ms=max(0.0, waited_ms(delivery)),
+        waited_ms=max(0.0, delivery.waited_ms),
         ms=ms,
         attempt=count(delivery.options, "retries") + 1,
         outcome=outcome_of(delivery, exception),

@@ -8,6 +8,7 @@ import orjson
 import yaml
 
 from actors.alerting.rules import RULES
+from actors.broker.admission import Admission
 from actors.broker.broker import StreamsBroker
 from actors.metrics import collectors
 from actors.metrics.caching import Caches
@@ -61,6 +62,7 @@ def test_every_metric_that_they_name_exists(
         collectors.Pool(store),
         collectors.Disk(tmp_path),
         Caches(Cache(Hot(1_000)), loop),
+        collectors.Admissions(Admission()),
     ):
         families |= {family.name for family in collector.collect()}
     named = {name for text in expressions() for name in NAME.findall(text)} - {"process"}
@@ -77,4 +79,6 @@ def test_prometheus_has_our_rules() -> None:
         assert f"> {rule.threshold:g}" in str(found["expr"])
         assert found["for"] == f"{rule.hold:g}s"
     more = set(theirs) - {rule.name for rule in RULES}
-    assert more == {"CasebookDatabaseAway", "CasebookRedisAway", "CasebookAway"}
+    assert more == {
+        *("CasebookDatabaseAway", "CasebookRedisAway", "CasebookAway", "CasebookOverloaded")
+    }

@@ -36,7 +36,17 @@ def test_an_error_travels_as_itself() -> None:
     }
 
 
-@pytest.mark.parametrize("junk", [b"", b"junk", b"id-1 "])
+@pytest.mark.parametrize("body", [b"null", b"", b"12+3", b'{"a b": "+ -"}'])
+@pytest.mark.parametrize("waited_ms", [None, 0, 7, 123_456])
+def test_a_reply_tells_how_long_its_request_waited(body: bytes, waited_ms: int | None) -> None:
+    """Before its sign; an error does, too."""
+    frame = decode_frame(encode_reply("id-1", body, waited_ms))
+    assert (frame.message_id, frame.result(), frame.waited_ms) == ("id-1", body, waited_ms)
+    failed = decode_frame(encode_error("id-1", DuplicateEntry(), waited_ms))
+    assert (failed.ok, failed.waited_ms) == (False, waited_ms)
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk", b"id-1 ", b"id-1 12", b"id-1 x+"])
 def test_junk_is_no_frame(junk: bytes) -> None:
     """Bytes that are no frame raise ValueError."""
     with pytest.raises(ValueError):

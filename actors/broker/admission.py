@@ -1,0 +1,200 @@
+"""Who may ask now: a request that would only wait is refused before anything is done for it.
+
+Of one process and one event loop, without a word to Redis. Workers tell with each reply how long
+its request waited; the rest is counting (docs/decisions/0023-overload.md).
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+
+from actors.broker.limit import Limit
+from contracts.errors import Overloaded
+
+#: Seconds that a request may wait in its queue when many come. Queues that are not here have
+#: senders who know when to stop (imports), or nobody who waits.
+TARGETS: Mapping[str, float] = {
+    "search": 0.05,
+    "reads": 0.05,
+    "semantic": 0.2,
+    "entries": 0.2,
+    "operators": 0.5,
+}
+STRANGER = ""  # all those whose key is not known yet, as one
+HALVED = 1.0  # seconds in which what somebody has had counts half
+FORGOTTEN = 0.5  # requests: who has had less and waits for none is not counted among the callers
+ROOM = 4  # who has had the mean finds the house full when all but a fourth of the places are taken
+AGAIN = 30  # seconds: the longest that anyone is sent away for
+
+#: For whom this task asks; None: for the process itself, which is never refused.
+asking: ContextVar[str | None] = ContextVar("asking", default=None)
+
+
+@dataclass
+class Load:
+    """A queue as this process sees it."""
+
+    limit: int
+    in_flight: int
+    delay: float  # seconds that requests wait at least
+    admitted: int
+    refused: dict[str, int]  # by reason
+    refused_lately: float  # in the last seconds, the older the less
+
+
+class Admission:
+    """The gates of all queues that have one."""
+
+    def __init__(
+        self,
+        targets: Mapping[str, float] = TARGETS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._gates = {queue: Gate(queue, target, clock) for queue, target in targets.items()}
+
+    def enter(self, queue: str) -> "Place | None":
+        """A place among those who wait for this queue; None where no place is needed.
+
+        Raises: Overloaded.
+        """
+        gate, by = self._gates.get(queue), asking.get()
+        return None if gate is None or by is None else gate.enter(by)
+
+    def refusal(self, queue: str, by: str) -> Overloaded | None:
+        """Why this caller would be refused now."""
+        gate = self._gates.get(queue)
+        return gate.refusal(by) if gate is not None else None
+
+    def loads(self) -> dict[str, Load]:
+        """Every queue that was asked for since the process began."""
+        return {name: gate.load() for name, gate in self._gates.items() if gate.used}
+
+
+class Gate:
+    """One queue: its limit, and who holds how many places."""
+
+    def __init__(self, queue: str, target: float, clock: Callable[[], float]) -> None:
+        self.limit = Limit(target, clock)
+        self.admitted = 0
+        self.refused = Counter[str]()
+        self.in_flight = 0
+        self._queue = queue
+        self._clock = clock
+        self._held = Counter[str]()
+        self._had: dict[str, float] = {}  # requests admitted, the older the less
+        self._had_all = 0.0
+        self._refused_lately = 0.0
+        self._halved = clock()
+
+    @property
+    def used(self) -> bool:
+        """Whether anyone has ever come."""
+        return bool(self.admitted or self.refused)
+
+    def enter(self, by: str) -> "Place":
+        """A place. Raises: Overloaded."""
+        refusal = self.refusal(by)
+        if refusal is not None:
+            raise refusal
+        self.in_flight += 1
+        self.admitted += 1
+        self._held[by] += 1
+        self._had[by] = self._had.get(by, 0.0) + 1
+        self._had_all += 1
+        return Place(self, by)
+
+    def refusal(self, by: str) -> Overloaded | None:
+        """Why `by` may not enter now.
+
+        The more a caller has had, measured by the mean of all, the earlier the house is full for
+        it: so who asks little still finds room where others have long been refused.
+        """
+        if self.in_flight < self.limit.size / 2:
+            return None  # whoever comes
+        self._age()
+        if self.in_flight < max(1.0, self.limit.size * (1 - min(2.0, self._share(by)) / ROOM)):
+            return None
+        self.limit.wanted()
+        self._refused_lately += 1
+        self.refused["full" if self.in_flight >= self.limit.size else "share"] += 1
+        return Overloaded(
+            queue=self._queue,
+            waiting=self.in_flight,
+            delay_ms=round(self.limit.delay * 1000),
+            retry_after=self._again(),
+        )
+
+    def left(self, by: str) -> None:
+        """One of its places is free."""
+        self.in_flight -= 1
+        self._held[by] -= 1
+        if not self._held[by]:
+            del self._held[by]
+
+    def load(self) -> Load:
+        """As of now."""
+        self._age()
+        return Load(
+            limit=int(self.limit.size),
+            in_flight=self.in_flight,
+            delay=self.limit.delay,
+            admitted=self.admitted,
+            refused=dict(self.refused),
+            refused_lately=self._refused_lately,
+        )
+
+    def _share(self, by: str) -> float:
+        """What `by` has and had lately, as a multiple of what callers do in the mean."""
+        everyone = self._had_all + self.in_flight
+        own = self._had.get(by, 0.0) + self._held[by]
+        return own * len(self._had) / everyone if everyone else 0.0
+
+    def _again(self) -> int:
+        """Seconds to stay away: drawn from as many as it takes to answer those who were refused."""
+        pressure = self._refused_lately / (self._had_all + 1)
+        return min(AGAIN, 1 + int(random.random() * (pressure + 1)))
+
+    def _age(self) -> None:
+        now = self._clock()
+        periods = int((now - self._halved) / HALVED)
+        if periods < 1:
+            return
+        self._halved += periods * HALVED
+        factor = 0.5 ** min(periods, 60)
+        aged = ((by, had * factor) for by, had in self._had.items())
+        self._had = {by: had for by, had in aged if had >= FORGOTTEN or by in self._held}
+        self._had_all = sum(self._had.values())
+        self._refused_lately *= factor
+
+
+class Place:
+    """Held while a request is unanswered: `with place: ...`."""
+
+    __slots__ = ("_by", "_gate")
+
+    def __init__(self, gate: Gate, by: str) -> None:
+        self._gate = gate
+        self._by = by
+
+    def answered(self, waited: float) -> None:
+        """The answer came; its request had waited so many seconds."""
+        self._gate.limit.answered(waited)
+
+    def lost(self) -> None:
+        """No answer came in time."""
+        self._gate.limit.lost()
+
+    def __enter__(self) -> "Place":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._gate.left(self._by)
