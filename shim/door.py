@@ -26,7 +26,7 @@ READS = ("GET", "HEAD")
 ANSWERED = 20_000  # requests whose like may be in a cache
 PATIENCE = 0.1  # seconds that a read waits before we look whether somebody still wants it
 
-Target = tuple[bytes, bytes]
+Target = tuple[str, bytes]
 
 
 class Door:
@@ -46,7 +46,7 @@ class Door:
             await self._app(scope, receive, send)
             return
         is_get = scope["method"] in READS
-        target = scope["raw_path"], scope["query_string"]
+        target = scope["path"], scope["query_string"]
         if not (is_get and target in self._answered):
             queue = queues[0 if is_get else 1]
             refusal = self._admission.refusal(queue, known(_authorization(scope)))
@@ -77,10 +77,14 @@ async def _while_wanted(app: ASGIApp, scope: Scope, receive: Receive, send: Send
 
     async def watch() -> None:
         nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        task.cancel()
+        message = await receive()
+        while message.get("more_body"):
+            message = await receive()
+        if message["type"] == "http.request":
+            message = await receive()  # ends when the caller does, or the response
+        if message["type"] == "http.disconnect":
+            gone = True
+            task.cancel()
 
     def begin() -> None:
         nonlocal watching

@@ -43,7 +43,6 @@ class Caller:
             "type": "http",
             "method": method,
             "path": path,
-            "raw_path": path.encode(),
             "query_string": query,
             "headers": [SENT],
         }
