@@ -1,9 +1,8 @@
 """Questions about the running system."""
 
 from actors.actor import actor
-from contracts.base import Nothing
 from contracts.errors import Unauthorized
-from contracts.system import DatabaseStatus, KeyVerified, VerifyKey
+from contracts.system import AskDatabase, DatabaseStatus, KeyVerified, VerifyKey
 from storage.postgres.migrations import known, schema_version
 from storage.postgres.store import Store
 
@@ -19,16 +18,23 @@ def verify_key(request: VerifyKey, store: Store) -> KeyVerified:
 
 
 @actor(queue="reads", read=True)
-def database(request: Nothing, store: Store) -> DatabaseStatus:
+def database(request: AskDatabase, store: Store) -> DatabaseStatus:
     """What PostgreSQL holds, and whether something holds its change feed back."""
     version = schema_version(store)
     with store.transaction() as tx:
         applied = {row["version"] for row in tx.rows("system.schema_versions")}
+        stock = None if request.count else tx.row("system.stock")
+        stock = stock or tx.row("system.count_stock")
         row = tx.row("system.status")
         head = tx.row("feed.head")
         assert row is not None
+        assert stock is not None
         position = tx.position(head["txid"], head["seq"]) if head else tx.position(0, 0)
     missing = [f"{number:04} {name}" for number, name, _ in known() if number not in applied]
     return DatabaseStatus(
-        schema_version=version, position=str(position), missing_migrations=tuple(missing), **row
+        schema_version=version,
+        position=str(position),
+        missing_migrations=tuple(missing),
+        **stock,
+        **row,
     )

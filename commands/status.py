@@ -17,7 +17,7 @@ from contracts.alerts import Alerts, ListAlerts
 from contracts.base import Nothing
 from contracts.errors import CasebookError
 from contracts.search import IndexStatus, IndexVerified, VerifyIndex
-from contracts.system import DatabaseStatus
+from contracts.system import AskDatabase, DatabaseStatus
 from settings import Settings
 
 
@@ -60,7 +60,9 @@ async def _status(client: Any, settings: Settings, *, verify: bool) -> dict[str,
     depths = await asyncio.to_thread(_depths, client.broker)
     page: dict[str, Any] = {
         "database": await part(
-            ask_for(DatabaseStatus, client, system.database, Nothing(), timeout=patience)
+            ask_for(
+                DatabaseStatus, client, system.database, AskDatabase(count=verify), timeout=patience
+            )
         ),
         "index": await part(
             ask_for(IndexStatus, client, index.status, Nothing(), timeout=patience)

@@ -20,8 +20,14 @@ class KeyVerified(Contract):
     name: str
 
 
+class AskDatabase(Contract):
+    """How PostgreSQL is. With `count`, entries are counted now: that takes the longer the more."""
+
+    count: bool = False
+
+
 class DatabaseStatus(Contract):
-    """PostgreSQL as a worker sees it."""
+    """PostgreSQL as a worker sees it. Entries are as of the last roll-up, or counted as asked."""
 
     entries: int
     archived: int

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from actors import index, system
 from actors.broker.client import Client
 from actors.queues import queue_of
-from contracts.base import Nothing
 from contracts.errors import CasebookError
 from contracts.health import Finding, Health, Level
 from contracts.search import IndexVerified, VerifyIndex
-from contracts.system import DatabaseStatus
+from contracts.system import AskDatabase, DatabaseStatus
 from pipelines import doctor_cache, health
 from pipelines.ask import ask_for
 
@@ -23,7 +22,7 @@ async def examine(
     client: Client, node: str, cache_url: str | None, *, verify: bool
 ) -> list[Finding]:
     """Look at everything that can be asked for; with `verify`, compare entry by entry."""
-    looked = await health.look(client)
+    looked = await health.look(client, count=True)
     findings = _health(looked)
     findings += await asyncio.to_thread(_redis, client)
     findings += await asyncio.to_thread(doctor_cache.examine, cache_url, client.broker.link)
@@ -86,7 +85,7 @@ def _redis(client: Client) -> list[Finding]:
 async def _clocks(client: Client) -> list[Finding]:
     """This machine's, Redis's and PostgreSQL's."""
     start = time.time()
-    status = await ask_for(DatabaseStatus, client, system.database, Nothing(), timeout=3.0)
+    status = await ask_for(DatabaseStatus, client, system.database, AskDatabase(), timeout=3.0)
     taken = time.time() - start
     seconds, micros = await asyncio.to_thread(client.broker.link.ask_one, (b"TIME",))
     clocks = {

@@ -17,7 +17,7 @@ from contracts.base import Nothing
 from contracts.errors import CasebookError, QueueUnavailable
 from contracts.health import Check, Health
 from contracts.search import IndexStatus
-from contracts.system import DatabaseStatus
+from contracts.system import AskDatabase, DatabaseStatus
 from pipelines.ask import ask_for
 
 PATIENCE = 3.0  # seconds: longer than a worker needs to find that the database is away
@@ -28,12 +28,13 @@ HELD = 60.0  # seconds that a transaction may hold the change feed back
 REQUIRED = ("redis", "database", "index")
 
 
-async def look(client: Client, data: Path | None = None) -> Health:
-    """Every check, side by side; with `data`, the node's circuit breakers as well."""
+async def look(client: Client, data: Path | None = None, *, count: bool = False) -> Health:
+    """Every check, side by side; with `data`, the node's circuit breakers as well; with `count`,
+    entries are counted and not remembered."""
     names = (*REQUIRED, "queues", "circuits")
     found = await asyncio.gather(
         _check(lambda: _redis(client)),
-        _check(lambda: _database(client)),
+        _check(lambda: _database(client, count)),
         _check(lambda: _index(client)),
         _check(lambda: _queues(client)),
         _check(lambda: _circuits(data)),
@@ -62,8 +63,10 @@ async def _redis(client: Client) -> Check:
     return Check(ok=True)
 
 
-async def _database(client: Client) -> Check:
-    found = await ask_for(DatabaseStatus, client, system.database, Nothing(), timeout=PATIENCE)
+async def _database(client: Client, count: bool) -> Check:
+    found = await ask_for(
+        DatabaseStatus, client, system.database, AskDatabase(count=count), timeout=PATIENCE
+    )
     reasons = []
     if found.feed_held_seconds > HELD:
         held = f"a transaction of {found.feed_held_seconds:.0f} s holds the change feed back"

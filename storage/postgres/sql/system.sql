@@ -1,7 +1,18 @@
+-- name: stock
+-- As the last roll-up counted it.
+select live as entries, archived
+from entry_counts
+order by day desc
+limit 1;
+
+-- name: count_stock
+select
+    (count(*) filter (where archived_at is null))::integer as entries,
+    (count(*) filter (where archived_at is not null))::integer as archived
+from entries;
+
 -- name: status
 select
-    (select count(*) from entries where archived_at is null)::integer as entries,
-    (select count(*) from entries where archived_at is not null)::integer as archived,
     current_setting('server_version') as server_version,
     clock_timestamp() as at,
     (
