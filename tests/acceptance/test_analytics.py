@@ -1,6 +1,7 @@
 """What happened, from the search in a browser to the numbers on a page."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -164,7 +165,7 @@ def test_a_flood_is_refused(web: httpx.Client) -> None:
     assert web.get("/v1/search", params={"q": "S0C7"}).status_code == 200
 
 
-def test_the_commands(ours: Casebook, web: httpx.Client) -> None:
+def test_the_commands(ours: Casebook, web: httpx.Client, tmp_path: Path) -> None:
     """rate, and stats in each form."""
     entry = web.get("/v1/search", params={"q": "S0C4"}).json()["hits"][0]["id"]
     assert ours.run("rate", entry, "--failed", "--comment", "not with AMODE 31").code == 0
@@ -182,6 +183,10 @@ def test_the_commands(ours: Casebook, web: httpx.Client) -> None:
     assert report.json["rows"][-1]["searches"] >= 1
     assert ours.run("stats", "report", "searches", "--by", "entry").code == 1
     assert ours.run("stats", "--zone", "Mars/Olympus").code == 1
+    assert "█" in ours.run("stats", "--plot").out
+    chart = tmp_path / "chart.svg"
+    assert ours.run("stats", "queries", "--to", str(chart)).code == 0
+    assert b"</svg>" in chart.read_bytes()
     for words in (("entries", "stale"), ("activity",), ("latency", "--by", "hour")):
         assert ours.run("stats", *words).code == 0
 

@@ -1,0 +1,96 @@
+"""How an answer's rows are printed: as a table, JSON, CSV, bars, or a chart in a file."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from commands.base import Failure, err, out, print_json
+from commands.charts import KINDS, Chart, bars, draw
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Shape = str | Path
+
+RATES = ("success_rate", "click_through", "empty_rate")
+
+
+SHAPES = click.Choice(["table", "json", "csv", "plot"])
+
+
+def _chart_file(context: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in KINDS:
+        raise click.BadParameter(f"a chart is a file named *{' or *'.join(KINDS)}")
+    return path
+
+
+def format_(command: F) -> F:
+    """How the answer is printed; the command is given `shape`, which is a path for a chart file."""
+
+    @functools.wraps(command)
+    def shaped(*arguments: Any, to: Path | None, shape: str, **options: Any) -> Any:
+        return command(*arguments, shape=to or shape, **options)
+
+    options = (
+        click.option("--format", "shape", type=SHAPES, default="table", show_default=True),
+        click.option("--json", "shape", flag_value="json", help="As --format json."),
+        click.option("--plot", "shape", flag_value="plot", help="Bars in the terminal."),
+        click.option(
+            "--to",
+            type=click.Path(path_type=Path, dir_okay=False),
+            callback=_chart_file,
+            help="A chart as FILE.svg or FILE.png; needs casebook[plot].",
+        ),
+    )
+    for option in reversed(options):
+        shaped = option(shaped)
+    return cast(F, shaped)
+
+
+def show(answer: dict[str, Any], shape: Shape, chart: Chart | None) -> None:
+    """Print an answer in the shape that was asked for; a chart of None can't be drawn.
+
+    Raises: Failure.
+    """
+    if chart is None and (shape == "plot" or isinstance(shape, Path)):
+        raise Failure("There is no number in it to draw.", "NOTHING_TO_DRAW", 2)
+    if chart is not None and isinstance(shape, Path):
+        draw(chart, answer["rows"], shape)
+        err.print(f"[dim]{escape(str(shape))}[/dim]", soft_wrap=True)
+    elif shape == "json":
+        print_json(answer)
+    elif shape == "csv":
+        from pipelines.tables import to_csv
+
+        sys.stdout.write(to_csv(answer["rows"]))
+    elif not answer["rows"]:
+        out.print("Nothing is counted there. Events are counted once a minute.")
+    elif chart is not None and shape == "plot":
+        out.print(bars(chart, answer["rows"]))
+    else:
+        table(answer["rows"])
+
+
+def table(rows: list[dict[str, Any]]) -> None:
+    """A column for each name that a row has."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    made = Table(*(name.replace("_", " ") for name in names), box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        made.add_row(*(cell(name, row.get(name)) for name in names))
+    out.print(made)
+
+
+def cell(name: str, value: Any) -> str:
+    """One number or text, in markup."""
+    if value is None:
+        return "-"
+    if name in RATES:
+        return f"{value:.1%}"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return escape(str(value))
