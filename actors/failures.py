@@ -1,13 +1,12 @@
-"""What a process met since it told of it last: gathered here, sent by a thread as one message."""
+"""What a process met since it told of it last: errors, by class and place."""
 
 import hashlib
-import logging
-import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from actors.outbox import Outbox
 from contracts.errors import (
     CasebookError,
     IndexBehind,
@@ -17,75 +16,34 @@ from contracts.errors import (
 from contracts.failures import FINGERPRINT, SAID, TRACED, Category, RecordFailures, Seen
 from contracts.operation import current
 
-log = logging.getLogger(__name__)
-
-GATHER = 1.0  # seconds in which errors are gathered until they are sent
-MOST = 200  # fingerprints at once; of more, the newest are counted and not kept
+MOST = 200  # groups at once
 #: Part of how things work: nobody has to look into them.
 EXPECTED = (NotFinished, IndexBehind)
 
 
-class FailureLog(threading.Thread):
-    """Errors of one process. `send` is given a batch, and raises CasebookError if it can't.
+class FailureLog(Outbox[Seen]):
+    """Errors of one process, added up by class and place.
 
-    What can't be sent is kept, added up, and tried again: PostgreSQL or Redis being away costs
-    no count, up to MOST groups. Nothing is sent by a process that meets no error.
+    PostgreSQL or Redis being away costs no count, up to MOST groups. Nothing is sent by a process
+    that meets no error.
     """
 
     def __init__(self, send: Callable[[RecordFailures], Any]) -> None:
-        super().__init__(name="failures", daemon=True)
-        self._send = send
-        self._lock = threading.Lock()
-        self._seen: dict[str, Seen] = {}
-        self._some = threading.Event()
-        self._ending = threading.Event()
-        #: Errors that came when MOST groups were held.
-        self.dropped = 0
+        super().__init__(
+            "failures",
+            lambda seen: send(RecordFailures(seen=tuple(seen))),
+            most=MOST,
+            at_once=MOST,
+            key=lambda seen: seen.fingerprint,
+            joined=_added,
+        )
 
     def note(self, error: BaseException, actor: str) -> str | None:
         """Add an error that `actor` (or a route) met, if it is one to look into; its category."""
         kind = category(error)
-        if kind is None:
-            return None
-        found = _seen(error, actor, kind)
-        with self._lock:
-            known = self._seen.get(found.fingerprint)
-            if known is None and len(self._seen) >= MOST:
-                self.dropped += 1
-                return kind
-            self._seen[found.fingerprint] = _added(known, found)
-        self._some.set()
+        if kind is not None:
+            self.put(_seen(error, actor, kind))
         return kind
-
-    def run(self) -> None:
-        while not self._ending.is_set():
-            self._some.wait()
-            self._ending.wait(GATHER)
-            self.flush()
-
-    def flush(self) -> None:
-        """Send what there is."""
-        with self._lock:
-            self._some.clear()
-            seen, self._seen = self._seen, {}
-        if not seen:
-            return
-        try:
-            self._send(RecordFailures(seen=tuple(seen.values())))
-        except CasebookError as error:
-            log.info("%d errors are told later: %s", len(seen), error.message)
-            with self._lock:
-                for one in self._seen.values():
-                    seen[one.fingerprint] = _added(seen.get(one.fingerprint), one)
-                self._seen = seen
-            if not self._ending.is_set():
-                self._some.set()
-
-    def stop(self) -> None:
-        """Send what there is and end."""
-        self._ending.set()
-        self._some.set()
-        self.join()
 
 
 def category(error: BaseException) -> Category | None:
@@ -132,10 +90,8 @@ def _seen(error: BaseException, actor: str, kind: Category) -> Seen:
     )
 
 
-def _added(known: Seen | None, found: Seen) -> Seen:
+def _added(known: Seen, found: Seen) -> Seen:
     """The newest as the sample, and both counts."""
-    if known is None:
-        return found
     update = {"count": known.count + found.count, "first_seen": known.first_seen}
     return found.model_copy(update=update)
 

@@ -21,7 +21,7 @@ from actors.broker.worker import Worker
 from actors.catalogue import roles, worker_broker
 from actors.failures import FailureLog
 from actors.index import Again
-from actors.metrics.collectors import Disk, Ground, Lag, Pool
+from actors.metrics.collectors import Disk, Dropped, Ground, Lag, Pool
 from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters
 from actors.nudge import Listener, Nudge
@@ -97,8 +97,6 @@ def run(settings: Settings, role_name: str) -> bool:
             listener = Listener(database_url, nudge, reader)
             listener.start()
             stack.callback(listener.stop)
-        if settings.metrics:
-            stack.callback(_measure(broker, settings, role.name, breakers))
         failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
         broker.resources[FailureLog] = failures
         failures.start()
@@ -111,6 +109,9 @@ def run(settings: Settings, role_name: str) -> bool:
         broker.resources[SpanLog] = spans
         spans.start()
         stack.callback(spans.stop)
+        if settings.metrics:
+            dropped = Dropped(spans=spans, failures=failures)
+            stack.callback(_measure(broker, settings, role.name, breakers, dropped))
         worker = Worker(broker, role.readings, schedule=schedule, heartbeat=settings.heartbeat)
         ending = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -156,13 +157,13 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _measure(
-    broker: StreamsBroker, settings: Settings, role: str, breakers: Breakers
+    broker: StreamsBroker, settings: Settings, role: str, breakers: Breakers, dropped: Dropped
 ) -> Callable[[], None]:
     """Begin to count, and to show it; what ends that."""
     store, index = broker.resources[Store], broker.resources[IndexReader]
     broker.resources[Meters] = meters = Meters()
     slot = Slot(settings.data, role)
-    more: list[Collector] = [Pool(store)]
+    more: list[Collector] = [Pool(store), dropped]
     # What is the node's or everyone's is shown by one of its processes.
     if role == "indexer":
         more += [Lag(index, store), Disk(settings.data)]

@@ -13,7 +13,7 @@ from actors import errors, logs
 from actors.broker.admission import Admission
 from actors.broker.client import Client
 from actors.failures import FailureLog
-from actors.metrics.collectors import Admissions, Queues
+from actors.metrics.collectors import Admissions, Dropped, Queues
 from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters, Named
 from actors.queues import producer_broker
@@ -66,6 +66,8 @@ def make_app(settings: Settings) -> FastAPI:
             app.state.recording = analytics.Recording(
                 gatherer, names, keep_days=settings.keep_events, rate=settings.events_rate
             )
+            if meters is not None:
+                meters.registry.register(Dropped(events=gatherer, failures=failures))
             failures.start()
             yield
             await asyncio.to_thread(failures.stop)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -22,6 +23,12 @@ from contracts.queues import QueueState
 from storage.breaker import Breakers, State
 from storage.index.searcher import IndexReader
 from storage.postgres.store import Store
+
+
+class Drops(Protocol):
+    """What has a bound."""
+
+    dropped: int
 
 
 class Build(Collector):
@@ -71,6 +78,20 @@ class Circuits(Collector):
                 states.add_metric((circuit.name, state.value), circuit.state is state)
             openings.add_metric((circuit.name,), circuit.openings)
         yield from (states, openings)
+
+
+class Dropped(Collector):
+    """What this process wanted to tell and had no room to keep, by kind."""
+
+    def __init__(self, **kinds: Drops) -> None:
+        self._kinds = kinds
+
+    def collect(self) -> Iterator[Metric]:
+        about = "Events, spans and groups of errors that were never sent."
+        found = CounterMetricFamily("casebook_dropped", about, labels=("kind",))
+        for kind, one in self._kinds.items():
+            found.add_metric((kind,), one.dropped)
+        yield found
 
 
 class Lag(Collector):

@@ -49,7 +49,7 @@ class Spans(Middleware):
         slow = any(one.shape is not None for one in taken.kept)
         told = "deadline" not in options or options.get("traced") or exception is not None
         if told or slow or ms >= spans.slow:
-            spans.note(_span(delivery, exception, ms, ms >= spans.slow, taken))
+            spans.put(_span(delivery, exception, ms, ms >= spans.slow, taken))
 
 
 def _span(

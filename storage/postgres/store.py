@@ -135,7 +135,7 @@ class Store:
             reconnect_timeout=0,
             check=self._check,
             kwargs={
-                "autocommit": True,  # `_begin` says what a transaction begins with
+                "autocommit": True,  # `beginning` says what a transaction begins with
                 "row_factory": dict_row,
                 "application_name": name,
                 "connect_timeout": 5,

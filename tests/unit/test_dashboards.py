@@ -63,6 +63,7 @@ def test_every_metric_that_they_name_exists(
         collectors.Disk(tmp_path),
         Caches(Cache(Hot(1_000)), loop),
         collectors.Admissions(Admission()),
+        collectors.Dropped(),
     ):
         families |= {family.name for family in collector.collect()}
     named = {name for text in expressions() for name in NAME.findall(text)} - {"process"}

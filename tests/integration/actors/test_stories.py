@@ -22,10 +22,10 @@ class Told(SpanLog):
         super().__init__(lambda batch: house.call(traces.record, batch), slow=0, slow_sql=0)
         self.came: queue.Queue[str] = queue.Queue()
 
-    def note(self, span: Span) -> None:
+    def put(self, thing: Span) -> None:
         """Add one, and say so."""
-        super().note(span)
-        self.came.put(span.actor)
+        super().put(thing)
+        self.came.put(thing.actor)
 
 
 @pytest.fixture

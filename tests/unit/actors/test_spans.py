@@ -32,12 +32,13 @@ def test_spans_are_told_in_order_in_messages_of_a_size() -> None:
 
     spans = SpanLog(send)
     for number in range(HELD + 3):
-        spans.note(span(number))
+        spans.put(span(number))
     spans.flush()
-    spans.note(span(HELD + 3))
+    spans.put(span(HELD + 3))
     spans.flush()
     away = False
     spans.flush()
+    assert spans.dropped == 4
     assert sent == [str(number) for number in range(4, HELD + 4)]
     assert max(sizes) == AT_ONCE
 
