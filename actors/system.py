@@ -3,7 +3,7 @@
 from actors.actor import actor
 from contracts.errors import Unauthorized
 from contracts.system import AskDatabase, DatabaseStatus, KeyVerified, VerifyKey
-from storage.postgres.migrations import known, schema_version
+from storage.postgres.migrations import missing, schema_version
 from storage.postgres.store import Store
 
 
@@ -22,7 +22,6 @@ def database(request: AskDatabase, store: Store) -> DatabaseStatus:
     """What PostgreSQL holds, and whether something holds its change feed back."""
     version = schema_version(store)
     with store.transaction() as tx:
-        applied = {row["version"] for row in tx.rows("system.schema_versions")}
         stock = None if request.count else tx.row("system.stock")
         stock = stock or tx.row("system.count_stock")
         row = tx.row("system.status")
@@ -30,11 +29,10 @@ def database(request: AskDatabase, store: Store) -> DatabaseStatus:
         assert row is not None
         assert stock is not None
         position = tx.position(head["txid"], head["seq"]) if head else tx.position(0, 0)
-    missing = [f"{number:04} {name}" for number, name, _ in known() if number not in applied]
     return DatabaseStatus(
         schema_version=version,
         position=str(position),
-        missing_migrations=tuple(missing),
+        missing_migrations=tuple(missing(store)),
         **stock,
         **row,
     )

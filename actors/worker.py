@@ -27,6 +27,7 @@ from actors.metrics.meters import Meters
 from actors.nudge import Listener, Nudge
 from actors.schedule import SCHEDULE, of_node
 from actors.spans import SpanLog
+from actors.startup import StartUp, phases
 from actors.tracking import Tracked
 from actors.upkeep import Retention
 from contracts.errors import QueueUnavailable
@@ -71,7 +72,6 @@ def run(settings: Settings, role_name: str) -> bool:
             name=f"casebook {role.name}",
             breaker=breakers.of("postgresql"),
         )
-        store.open()
         stack.callback(store.close)
         reader = IndexReader(settings.index)
         channels = _channels(settings, breakers)
@@ -97,6 +97,8 @@ def run(settings: Settings, role_name: str) -> bool:
             listener = Listener(database_url, nudge, reader)
             listener.start()
             stack.callback(listener.stop)
+        slot = Slot(settings.data, role.name)
+        stack.callback(slot.release)
         failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
         broker.resources[FailureLog] = failures
         failures.start()
@@ -111,7 +113,14 @@ def run(settings: Settings, role_name: str) -> bool:
         stack.callback(spans.stop)
         if settings.metrics:
             dropped = Dropped(spans=spans, failures=failures)
-            stack.callback(_measure(broker, settings, role.name, breakers, dropped))
+            stack.callback(_measure(broker, settings, slot, role.name, breakers, dropped))
+        searching = any(reading.queue == "search" for reading in role.readings)
+        start = StartUp(
+            broker.url, settings.node, slot.name, phases(store, reader, searching=searching)
+        )
+        start.attempt()
+        start.start()
+        stack.callback(start.stop)
         worker = Worker(broker, role.readings, schedule=schedule, heartbeat=settings.heartbeat)
         ending = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -157,12 +166,16 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _measure(
-    broker: StreamsBroker, settings: Settings, role: str, breakers: Breakers, dropped: Dropped
+    broker: StreamsBroker,
+    settings: Settings,
+    slot: Slot,
+    role: str,
+    breakers: Breakers,
+    dropped: Dropped,
 ) -> Callable[[], None]:
     """Begin to count, and to show it; what ends that."""
     store, index = broker.resources[Store], broker.resources[IndexReader]
     broker.resources[Meters] = meters = Meters()
-    slot = Slot(settings.data, role)
     more: list[Collector] = [Pool(store), dropped]
     # What is the node's or everyone's is shown by one of its processes.
     if role == "indexer":
@@ -170,13 +183,7 @@ def _measure(
     elif role == "importer":
         more.append(Ground(store))
     host, port = settings.metrics_host, settings.metrics_port
-    exporter = export(meters, slot, host, port, more, breakers)
-
-    def end() -> None:
-        exporter.stop()
-        slot.release()
-
-    return end
+    return export(meters, slot, host, port, more, breakers).stop
 
 
 def main() -> int:

@@ -68,6 +68,7 @@ async def _status(client: Any, settings: Settings, *, verify: bool) -> dict[str,
             ask_for(IndexStatus, client, index.status, Nothing(), timeout=patience)
         ),
         "queues": depths,
+        "processes": await asyncio.to_thread(_processes, client.broker),
         "alerts": await part(_alerts(client, patience)),
         "circuits": await asyncio.to_thread(_circuits, settings),
     }
@@ -93,6 +94,18 @@ async def _alerts(client: Any, timeout: float) -> Summary:
     found = await ask_for(Alerts, client, alerts.list_page, ListAlerts(), timeout=timeout)
     firing = [one.rule for one in found.alerts if one.state == "firing"]
     return Summary(firing=len(firing), rules=sorted(set(firing)))
+
+
+def _processes(broker: Any) -> dict[str, Any]:
+    """The phase of each one's start, and how long those took that are over."""
+    from actors.startup import processes
+
+    told: dict[str, Any] = {}
+    for one in processes(broker.link):
+        took = ", ".join(f"{phase} {ms:.0f} ms" for phase, ms in one.ms.items())
+        why = f": {one.reason}" if one.reason else ""
+        told[f"{one.node}/{one.name}"] = f"{one.phase}{why} ({took})"
+    return told
 
 
 def _depths(broker: Any) -> dict[str, Any]:

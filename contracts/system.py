@@ -43,3 +43,18 @@ class DatabaseStatus(Contract):
     missing_migrations: tuple[str, ...] = ()
     #: Age in seconds of the oldest transaction that holds the change feed back.
     feed_held_seconds: float
+
+
+class ProcessState(Contract):
+    """How far the start of a worker process is; `phase` is `ready` once it is over."""
+
+    node: str
+    name: str
+    pid: int
+    phase: str
+    #: How long each phase took that is over, from its first try.
+    ms: dict[str, float] = Field(default_factory=dict)
+    #: Why the phase that is going on is not over.
+    reason: str | None = None
+    #: When it said so (Unix time of its machine); it does at every step, and once a minute.
+    at: float = 0.0

@@ -42,6 +42,7 @@ REMEDIES = {
     "builds it anew.",
     "queues": "`casebook queues resume NAME`, or start the workers that read it.",
     "circuits": "It failed 5 times within a minute, and is tried again: see logs/ for the reasons.",
+    "processes": "It goes on by itself once that is mended; its log in DATA/logs says more.",
 }
 
 

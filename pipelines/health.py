@@ -13,6 +13,7 @@ from actors.broker import queues
 from actors.broker.admission import Admission
 from actors.broker.client import Client
 from actors.metrics import gather
+from actors.startup import READY, processes
 from contracts.base import Nothing
 from contracts.errors import CasebookError, QueueUnavailable
 from contracts.health import Check, Health
@@ -31,13 +32,14 @@ REQUIRED = ("redis", "database", "index")
 async def look(client: Client, data: Path | None = None, *, count: bool = False) -> Health:
     """Every check, side by side; with `data`, the node's circuit breakers as well; with `count`,
     entries are counted and not remembered."""
-    names = (*REQUIRED, "queues", "circuits")
+    names = (*REQUIRED, "queues", "circuits", "processes")
     found = await asyncio.gather(
         _check(lambda: _redis(client)),
         _check(lambda: _database(client, count)),
         _check(lambda: _index(client)),
         _check(lambda: _queues(client)),
         _check(lambda: _circuits(data)),
+        _check(lambda: _processes(client)),
     )
     checks = dict(zip(names, found, strict=True))
     if client.admission is not None:
@@ -131,6 +133,18 @@ def _load(admission: Admission) -> Check:
         }
         for name, load in loads.items()
     }
+    return Check(ok=not reasons, reason="; ".join(reasons) or None, facts=facts)
+
+
+async def _processes(client: Client) -> Check:
+    """Worker processes, and in which phase of their start those are that have not ended it."""
+    states = await asyncio.to_thread(lambda: processes(client.broker.link))
+    reasons = [
+        f"{one.name} of {one.node} starts, {one.phase} is not over: {one.reason}"
+        for one in states
+        if one.phase != READY
+    ]
+    facts = {f"{one.node}/{one.name}": {"phase": one.phase, "ms": one.ms} for one in states}
     return Check(ok=not reasons, reason="; ".join(reasons) or None, facts=facts)
 
 

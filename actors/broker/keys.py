@@ -6,6 +6,8 @@ GROUP = "workers"
 
 #: A set: every queue that a worker has read. A node that is gone leaves its dead letters behind.
 QUEUES = "casebook:queues"
+#: What each worker process says of its start, by node and name.
+PROCESSES = "casebook:processes"
 
 
 @dataclass(frozen=True, slots=True)

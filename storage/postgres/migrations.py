@@ -110,6 +110,13 @@ def add_presets(session: Session) -> None:
         )
 
 
+def missing(store: Store) -> list[str]:
+    """What of this release was not applied. Raises SchemaMissing for an empty database."""
+    with store.transaction() as tx:
+        applied = {row["version"] for row in tx.rows("system.schema_versions")}
+    return [f"{number:04} {name}" for number, name, _ in known() if number not in applied]
+
+
 def schema_version(store: Store) -> int:
     """The newest migration applied. Raises SchemaMissing for an empty database."""
     with store.transaction() as tx:

@@ -25,7 +25,8 @@ def test_ready_says_what_each_part_is_like(http: httpx.Client) -> None:
         assert time.monotonic() < give_up, http.get("/readyz").text
         time.sleep(0.5)
     ready = http.get("/readyz").json()
-    assert sorted(ready["checks"]) == ["circuits", "database", "index", "queues", "redis"]
+    names = ["circuits", "database", "index", "processes", "queues", "redis"]
+    assert sorted(ready["checks"]) == names
     assert all(check["ok"] and check["ms"] >= 0 for check in ready["checks"].values())
     facts = ready["checks"]["index"]["facts"]
     assert facts["position"] and facts["generation"] >= 1
@@ -33,6 +34,13 @@ def test_ready_says_what_each_part_is_like(http: httpx.Client) -> None:
     assert sorted(circuits) == ["importer-0", "indexer-0", "worker-0"]
     assert circuits["worker-0"] == {"postgresql": "closed"}
     assert ready["checks"]["database"]["facts"]["missing_migrations"] == []
+    started = {
+        name.partition("/")[2]: (one["phase"], list(one["ms"]))
+        for name, one in ready["checks"]["processes"]["facts"].items()
+    }
+    common = ["pool", "connectivity", "migrations", "index"]
+    assert started["worker-0"] == ("ready", [*common, "warm"])
+    assert started["indexer-0"] == started["importer-0"] == ("ready", common)
     samples = http.get("/v1/health/history", params={"limit": 5}).json()["samples"]
     assert samples[0]["numbers"]["connections"] >= 1
 
