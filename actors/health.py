@@ -1,21 +1,24 @@
 """How the system is: looked at on a schedule, kept for a while, judged by the alerts' rules."""
 
 from datetime import timedelta
+from typing import Any
 
+from dramatiq import Message
 from psycopg.types.json import Jsonb
 
-from actors import alerts
+from actors import alerts, analytics
 from actors.actor import actor
 from actors.alerting import rules
 from actors.alerting.channels import Outage
 from actors.alerting.samples import Node, Sample, take
 from actors.broker.broker import StreamsBroker
 from contracts.alerts import NotifyAlert
+from contracts.analytics import Event, EventKind, RecordEvents
 from contracts.base import Nothing, new_id
 from contracts.errors import DatabaseUnavailable
 from contracts.health import HealthHistory, HealthSample, ListSamples
 from storage.index.searcher import IndexReader
-from storage.postgres.store import Store, Transaction
+from storage.postgres.store import Row, Store, Transaction
 
 EVERY = timedelta(seconds=15)
 GAP = 5.0  # seconds: a second sample within them is a second delivery
@@ -45,9 +48,18 @@ def observe(
             _judge(tx, [Sample(row["at"], row["numbers"]) for row in rows])
         untold = tx.rows("alerts.untold")
     for row in untold:
+        if row["state"] == "firing":
+            broker.enqueue_once(_raised(row), f"alert:{row['id']}:event")
         message = alerts.notify.message(NotifyAlert(id=row["id"], state=row["state"]))
         broker.enqueue_once(message, f"alert:{row['id']}:{row['state']}")
     return Nothing()
+
+
+def _raised(row: Row) -> Message[Any]:
+    """Have the event kept; it has the alert's id, so that an alert is one event."""
+    details = {name: row[name] for name in ("rule", "subject", "severity")}
+    event = Event(id=row["id"], kind=EventKind.ALERT_RAISED, details=details)
+    return analytics.record.message(RecordEvents(events=(event,)))
 
 
 @actor(queue="reads", read=True)

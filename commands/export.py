@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import orjson
 
-from commands.base import Failure, err, failures, talk
+from commands.base import Failure, err, failures, me, talk
 from contracts.entries import ListEntries
 from settings import Settings
 
@@ -51,11 +51,11 @@ def export(kind: str, output: Path | None, to: Path | None, remove: bool, **filt
         _to_folder(to, wanted, remove)
         return
     with _sink(output) as sink:
-        counts = talk(_each(wanted, _writer(kind, sink)))
+        counts = talk(_each(wanted, _writer(kind, sink), kind))
     _say(counts)
 
 
-def _each(wanted: ListEntries, put: Put) -> Any:
+def _each(wanted: ListEntries, put: Put, kind: str) -> Any:
     """A conversation that puts every entry; how many, and what of them could not be said."""
 
     async def conversation(client: Any, settings: Settings) -> tuple[int, int]:
@@ -67,9 +67,19 @@ def _each(wanted: ListEntries, put: Put) -> Any:
             put(row)
             count += 1
             unsaid += len(entry.relations) - len(row.related)
+        await _note(client, settings, count, kind)
         return count, unsaid
 
     return conversation
+
+
+async def _note(client: Any, settings: Settings, count: int, kind: str) -> None:
+    """Count the export, if telling so costs it nothing."""
+    from pipelines.events import exported, tell
+    from pipelines.privacy import known_user
+
+    who = known_user(settings.analytics_key, settings.data / "analytics.key", me())
+    await tell(client, exported(count, kind, who))
 
 
 def _writer(kind: str, sink: IO[str]) -> Put:
@@ -95,7 +105,7 @@ def _to_folder(root: Path, wanted: ListEntries, remove: bool) -> None:
     try:
         with failures():
             folder = MarkdownFolder(root, wanted.source)
-        counts = talk(_each(wanted, put))
+        counts = talk(_each(wanted, put, "markdown"))
         whole = not (wanted.category or wanted.tag)
         unseen = folder.unseen() if whole else []
         if remove:

@@ -145,9 +145,7 @@ async def _note(
 ) -> None:
     """Count the search, as the shim does. Who asked is left out where no key is at hand for it."""
     from pipelines.events import searched, tell
-    from pipelines.privacy import pseudonyms
+    from pipelines.privacy import known_user
 
-    file, who = settings.data / "analytics.key", None
-    if settings.analytics_key is not None or file.exists():
-        who = pseudonyms(settings.analytics_key, file).of("user", me())
+    who = known_user(settings.analytics_key, settings.data / "analytics.key", me())
     await tell(client, searched(new_id(), request, body, took_ms, who, None))

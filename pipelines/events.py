@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import math
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
@@ -105,9 +106,10 @@ def _refusal(field: str, code: str, message: str) -> ValidationFailed:
     return ValidationFailed(errors=[{"field": field, "code": code, "message": message}])
 
 
-def id_at(at: datetime) -> UUID:
-    """A UUIDv7 of a moment that may be another than now."""
-    value = math.floor(at.timestamp() * 1000) << 80 | random.getrandbits(80)
+def id_at(at: datetime, rest: int | None = None) -> UUID:
+    """A UUIDv7 of a moment that may be another than now; `rest` (80 bits) by default at random."""
+    low = random.getrandbits(80) if rest is None else rest
+    value = math.floor(at.timestamp() * 1000) << 80 | low
     return UUID(int=value & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0x2 << 62)
 
 
@@ -141,6 +143,33 @@ def searched(
         "category": request.category[0] if len(request.category) == 1 else None,
     }
     return orjson.dumps(event)
+
+
+def viewed(entry_id: UUID, search_id: UUID, who: UUID | None) -> bytes:
+    """The JSON of the event that an entry was read because of a search."""
+    event = Event(
+        id=new_id(), kind=EventKind.VIEWED, entry_id=entry_id, search_id=search_id, who=who
+    )
+    return event.model_dump_json(exclude_none=True).encode()
+
+
+def logged_in(who: UUID, day: date) -> bytes:
+    """The JSON of the event that a key was used for the first time on a day of UTC.
+
+    Its id is made of both: whoever sees another first use of that day names the same event. So
+    its time is that of the day's begin.
+    """
+    digest = blake2b(who.bytes + day.isoformat().encode(), digest_size=10).digest()
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    event = Event(id=id_at(start, int.from_bytes(digest)), kind=EventKind.LOGGED_IN, who=who)
+    return event.model_dump_json(exclude_none=True).encode()
+
+
+def exported(entries: int, kind: str, who: UUID | None) -> bytes:
+    """The JSON of the event that so many entries were written to files of a kind."""
+    details = {"entries": entries, "format": kind}
+    event = Event(id=new_id(), kind=EventKind.EXPORTED, who=who, details=details)
+    return event.model_dump_json(exclude_none=True).encode()
 
 
 async def tell(client: Client, event: bytes) -> None:

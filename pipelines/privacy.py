@@ -85,6 +85,13 @@ def pseudonyms(key: SecretStr | None, file: Path) -> Pseudonyms:
         return Pseudonyms(secrets.token_bytes(32))
 
 
+def known_user(key: SecretStr | None, file: Path, name: str) -> UUID | None:
+    """Whose pseudonym it is, None where no key is at hand: nobody makes one in passing."""
+    if key is None and not file.exists():
+        return None
+    return pseudonyms(key, file).of("user", name)
+
+
 def _make(file: Path) -> None:
     """Make the file whole or not at all: another process may read it at once."""
     if file.exists():

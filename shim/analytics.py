@@ -1,8 +1,10 @@
 """/v1/events, and what notes a search: both hand events to the gatherer and wait for nothing."""
 
 import time
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -12,7 +14,7 @@ from contracts.analytics import NAME_MAX, EventsTaken, GivenEvent
 from contracts.base import new_id
 from contracts.errors import MessageTooLarge, RateLimited, ValidationFailed
 from contracts.search import SearchQuery
-from pipelines.events import searched, take
+from pipelines.events import logged_in, searched, take, viewed
 from pipelines.privacy import Pseudonyms
 from shim.allowance import Allowance
 from shim.backend import json_response
@@ -20,6 +22,8 @@ from shim.gatherer import Gatherer
 from shim.keys import Caller
 
 SEARCH_ID = "Casebook-Search-Id"  # header of a search's reply, to be named by what follows from it
+
+NAMES_SEEN = 10_000  # of keys, whose day a process remembers
 
 router = APIRouter(tags=["analytics"])
 
@@ -32,6 +36,21 @@ class Recording:
         self.names = names
         self.keep_days = keep_days
         self.allowance = Allowance(rate)
+        self._seen: dict[str, date] = {}  # whose key was used on which day
+
+    def signed_in(self, name: str) -> None:
+        """Note the first use of a key in a day of UTC; another process may note it as well."""
+        today = datetime.now(UTC).date()
+        if self._seen.get(name) != today:
+            if len(self._seen) >= NAMES_SEEN:
+                self._seen.clear()
+            self._seen[name] = today
+            self.gatherer.later(partial(logged_in, self.names.of("user", name), today))
+
+    def read(self, entry_id: UUID, search_id: UUID, by: str) -> None:
+        """Note that an entry was read because of a search."""
+        who = self.names.of("user", by)
+        self.gatherer.later(partial(viewed, entry_id, search_id, who))
 
 
 async def recording(request: Request) -> Recording:

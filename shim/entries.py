@@ -3,9 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 
 from actors import entries
+from contracts.analytics import EventId
 from contracts.base import new_id
 from contracts.entries import (
     ChangeEntryState,
@@ -25,6 +26,7 @@ from contracts.entries import (
 )
 from contracts.similar import LikeEntries, MoreLikeThis
 from pipelines import searching
+from shim.analytics import SEARCH_ID, RecordingOf
 from shim.backend import BackendOf, json_response
 from shim.keys import Caller, Key
 
@@ -33,6 +35,11 @@ router = APIRouter(prefix="/v1/entries", tags=["entries"])
 Version = Annotated[
     int | None,
     Query(alias="expected_version", ge=1, description="refuse if this is not its version now"),
+]
+
+SearchId = Annotated[
+    EventId | None,
+    Header(alias=SEARCH_ID, description="the reply's, of the search that led here"),
 ]
 
 
@@ -60,9 +67,18 @@ async def list_page(
 
 
 @router.get("/{entry_id}", response_model=Entry)
-async def get(backend: BackendOf, by: Caller, entry_id: UUID) -> Response:
-    """One entry with its relations."""
-    return await backend.answer(entries.get, GetEntry(id=entry_id))
+async def get(
+    backend: BackendOf,
+    recording: RecordingOf,
+    by: Caller,
+    entry_id: UUID,
+    search: SearchId = None,
+) -> Response:
+    """One entry with its relations; a caller that names the search has viewed what it showed."""
+    response = await backend.answer(entries.get, GetEntry(id=entry_id))
+    if search is not None:
+        recording.read(entry_id, search, by)
+    return response
 
 
 @router.get("/{entry_id}/versions", response_model=EntryVersions)

@@ -4,7 +4,7 @@ import hashlib
 from typing import Annotated
 
 from cachetools import TTLCache
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 
 from actors import system
 from actors.broker.admission import STRANGER, asking
@@ -22,7 +22,9 @@ _fresh: TTLCache[str, str] = TTLCache(MOST, FRESH)
 _known: TTLCache[str, str] = TTLCache(MOST, KNOWN)
 
 
-async def caller(backend: BackendOf, authorization: Annotated[str | None, Header()] = None) -> str:
+async def caller(
+    request: Request, backend: BackendOf, authorization: Annotated[str | None, Header()] = None
+) -> str:
     """The name that the caller's key was made for. Raises: Unauthorized."""
     scheme, _, key = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
@@ -35,6 +37,7 @@ async def caller(backend: BackendOf, authorization: Annotated[str | None, Header
         _fresh[digest] = _known[digest] = name
     called_by(name)
     asking.set(name)
+    request.app.state.recording.signed_in(name)
     return name
 
 

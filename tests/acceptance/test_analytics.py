@@ -69,6 +69,21 @@ def test_a_search_and_its_click_are_counted(ours: Casebook, web: httpx.Client) -
     assert (metrics["usage"], metrics["success"], metrics["rows"][0]["viewed"]) == (1, 1, 1)
 
 
+def test_what_is_done_is_counted(ours: Casebook, web: httpx.Client, tmp_path: Path) -> None:
+    """A key's first use in a day is a login; reading what a search showed, a view; an export."""
+    reply = web.get("/v1/search", params={"q": "S0C4"})
+    search_id, hit = reply.headers["Casebook-Search-Id"], reply.json()["hits"][0]["id"]
+    before = counted(ours, web, "viewed", 0)
+    page = f"/v1/entries/{hit}"
+    assert web.get(page, headers={"Casebook-Search-Id": "none"}).status_code == 422
+    assert web.get(page).status_code == 200
+    assert web.get(page, headers={"Casebook-Search-Id": search_id}).status_code == 200
+    assert counted(ours, web, "viewed", before + 1) == before + 1
+    assert ours.run("export", "--output", str(tmp_path / "all.ndjson")).code == 0
+    assert counted(ours, web, "exported") == 1
+    assert counted(ours, web, "logins") == 1
+
+
 def test_a_search_on_the_command_line_is_counted(ours: Casebook, web: httpx.Client) -> None:
     """As one in a browser is, by its words as they are kept."""
     assert ours.run("search", "Snarkling", "--json").code == 0

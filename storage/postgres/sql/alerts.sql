@@ -32,7 +32,7 @@ where
     and rule = any(%(rules)s);
 
 -- name: untold
-select id, state
+select id, state, rule, subject, severity
 from alerts
 where
     state in ('firing', 'resolved') and changed_at > now() - interval '1 day'

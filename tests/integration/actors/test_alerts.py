@@ -129,6 +129,19 @@ def test_an_alert_is_raised_told_acknowledged_and_over(
         house.call(alerts.acknowledge, AcknowledgeAlert(id=alert.id))
 
 
+def test_an_alert_is_one_event(house: House) -> None:
+    """Sent when it begins to fire, under the alert's id: judged again it is no other event."""
+    observe(house)
+    die(house, "a")
+    for _ in range(2):
+        observe(house)
+    (alert,) = listed(house)
+    with house.running("analytics"):
+        house.until("select 1 from events where kind = 'alert_raised'")
+    (kept,) = house.rows("select id, details from events")
+    assert (kept["id"], kept["details"]["rule"]) == (alert.id, "CasebookDeadLetters")
+
+
 def test_what_holds_only_for_a_moment_alarms_nobody(house: House) -> None:
     """A rule has to hold for its time; till then it is pending, and leaves no trace."""
     observe(house)
@@ -153,8 +166,8 @@ def test_a_clock_that_jumps_back_leaves_no_alert_pending_for_ever(house: House) 
         tx.connection.execute("update health_samples set at = at + interval '1 hour'")
         tx.connection.execute(
             "insert into alerts (id, rule, subject, severity, state, value, threshold, message,"
-            " since) values (gen_random_uuid(), 'CasebookDeadLetters', '', 'warning', 'pending',"
-            " 1, 0, '', now() + interval '1 hour')"
+            " since) values ('01890000-0000-7000-8000-000000000000', 'CasebookDeadLetters', '',"
+            " 'warning', 'pending', 1, 0, '', now() + interval '1 hour')"
         )
     house.call(health.observe, Nothing())
     die(house, "b")

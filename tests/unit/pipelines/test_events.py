@@ -1,6 +1,6 @@
 """Events as clients tell them: looked at one by one, each refusal says what is wrong."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +10,7 @@ import pytest
 from contracts.analytics import Event, EventKind, EventsTaken, time_of
 from contracts.errors import ValidationFailed
 from contracts.search import SearchQuery
-from pipelines.events import id_at, searched, take
+from pipelines.events import id_at, logged_in, searched, take
 from pipelines.privacy import Pseudonyms
 
 NAMES = Pseudonyms(b"key")
@@ -124,6 +124,16 @@ def test_an_event_without_an_id_gets_one_of_its_time() -> None:
     (event,), _ = given(viewed(at=at.isoformat()))
     assert abs(time_of(event.id) - at) < timedelta(milliseconds=1)
     assert event.id.version == 7
+
+
+def test_a_login_is_one_event_a_day() -> None:
+    """Whoever sees it: the same key on the same day of UTC is the same event, and no other is."""
+    monday, tuesday = date(2026, 3, 2), date(2026, 3, 3)
+    made = [logged_in(who, day) for who in (UUID(int=1), UUID(int=2)) for day in (monday, tuesday)]
+    events = [Event.model_validate_json(one) for one in made]
+    assert len({one.id for one in events}) == 4
+    assert [time_of(one.id).date() for one in events] == [monday, tuesday] * 2
+    assert logged_in(UUID(int=1), monday) == made[0]
 
 
 def test_a_search_is_noted_with_what_it_showed() -> None:
