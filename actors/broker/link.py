@@ -7,6 +7,7 @@ a settle, the caller must know: it decides itself what to repeat and what to rec
 from collections.abc import Sequence
 from typing import Any
 
+import hiredis
 from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -89,9 +90,9 @@ class Link:
         return answered(self.ask(command)[0])
 
     def _exchange(self, commands: Sequence[Command]) -> list[Any]:
-        self._connection.send_packed_command(
-            self._connection.pack_commands(commands), check_health=False
-        )
+        # redis-py's own packing looks at each argument in Python first.
+        packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]  # any length is taken
+        self._connection.send_packed_command([packed], check_health=False)
         answers = []
         for _ in commands:
             try:
