@@ -1,6 +1,7 @@
 """Starting and stopping, as a person does it."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -56,17 +57,6 @@ def test_down_without_up_says_so(tmp_path: Path) -> None:
     assert (done.code, "NOT_RUNNING" in done.err) == (1, True)
 
 
-def test_what_is_stored_survives_a_restart(tmp_path: Path) -> None:
-    """Down and up again: entries, index and key are as they were."""
-    with running(tmp_path / "data") as casebook:
-        entry = casebook.run("add", "Kept over a restart", "--wait", "--json").json["entry"]
-        key = (casebook.data / "admin.key").read_text()
-    with running(tmp_path / "data") as casebook:
-        hits = casebook.run("search", "--json", "restart").json["hits"]
-        assert [hit["id"] for hit in hits] == [entry["id"]]
-        assert (casebook.data / "admin.key").read_text() == key
-
-
 def test_servers_of_ones_own_are_used(casebook: Casebook, tmp_path: Path) -> None:
     """With both URLs given, `up` starts no server and works on those."""
     found = orjson.loads((casebook.data / "endpoints.json").read_bytes())
@@ -87,15 +77,38 @@ def test_servers_of_ones_own_are_used(casebook: Casebook, tmp_path: Path) -> Non
         assert other.process("down").code == 0
 
 
-def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Casebook]:
+    """One that may be stopped; it runs before and after each test."""
+    with running(tmp_path_factory.mktemp("place")) as casebook:
+        yield casebook
+
+
+def up_again(place: Casebook) -> None:
+    """Start it on its port."""
+    done = place.process("up", "--detach", "--port", str(place.port))
+    assert done.code == 0, done.err
+
+
+def test_what_is_stored_survives_a_restart(place: Casebook) -> None:
+    """Down and up again: entries, index and key are as they were."""
+    entry = place.run("add", "Kept over a restart", "--wait", "--json").json["entry"]
+    key = (place.data / "admin.key").read_text()
+    assert place.process("down").code == 0
+    up_again(place)
+    hits = place.run("search", "--json", "restart").json["hits"]
+    assert [hit["id"] for hit in hits] == [entry["id"]]
+    assert (place.data / "admin.key").read_text() == key
+
+
+def test_a_killed_supervisor_takes_its_children_along(place: Casebook) -> None:
     """kill -9 of `up`: on Linux its children end with it, and the next `up` starts cleanly."""
-    with running(tmp_path / "data") as casebook:
-        supervisor = psutil.Process(orjson.loads((casebook.data / "lock").read_bytes())["pid"])
-        children = supervisor.children(recursive=True)
-        assert len(children) >= 6
-        supervisor.kill()
-        if psutil.LINUX:
-            _, alive = psutil.wait_procs(children, timeout=40)
-            assert alive == []
-    with running(tmp_path / "data") as casebook:
-        assert casebook.run("status", "--verify").code == 0
+    supervisor = psutil.Process(orjson.loads((place.data / "lock").read_bytes())["pid"])
+    children = supervisor.children(recursive=True)
+    assert len(children) >= 6
+    supervisor.kill()
+    if psutil.LINUX:
+        _, alive = psutil.wait_procs(children, timeout=40)
+        assert alive == []
+    up_again(place)
+    assert place.run("status", "--verify").code == 0

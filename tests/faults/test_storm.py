@@ -1,4 +1,4 @@
-"""The storm's own harness stays usable: one seed, a few rounds."""
+"""The storm's own harness stays usable: one seed, one round; `make faults` is the long form."""
 
 import os
 import subprocess
@@ -6,11 +6,13 @@ import sys
 
 from tests.support.casebook import ROOT
 
+MIXED = "67"  # a seed whose first round is of faults of every kind
+
 
 def test_a_short_storm() -> None:
-    """Two rounds of faults under load lose nothing and double nothing, and end in a table."""
+    """A round of faults under load loses nothing and doubles nothing, and ends in a table."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.storm", "--seeds", "2", "--rounds", "2"],
+        [sys.executable, "-m", "tests.faults.storm", "--seeds", MIXED, "--rounds", "1"],
         cwd=ROOT,
         env={k: v for k, v in os.environ.items() if not k.startswith("CASEBOOK_")},
         capture_output=True,
@@ -20,4 +22,4 @@ def test_a_short_storm() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| fault | times | losses | doubles | longest recovery s |" in done.stdout
-    assert "3 rounds (0 failed)" in done.stdout
+    assert "2 rounds (0 failed)" in done.stdout  # the first is calm
