@@ -62,6 +62,37 @@ async def recording(request: Request) -> Recording:
 RecordingOf = Annotated[Recording, Depends(recording)]
 
 
+#: What OpenAPI says of a request that may name a search.
+NAMED_SEARCH = {
+    "parameters": [
+        {
+            "name": SEARCH_ID,
+            "in": "header",
+            "description": "the reply's, of the search that led here",
+            "schema": {"type": "string", "format": "uuid"},
+        }
+    ]
+}
+
+
+def named_search(request: Request) -> UUID | None:
+    """The search that a request says it comes from. Raises: ValidationFailed.
+
+    Read without FastAPI's declarations, which cost a read more than its own work.
+    """
+    given = request.headers.get(SEARCH_ID)
+    if given is None:
+        return None
+    try:
+        found = UUID(given)
+    except ValueError:
+        found = None
+    if found is None or found.version != 7:
+        one = {"field": SEARCH_ID, "code": "UUID", "message": "is the id of no search"}
+        raise ValidationFailed(errors=[one])
+    return found
+
+
 class SearchNote:
     """A search that is being answered: who asks, since when."""
 

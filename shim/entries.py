@@ -3,10 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 
 from actors import entries
-from contracts.analytics import EventId
 from contracts.base import new_id
 from contracts.entries import (
     ChangeEntryState,
@@ -26,7 +25,7 @@ from contracts.entries import (
 )
 from contracts.similar import LikeEntries, MoreLikeThis
 from pipelines import searching
-from shim.analytics import SEARCH_ID, RecordingOf
+from shim.analytics import NAMED_SEARCH, named_search
 from shim.backend import BackendOf, json_response
 from shim.keys import Caller, Key
 
@@ -35,11 +34,6 @@ router = APIRouter(prefix="/v1/entries", tags=["entries"])
 Version = Annotated[
     int | None,
     Query(alias="expected_version", ge=1, description="refuse if this is not its version now"),
-]
-
-SearchId = Annotated[
-    EventId | None,
-    Header(alias=SEARCH_ID, description="the reply's, of the search that led here"),
 ]
 
 
@@ -66,18 +60,13 @@ async def list_page(
     return await backend.answer(entries.list_page, request)
 
 
-@router.get("/{entry_id}", response_model=Entry)
-async def get(
-    backend: BackendOf,
-    recording: RecordingOf,
-    by: Caller,
-    entry_id: UUID,
-    search: SearchId = None,
-) -> Response:
+@router.get("/{entry_id}", response_model=Entry, openapi_extra=NAMED_SEARCH)
+async def get(request: Request, backend: BackendOf, by: Caller, entry_id: UUID) -> Response:
     """One entry with its relations; a caller that names the search has viewed what it showed."""
+    search_id = named_search(request)
     response = await backend.answer(entries.get, GetEntry(id=entry_id))
-    if search is not None:
-        recording.read(entry_id, search, by)
+    if search_id is not None:
+        request.app.state.recording.read(entry_id, search_id, by)
     return response
 
 
