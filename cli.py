@@ -35,6 +35,7 @@ COMMANDS = {
     "status": "status:status",
     "reindex": "status:reindex",
     "index": "index:index",
+    "warm": "warm:warm",
     "stats": "stats:stats",
     "doctor": "doctor:doctor",
     "alerts": "alerts:alerts",

@@ -167,6 +167,15 @@ class Settings(BaseModel):
         "500mb", description="maxmemory of the embedded cache, all processes' together"
     )
     hot_memory: Memory = Field("100mb", description="what the shim's process caches in itself")
+    warm_queries: Annotated[int, Unit("queries")] = Field(
+        200, ge=1, le=5_000, description="popular ones whose answers are kept warm"
+    )
+    warm_within: Seconds = Field(
+        20.0, gt=0, le=3_600, description="how long one run of warming may take"
+    )
+    warm_rate: Annotated[float, Unit("answers/s")] = Field(
+        50.0, gt=0, description="that warming computes at most"
+    )
     metrics: bool = Field(True, description="measure, and answer /metrics")
     metrics_host: str = Field("127.0.0.1", description="address of workers' /metrics")
     metrics_port: Annotated[int, Unit("TCP port")] = Field(

@@ -1,7 +1,7 @@
 """The `@actor` decorator: an operation is a plain function with contracts in its annotations."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
@@ -85,16 +85,16 @@ class Operation(Generic[P, R]):
             message = f"The request does not fit its contract: {named}"
             raise ValidationFailed(message, errors=errors) from None
 
-    def _bound(self, broker: StreamsBroker) -> Callable[[dict[str, Any]], bytes]:
-        def run(body: dict[str, Any]) -> bytes:
-            request = self.request_in(body)
-            resources = {name: broker.resources[kind] for name, kind in self.needs.items()}
-            result = self.function(request, **resources)  # type: ignore[arg-type]  # P is known only to the caller
-            if isinstance(result, EncodedReply):
-                return result
-            return result.model_dump_json().encode() if isinstance(result, BaseModel) else b"null"
+    def answer(self, request: BaseModel, resources: Mapping[type, Any]) -> bytes:
+        """What it answers to `request`, as JSON; from `resources` it takes what it needs."""
+        needs = {name: resources[kind] for name, kind in self.needs.items()}
+        result = self.function(request, **needs)  # type: ignore[arg-type]  # P is known only to the caller
+        if isinstance(result, EncodedReply):
+            return result
+        return result.model_dump_json().encode() if isinstance(result, BaseModel) else b"null"
 
-        return run
+    def _bound(self, broker: StreamsBroker) -> Callable[[dict[str, Any]], bytes]:
+        return lambda body: self.answer(self.request_in(body), broker.resources)
 
 
 class Operations(dict[str, Operation[Any, Any]]):

@@ -27,6 +27,7 @@ from actors import (
     traces,
     tuning,
     upkeep,
+    warming,
 )
 from actors.actor import Operation, Operations
 from actors.broker.broker import StreamsBroker
@@ -119,6 +120,7 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     health.history,
     upkeep.archive,
     upkeep.prune,
+    warming.warm,
     analytics.record,
     analytics.roll_up,
     analytics.keep,
@@ -179,6 +181,7 @@ def roles(node: str, search_threads: int, bulk_nice: int) -> dict[str, Role]:
                 Reading("embedding", threads=1, prefetch=1),
                 Reading("analytics", threads=1, prefetch=2),
                 Reading("health", threads=1, prefetch=1),
+                Reading("warming", threads=1, prefetch=1),
             ),
             nice=bulk_nice,
         ),

@@ -34,16 +34,22 @@ SHOWN = 20  # ids that a comparison names
 
 
 class Again:
-    """How `follow` asks to be run again; given by the indexer's root."""
+    """How `follow` asks to be run again, and tells that it has published something, which cools
+    answers; given by the indexer's root."""
 
-    def __init__(self, nudge: Callable[[int], None]) -> None:
+    def __init__(
+        self, nudge: Callable[[int], None], published: Callable[[], None] = lambda: None
+    ) -> None:
         self.nudge = nudge
+        self.published = published
 
 
 @actor(queue=INDEX, time_limit=timedelta(hours=1))
 def follow(request: FollowIndex, follower: Follower, again: Again) -> Nothing:
     """Apply one batch of changes to the index; asks to be run again where there are more."""
     done = follower.step()
+    if done.applied:
+        again.published()
     if done.more:
         again.nudge(0)
     elif done.held:

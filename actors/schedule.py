@@ -2,12 +2,23 @@
 
 from datetime import timedelta
 
-from actors import analytics, health, index, saved_searches, semantic, tasks, tuning, upkeep
+from actors import (
+    analytics,
+    health,
+    index,
+    saved_searches,
+    semantic,
+    tasks,
+    tuning,
+    upkeep,
+    warming,
+)
 from actors.broker.ticker import Periodic
 from actors.queues import queue_of
 from contracts.analytics import RollUp
 from contracts.base import Nothing
 from contracts.search import CheckIndex
+from contracts.warming import WarmAnswers
 
 #: A row's name is for good: its last tick is kept under it.
 SCHEDULE: tuple[Periodic, ...] = (
@@ -19,6 +30,7 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("roll_up", timedelta(minutes=1), analytics.roll_up, RollUp()),
     Periodic("match", saved_searches.EVERY, saved_searches.match, Nothing()),
     Periodic("popularise", tuning.POPULAR_EVERY, tuning.popularise, Nothing()),
+    Periodic("warm", warming.EVERY, warming.warm, WarmAnswers()),
     Periodic("events", timedelta(days=1), analytics.keep, Nothing(), offset=timedelta(hours=4)),
 )
 

@@ -30,6 +30,7 @@ from actors.spans import SpanLog
 from actors.startup import StartUp, phases
 from actors.tracking import Tracked
 from actors.upkeep import Retention
+from actors.warming import Cooled, Warmth
 from contracts.errors import QueueUnavailable
 from settings import Settings
 from storage.breaker import Breakers
@@ -42,7 +43,7 @@ from storage.postgres.store import Store
 log = logging.getLogger(__name__)
 
 STOP_WITHIN = 30.0  # seconds
-POOL = 6  # connections to PostgreSQL, at most: one for each thread that needs one
+POOL = 7  # connections to PostgreSQL, at most: one for each thread that needs one
 
 
 def run(settings: Settings, role_name: str) -> bool:
@@ -93,10 +94,15 @@ def run(settings: Settings, role_name: str) -> bool:
             nudge = Nudge(broker, settings.node)
             follower = Follower(settings.index, store, settings.language)
             stack.callback(follower.close)
-            broker.resources |= {Follower: follower, Again: Again(nudge)}
+            published = Cooled(broker) if settings.cache_url is not None else lambda: None
+            broker.resources |= {Follower: follower, Again: Again(nudge, published)}
             listener = Listener(database_url, nudge, reader)
             listener.start()
             stack.callback(listener.stop)
+        elif role.name == "importer":
+            broker.resources[Warmth] = _warmth(settings, breakers)
+            if settings.cache_url is not None:
+                Cooled(broker)()  # nothing may be warm yet
         slot = Slot(settings.data, role.name)
         stack.callback(slot.release)
         failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
@@ -146,6 +152,17 @@ def _embedding(settings: Settings, breakers: Breakers) -> Embedding:
         timeout=settings.embedding_timeout,
         language=settings.language,
         breakers=breakers,
+    )
+
+
+def _warmth(settings: Settings, breakers: Breakers) -> Warmth:
+    return Warmth(
+        url=_secret(settings.cache_url),
+        breaker=breakers.of("cache"),
+        index=settings.index,
+        within=settings.warm_within,
+        rate=settings.warm_rate,
+        most=settings.warm_queries,
     )
 
 

@@ -1,6 +1,6 @@
 """The families that a process counts in, with a bound on how many series each may have."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -77,6 +77,18 @@ class Meters:
             "casebook_errors_total", "Errors that the error log keeps.", ("category",)
         )
 
+        self.warmed = self._counter(
+            "casebook_warmed_total",
+            "Answers that were warmed before they were asked for.",
+            ("kind",),
+        )
+        self.warmings = self._counter(
+            "casebook_warming_runs_total", "Runs of warming by how they ended.", ("ended",)
+        )
+        self.warming = Counter(
+            "casebook_warming_seconds_total", "Time that they took.", registry=self.registry
+        )
+
     def ran(self, queue: str, actor: str, seconds: float, waited: float, outcome: str) -> None:
         """A delivery has ended."""
         self.actors.of(queue, actor).observe(seconds, _exemplar())
@@ -87,6 +99,13 @@ class Meters:
         """An HTTP request has been answered."""
         child = self.requests.of(method, route, f"{status // 100}xx")
         child.observe(seconds, _exemplar())
+
+    def warmed_up(self, ended: str, warmed: Mapping[str, int], seconds: float) -> None:
+        """A run of warming has ended."""
+        for kind, count in warmed.items():
+            self.warmed.of(kind).inc(count)
+        self.warmings.of(ended).inc()
+        self.warming.inc(seconds)
 
     def _histogram(
         self, name: str, about: str, labels: Sequence[str], buckets: Sequence[float]

@@ -19,8 +19,10 @@ from actors.broker.worker import Reading, Worker
 from actors.catalogue import worker_broker
 from actors.tracking import Tracked
 from actors.upkeep import Retention
+from actors.warming import Warmth
 from contracts.base import Contract, Nothing, Write
 from contracts.errors import NotFinished
+from storage.breaker import Breaker
 from storage.embedding.provider import Embedding
 from storage.embedding.vectors import Embedders
 from storage.index.searcher import IndexReader
@@ -160,5 +162,6 @@ def make_house(redis_url: str, store: Store, index_folder: Any) -> House:
         Embedders: Embedders(Embedding(dimensions=2)),
         Channels: Channels(),
         Outage: Outage(Channels()),
+        Warmth: Warmth("", Breaker("cache"), Path(index_folder)),
     }
     return House(broker, store, works)
