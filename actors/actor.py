@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from actors.broker.broker import StreamsBroker
 from contracts.base import EncodedReply, field_errors, new_id
 from contracts.errors import ValidationFailed
-from contracts.operation import caller, current, is_traced
+from contracts.operation import caller, current, is_traced, parent
 
 NAMED = 5  # fields that the message of a request that fits no contract names
 
@@ -52,6 +52,8 @@ class Operation(Generic[P, R]):
             options.setdefault("operation_id", operation_id)
             if is_traced():
                 options["traced"] = True
+            if above := parent():
+                options.setdefault("traceparent", above)
             if by := caller():
                 options.setdefault("caller", by)
         return dramatiq.Message(

@@ -40,18 +40,23 @@ class Outbox(threading.Thread, Generic[T]):
         self._key = key
         self._joined = joined
         self._lock = threading.Lock()
-        self._held: OrderedDict[Hashable, T] = OrderedDict()
+        self._things: OrderedDict[Hashable, T] = OrderedDict()
         self._some = threading.Event()
         self._ending = threading.Event()
         #: Things that were never sent, since the process began.
         self.dropped = 0
 
+    @property
+    def held(self) -> int:
+        """Things that are not sent yet."""
+        return len(self._things)
+
     def put(self, thing: T) -> None:
         """Add one; nothing is waited for."""
         key = self._key(thing)
         with self._lock:
-            known = self._held.get(key)
-            self._held[key] = thing if known is None else self._joined(known, thing)
+            known = self._things.get(key)
+            self._things[key] = thing if known is None else self._joined(known, thing)
             self._bound()
         self._some.set()
 
@@ -80,20 +85,20 @@ class Outbox(threading.Thread, Generic[T]):
 
     def _taken(self) -> list[T]:
         with self._lock:
-            count = min(self._at_once, len(self._held))
-            return [self._held.popitem(last=False)[1] for _ in range(count)]
+            count = min(self._at_once, len(self._things))
+            return [self._things.popitem(last=False)[1] for _ in range(count)]
 
     def _give_back(self, batch: list[T]) -> None:
         with self._lock:
             for thing in reversed(batch):
                 key = self._key(thing)
-                newer = self._held.get(key)
-                self._held[key] = thing if newer is None else self._joined(thing, newer)
-                self._held.move_to_end(key, last=False)
+                newer = self._things.get(key)
+                self._things[key] = thing if newer is None else self._joined(thing, newer)
+                self._things.move_to_end(key, last=False)
             self._bound()
         self._some.set()
 
     def _bound(self) -> None:
-        while len(self._held) > self._most:
-            self._held.popitem(last=False)
+        while len(self._things) > self._most:
+            self._things.popitem(last=False)
             self.dropped += 1

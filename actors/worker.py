@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 
 from prometheus_client.registry import Collector
@@ -22,12 +21,13 @@ from actors.catalogue import roles, worker_broker
 from actors.failures import FailureLog
 from actors.index import Again
 from actors.metrics.collectors import Disk, Dropped, Ground, Lag, Pool
-from actors.metrics.exporter import Slot, export
-from actors.metrics.meters import Meters
+from actors.metrics.exporter import Exporter, Slot, export
+from actors.metrics.meters import Meters, Named
 from actors.nudge import Listener, Nudge
 from actors.schedule import SCHEDULE, of_node
 from actors.spans import SpanLog
 from actors.startup import StartUp, phases
+from actors.telemetry.start import collect, telemetry
 from actors.tracking import Tracked
 from actors.upkeep import Retention
 from actors.warming import Cooled, Warmth
@@ -105,21 +105,7 @@ def run(settings: Settings, role_name: str) -> bool:
                 Cooled(broker)()  # nothing may be warm yet
         slot = Slot(settings.data, role.name)
         stack.callback(slot.release)
-        failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
-        broker.resources[FailureLog] = failures
-        failures.start()
-        stack.callback(failures.stop)
-        spans = SpanLog(
-            lambda batch: broker.enqueue(traces.record.message(batch)),
-            settings.slow_ms,
-            settings.slow_sql_ms,
-        )
-        broker.resources[SpanLog] = spans
-        spans.start()
-        stack.callback(spans.stop)
-        if settings.metrics:
-            dropped = Dropped(spans=spans, failures=failures)
-            stack.callback(_measure(broker, settings, slot, role.name, breakers, dropped))
+        _tell(broker, settings, slot, breakers, stack)
         searching = any(reading.queue == "search" for reading in role.readings)
         start = StartUp(
             broker.url, settings.node, slot.name, phases(store, reader, searching=searching)
@@ -137,6 +123,32 @@ def run(settings: Settings, role_name: str) -> bool:
         ending.wait()
         log.info("%s is stopping", worker.name)
         return worker.stop(STOP_WITHIN)
+
+
+def _tell(
+    broker: StreamsBroker, settings: Settings, slot: Slot, breakers: Breakers, stack: ExitStack
+) -> None:
+    """Begin to tell what this process does and meets; the stack ends that."""
+    failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
+    spans = SpanLog(
+        lambda batch: broker.enqueue(traces.record.message(batch)),
+        settings.slow_ms,
+        settings.slow_sql_ms,
+    )
+    broker.resources |= {FailureLog: failures, SpanLog: spans}
+    for outbox in (failures, spans):
+        outbox.start()
+        stack.callback(outbox.stop)
+    families = None
+    if settings.metrics:
+        dropped = Dropped(spans=spans, failures=failures)
+        exporter = _measure(broker, settings, slot, breakers, dropped)
+        stack.callback(exporter.stop)
+        families = Named(broker.resources[Meters].registry, slot.name)
+    collector = telemetry(os.environ, process=slot.name, node=settings.node)
+    if collector is not None:
+        stack.callback(collector.stop)
+        collect(collector, broker, families)
 
 
 def _secret(value: SecretStr | None) -> str:
@@ -183,24 +195,19 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _measure(
-    broker: StreamsBroker,
-    settings: Settings,
-    slot: Slot,
-    role: str,
-    breakers: Breakers,
-    dropped: Dropped,
-) -> Callable[[], None]:
-    """Begin to count, and to show it; what ends that."""
+    broker: StreamsBroker, settings: Settings, slot: Slot, breakers: Breakers, dropped: Dropped
+) -> Exporter:
+    """Begin to count, and to show it."""
     store, index = broker.resources[Store], broker.resources[IndexReader]
     broker.resources[Meters] = meters = Meters()
     more: list[Collector] = [Pool(store), dropped]
     # What is the node's or everyone's is shown by one of its processes.
-    if role == "indexer":
+    if slot.name.startswith("indexer"):
         more += [Lag(index, store), Disk(settings.data)]
-    elif role == "importer":
+    elif slot.name.startswith("importer"):
         more.append(Ground(store))
     host, port = settings.metrics_host, settings.metrics_port
-    return export(meters, slot, host, port, more, breakers).stop
+    return export(meters, slot, host, port, more, breakers)
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ TRACEPARENT = re.compile(
 _traced: ContextVar[bool] = ContextVar("traced", default=False)
 _acting: ContextVar[str] = ContextVar("acting", default="")
 _caller: ContextVar[str] = ContextVar("caller", default="")
+_parent: ContextVar[str] = ContextVar("parent", default="")
 _current: ContextVar[str] = ContextVar("operation", default="")
 
 
@@ -35,6 +36,16 @@ def is_traced() -> bool:
     return _traced.get()
 
 
+def parent() -> str:
+    """The traceparent under which what is done now belongs; "" where it is the first."""
+    return _parent.get()
+
+
+def under(traceparent: str) -> None:
+    """From here on, what this task or thread does belongs under that."""
+    _parent.set(traceparent)
+
+
 def caller() -> str:
     """The name of who asked for it, as far as it is known."""
     return _caller.get()
@@ -51,6 +62,7 @@ def enter(operation_id: str, *, traced: bool = False, actor: str = "", by: str =
     _traced.set(traced)
     _acting.set(actor)
     _caller.set(by)
+    _parent.set("")
 
 
 def begin(traceparent: str | None = None) -> str:
@@ -58,4 +70,5 @@ def begin(traceparent: str | None = None) -> str:
     found = TRACEPARENT.match(traceparent) if traceparent else None
     operation_id = found[1] if found else new_id().hex
     enter(operation_id, traced=found is not None and int(found[2], 16) & 1 == 1)
+    under(found[0] if found else "")
     return operation_id

@@ -1,6 +1,7 @@
 """The ASGI app: the root of the shim's process."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from actors.metrics.collectors import Admissions, Dropped, Queues
 from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters, Named
 from actors.queues import producer_broker
+from actors.telemetry.start import collect, telemetry
 from pipelines.privacy import pseudonyms
 from settings import Settings
 from shim import (
@@ -55,6 +57,7 @@ def make_app(settings: Settings) -> FastAPI:
         failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
         app.state.failures = failures
         slot = Slot(settings.data, "shim")
+        collector = telemetry(os.environ, process="shim", node=settings.node)
         if meters is not None:
             more = [Queues(broker), Admissions(admission)]
             app.state.shown = _shown(meters, slot, settings.data, more, breakers)
@@ -66,11 +69,17 @@ def make_app(settings: Settings) -> FastAPI:
             app.state.recording = analytics.Recording(
                 gatherer, names, keep_days=settings.keep_events, rate=settings.events_rate
             )
+            if collector is not None:
+                app.state.collector = collector
+                families = Named(meters.registry, slot.name) if meters is not None else None
+                collect(collector, broker, families)
             if meters is not None:
                 meters.registry.register(Dropped(events=gatherer, failures=failures))
             failures.start()
             yield
             await asyncio.to_thread(failures.stop)
+            if collector is not None:
+                await asyncio.to_thread(collector.stop)
             slot.release()
 
     meters = Meters() if settings.metrics else None
@@ -83,7 +92,7 @@ def make_app(settings: Settings) -> FastAPI:
         lifespan=life,
         redoc_url=None,
     )
-    app.state.shown = app.state.failures = None
+    app.state.shown = app.state.failures = app.state.collector = None
     app.state.data = settings.data
     app.add_middleware(door.Door, admission=admission)
     app.add_middleware(metrics.Measured, meters=meters)  # added last: it is the outermost

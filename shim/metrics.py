@@ -3,7 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import choose_encoder
@@ -11,7 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.metrics.gather import listed, merged, read
 from actors.metrics.meters import OTHER, Collects, Meters
-from contracts.operation import begin
+from contracts.operation import begin, parent, under
+
+if TYPE_CHECKING:  # the extra may be missing
+    from actors.telemetry.tracing import Open, Telemetry
 
 router = APIRouter(tags=["health"])
 
@@ -58,6 +61,10 @@ class Measured:
             await self._app(scope, receive, send)
             return
         operation_id = begin(_traceparent(scope))
+        collector: Telemetry | None = scope["app"].state.collector
+        span = None if collector is None else collector.open("HTTP", "server", parent())
+        if span is not None:
+            under(span.traceparent)
         status, start = 500, time.perf_counter()
 
         async def sending(message: Message) -> None:
@@ -72,11 +79,23 @@ class Measured:
                 self._meters.in_flight.inc()
             await self._app(scope, receive, sending)
         finally:
+            method = scope["method"] if scope["method"] in METHODS else OTHER
             if self._meters is not None:
                 self._meters.in_flight.dec()
                 seconds = time.perf_counter() - start
-                method = scope["method"] if scope["method"] in METHODS else OTHER
                 self._meters.answered(method, _route(scope), status, seconds)
+            if span is not None:
+                _end(span, method, _route(scope), status)
+
+
+def _end(span: "Open", method: str, route: str, status: int) -> None:
+    about: dict[str, str | int] = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status,
+    }
+    error = str(status) if status >= 500 else ""
+    span.end(name=f"{method} {route}", error=error, about=about)
 
 
 def _traceparent(scope: Scope) -> str | None:

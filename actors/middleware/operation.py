@@ -6,7 +6,7 @@ from dramatiq import Broker
 from dramatiq.middleware import Middleware
 
 from actors.broker.delivery import Delivery
-from contracts.operation import enter
+from contracts.operation import enter, under
 
 
 class Operation(Middleware):
@@ -20,3 +20,5 @@ class Operation(Middleware):
         by = delivery.options.get("caller")
         by = by if isinstance(by, str) else ""
         enter(operation_id, traced=traced, actor=delivery.actor_name, by=by)
+        above = delivery.options.get("traceparent")
+        under(above if isinstance(above, str) else "")

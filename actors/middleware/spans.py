@@ -66,7 +66,7 @@ def _span(
         ms=ms,
         attempt=count(delivery.options, "retries") + 1,
         outcome=outcome_of(delivery, exception),
-        error="" if exception is None else _name(exception)[:300],
+        error="" if exception is None else error_name(exception)[:300],
         slow=is_slow,
         shape=shape(delivery.args[0]) if is_slow and delivery.args else None,
         caller=caller()[:200] or None,
@@ -74,5 +74,6 @@ def _span(
     )
 
 
-def _name(error: BaseException) -> str:
+def error_name(error: BaseException) -> str:
+    """An error of ours by its code, any other by its class."""
     return error.code if isinstance(error, CasebookError) else type(error).__qualname__

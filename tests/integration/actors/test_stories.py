@@ -1,37 +1,23 @@
 """An operation's story: who asked, each try of each message, and what it spent its time on."""
 
-import queue
-
 import pytest
 
 from actors import entries, traces
 from actors.spans import SpanLog
 from contracts import operation
 from contracts.entries import CreateEntry, EntryFields, GetEntry
-from contracts.traces import GetTrace, ListSlow, RecordSpans, Span, Trace
+from contracts.traces import GetTrace, ListSlow, RecordSpans, Trace
 from tests.support.house import House, Work, work
+from tests.support.spans import Told
 from tests.support.waiting import take
 
 OPERATION = "0af7651916cd43dd8448eb211c80319c"
 
 
-class Told(SpanLog):
-    """Says when a span comes."""
-
-    def __init__(self, house: House) -> None:
-        super().__init__(lambda batch: house.call(traces.record, batch), slow=0, slow_sql=0)
-        self.came: queue.Queue[str] = queue.Queue()
-
-    def put(self, thing: Span) -> None:
-        """Add one, and say so."""
-        super().put(thing)
-        self.came.put(thing.actor)
-
-
 @pytest.fixture
 def spans(house: House) -> Told:
     """What the house's process does; every operation and statement counts as slow."""
-    told = house.broker.resources[SpanLog] = Told(house)
+    told = Told(house)
     operation.enter(OPERATION, by="ann")
     return told
 

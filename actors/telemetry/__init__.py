@@ -1,0 +1,1 @@
+"""OpenTelemetry, with the extra `casebook[otel]`: traces and metrics to where OTEL_* says."""
