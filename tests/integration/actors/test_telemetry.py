@@ -207,7 +207,7 @@ def test_the_standard_variables_say_whether(environment: dict[str, str], is_want
 def test_without_the_extra_nothing_is_imported() -> None:
     """What nobody asked for is not loaded; what is missing is named in one warning."""
     program = (
-        "import sys; sys.modules['opentelemetry'] = None; import actors.worker, shim.app; "
+        "import sys; sys.modules['opentelemetry.sdk'] = None; import actors.worker, shim.app; "
         "from actors.telemetry.start import telemetry; "
         "assert telemetry({}, process='x', node='n') is None; "
         "assert 'actors.telemetry.tracing' not in sys.modules; "
