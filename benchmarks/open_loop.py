@@ -7,12 +7,14 @@ bytes looked at in each answer: 10 to 20 microseconds of CPU a request.
 """
 
 import asyncio
-import itertools
+import math
 import statistics
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import quote_plus
 
 import uvloop
 
@@ -37,7 +39,9 @@ class Taken:
         return len(self.answered) / self.seconds
 
     def quantile(self, part: float) -> float:
-        """Milliseconds within which this part of the answered was."""
+        """Milliseconds within which this part of the answered was; NaN where too few were."""
+        if len(self.answered) < 2:
+            return math.nan
         return statistics.quantiles(self.answered, n=1000)[round(part * 1000) - 1] * 1000
 
 
@@ -47,18 +51,22 @@ class Connection(asyncio.Protocol):
     def __init__(self, load: "Load") -> None:
         self._load = load
         self._transport: asyncio.WriteTransport | None = None
-        self._due = 0.0
+        self._due: float | None = None  # of the request that is unanswered
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]  # uvloop's is none by inheritance
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is none by inheritance
 
     def send(self, request: bytes, due: float) -> None:
         """Send what was due then."""
         assert self._transport is not None
         self._due = due
         self._transport.write(request)
+
+    def _answered(self, status: int) -> None:
+        due, self._due = self._due, None
+        if due is not None:
+            self._load.answered(None if status == 0 else self, status, due)
 
     def data_received(self, data: bytes) -> None:
         if self._data:
@@ -68,10 +76,11 @@ class Connection(asyncio.Protocol):
             self._data = data
             return
         self._data = b""
-        self._load.answered(self, int(data[9:12]), self._due)
+        self._answered(int(data[9:12]))
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._load.lost(self, self._due)
+        self._load.forget(self)
+        self._answered(0)
 
 
 def _length(head: bytes) -> int:
@@ -116,8 +125,8 @@ class Load:
         self._closed = False
         return await self._finish(begin)
 
-    def answered(self, connection: Connection, status: int, due: float) -> None:
-        """An answer came on this connection."""
+    def answered(self, connection: Connection | None, status: int, due: float) -> None:
+        """An answer came on this connection, or none will (0)."""
         now = time.perf_counter()
         if status == 200:
             self._taken.answered.append(now - due)
@@ -126,19 +135,18 @@ class Load:
         else:
             self._taken.others[status] += 1
         self._asked -= 1
-        self._free.append(connection)
+        if connection is not None:
+            self._free.append(connection)
         if self._closed:
             self._send(now)
         elif self._waiting:
             self._send(self._waiting.popleft())
-        elif self._ended is not None and self._asked == 0:
+        elif self._ended is not None and self._asked == 0 and not self._ended.done():
             self._ended.set_result(None)
 
-    def lost(self, connection: Connection, due: float) -> None:
-        """A connection has ended; if it was busy, its answer will not come."""
-        if connection not in self._free:
-            self._free.append(connection)
-            self.answered(self._free.pop(), 0, due)
+    def forget(self, connection: Connection) -> None:
+        """It has ended."""
+        if connection in self._free:
             self._free.remove(connection)
 
     def _send(self, due: float) -> None:
@@ -166,21 +174,15 @@ class Load:
 
 def searches(texts: Sequence[str], port: int, key: str) -> list[bytes]:
     """A request for each text."""
-    from urllib.parse import quote_plus
-
     head = f"HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n\r\n"
     return [f"GET /v1/search?q={quote_plus(text)} {head}".encode() for text in texts]
 
 
-def run(
-    requests: list[bytes], port: int, seconds: float, *, rate: float = 0, clients: int = 0
-) -> Taken:
-    """One run, from a place of its own among the requests, so that none comes twice."""
+def at_rate(requests: Iterator[bytes], port: int, rate: float, seconds: float) -> Taken:
+    """So many requests a second, whatever becomes of them."""
+    return uvloop.run(Load("127.0.0.1", port, requests).at_rate(rate, seconds))
 
-    async def scenario() -> Taken:
-        load = Load("127.0.0.1", port, itertools.cycle(requests))
-        if clients:
-            return await load.in_turn(clients, seconds)
-        return await load.at_rate(rate, seconds)
 
-    return uvloop.run(scenario())
+def in_turn(requests: Iterator[bytes], port: int, clients: int, seconds: float) -> Taken:
+    """So many clients, each of whom waits for its answer and asks again."""
+    return uvloop.run(Load("127.0.0.1", port, requests).in_turn(clients, seconds))

@@ -64,7 +64,7 @@ def _respond(
         "title": code.replace("_", " ").capitalize(),
         "status": status,
         "detail": message,
-        "instance": request.url.path,
+        "instance": request.scope["path"],  # request.url builds a URL first
         "code": code,
         "operation_id": operation,
         **{name: value for name, value in details.items() if name != "operation_id"},

@@ -180,13 +180,9 @@ class Place:
         self._gate = gate
         self._by = by
 
-    def answered(self, waited: float) -> None:
-        """The answer came; its request had waited so many seconds."""
-        self._gate.limit.answered(waited)
-
-    def lost(self) -> None:
-        """No answer came in time."""
-        self._gate.limit.lost()
+    def heard(self, waited: float) -> None:
+        """The answer came, or none did: so many seconds its request has waited for a worker."""
+        self._gate.limit.heard(waited)
 
     def __enter__(self) -> "Place":
         return self

@@ -115,10 +115,10 @@ class Client:
             try:
                 frame = await self._answer(message.copy(options=options), timeout)
             except NoReply:
-                place.lost()
+                place.heard(timeout)
                 raise
             if frame.waited_ms is not None:
-                place.answered(frame.waited_ms / 1000)
+                place.heard(frame.waited_ms / 1000)
             return frame.result()
 
     def _options(self, timeout: float, *, deadline: bool, early: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ FEW = 96  # as many wait longer, rather than be refused: a team's clients, not a
 LONGER = 10  # times
 INTERVAL = 0.1  # seconds between two looks
 SHRINK, GROW = 0.9, 1.05  # factors, of one look
-LOST = 0.5  # the factor where no answer came in time
+FAR, HALVE = 3.0, 0.5  # times its target, and the factor where the wait is even longer
 
 
 class Limit:
@@ -27,32 +27,27 @@ class Limit:
         self._began = clock()
         self._least: float | None = None
         self._wanted = False
-        self._halved = self._began
+        self._shows = self._began  # when to see what the last change did
 
     def wanted(self) -> None:
         """More would have come than the limit allows."""
         self._wanted = True
 
-    def answered(self, waited: float) -> None:
-        """An answer came, to a request that waited so many seconds until it was begun."""
+    def heard(self, waited: float) -> None:
+        """A request waited so many seconds until it was begun, or until it was given up."""
         if self._least is None or waited < self._least:
             self._least = waited
         now = self._clock()
         if now - self._began >= INTERVAL:
-            self._judge(self._least)
-            self._began = now
+            self._judge(now, self._least)
+            self._began, self._least, self._wanted = now, None, False
 
-    def lost(self) -> None:
-        """No answer came in time. What was lost together counts once."""
-        now = self._clock()
-        if now - self._halved >= INTERVAL:
-            self._halved = now
-            self.size = max(FEWEST, self.size * LOST)
-
-    def _judge(self, least: float) -> None:
+    def _judge(self, now: float, least: float) -> None:
         self.delay = least
-        if least > self._target * (1 if self.size > FEW else LONGER):
-            self.size = max(FEWEST, self.size * SHRINK)
+        target = self._target * (1 if self.size > FEW else LONGER)
+        if least > target:
+            if now >= self._shows:
+                self.size = max(FEWEST, self.size * (SHRINK if least < FAR * target else HALVE))
+                self._shows = now + least  # those who wait already still wait so long
         elif self._wanted:
             self.size = min(MOST, self.size * GROW)
-        self._least, self._wanted = None, False

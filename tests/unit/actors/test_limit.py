@@ -70,7 +70,7 @@ class Server:
     def _advance(self, to: float) -> None:
         while self.flying and self.flying[0][0] <= to:
             self.now, waited, asked = heapq.heappop(self.flying)
-            self.limit.answered(waited)
+            self.limit.heard(waited)
             self.latencies.append(self.now - asked)
         self.now = to
 
@@ -125,21 +125,27 @@ def test_workers_that_become_slow_and_quick_again_are_followed() -> None:
     assert server.limit.size > quick / 2
 
 
-def test_what_is_lost_together_counts_once() -> None:
-    """A worker died and took a hundred requests along: the limit is halved, once."""
+def test_one_that_is_given_up_says_nothing_while_others_are_answered() -> None:
+    """A slow operation is no long queue; where nobody is answered, what was given up tells."""
     now = 0.0
     limit = Limit(TARGET, lambda: now)
     now = 10.0
+    limit.heard(1e-3)
+    limit.heard(10.0)
+    now = 20.0
+    limit.heard(1e-3)
+    assert limit.size == FEW
+    now = 30.0
     for _ in range(100):
-        limit.lost()
+        limit.heard(10.0)  # all at once: judged once
     assert limit.size == FEW / 2
 
 
 @given(
     st.lists(
         st.one_of(
-            st.tuples(st.just("answered"), st.floats(0, 100)),
-            st.tuples(st.sampled_from(("lost", "wanted", "later")), st.floats(0, 10)),
+            st.tuples(st.just("heard"), st.floats(0, 100)),
+            st.tuples(st.sampled_from(("wanted", "later")), st.floats(0, 10)),
         ),
         max_size=200,
     )
@@ -150,10 +156,8 @@ def test_it_stays_within_its_bounds(steps: list[tuple[str, float]]) -> None:
     limit = Limit(TARGET, lambda: now)
     for step, value in steps:
         match step:
-            case "answered":
-                limit.answered(value)
-            case "lost":
-                limit.lost()
+            case "heard":
+                limit.heard(value)
             case "wanted":
                 limit.wanted()
             case _:
