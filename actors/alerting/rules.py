@@ -16,6 +16,7 @@ Values = Mapping[str, float]
 PERIOD = 300.0  # seconds over which shares are counted
 RISING = 600.0  # seconds within which new dead letters are told
 FEWEST = 20  # requests: of fewer, one failure is no rate
+MANY = 1_000  # answers: of fewer, most are asked for once
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ def holding(samples: Sequence[Sample]) -> list[Holding]:
     ]
 
 
-def _share(part: str, whole: str) -> Callable[[Sequence[Sample]], Values]:
+def _share(part: str, whole: str, fewest: int = FEWEST) -> Callable[[Sequence[Sample]], Values]:
     def values(samples: Sequence[Sample]) -> Values:
         recent = within(samples, PERIOD)
         total = increase(recent, whole)
-        return {"": increase(recent, part) / total} if total >= FEWEST else {}
+        return {"": increase(recent, part) / total} if total >= fewest else {}
 
     return values
 
@@ -107,6 +108,12 @@ RULES: tuple[Rule, ...] = (
         *("CasebookSearchesSlow", "warning", 0.05, 60),
         "{value:.0%} of searches took longer than 2 s: look at CPU and `casebook queues`.",
         _share("slow", "searches"),
+    ),
+    Rule(
+        *("CasebookCacheMisses", "warning", 0.2, 900),
+        "{value:.0%} of answers had to be computed: is the cache away or too small? "
+        "`casebook doctor`, casebook_cache_evictions_total.",
+        _share("computed", "cacheable", MANY),
     ),
     Rule(
         *("CasebookConnectionsHigh", "warning", 0.8, 60),

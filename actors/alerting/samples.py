@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 SEARCHES = "/v1/search"  # the route whose time is watched: others take as long as what they do
 SLOW = "2.0"  # seconds: the bucket up to which a search is quick enough
 FAMILY = "casebook_http_request_seconds"
+ANSWERS = "casebook_answers"
+KEPT = ("hot", "warm")  # where answers come from that nobody had to compute
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,19 @@ def take(node: Node, store: Store, broker: StreamsBroker, index: IndexReader) ->
 
 
 def requests(processes: dict[str, str]) -> dict[str, dict[str, float]]:
-    """By shim what it has answered: `{all, failed, searches, slow}`; none for a silent one."""
+    """By shim what it has answered: `{all, failed, searches, slow, cacheable, computed}`; none for
+    a silent one."""
     texts = {name: read(url) for name, url in processes.items() if name.startswith("shim")}
     return {name: _counts(text) for name, text in texts.items() if text}
 
 
 def _counts(text: str) -> dict[str, float]:
-    found = dict.fromkeys(("all", "failed", "searches", "slow"), 0.0)
+    names = ("all", "failed", "searches", "slow", "cacheable", "computed")
+    found = dict.fromkeys(names, 0.0)
     for family in text_string_to_metric_families(text):
+        for _, labels, value, *_ in family.samples if family.name == ANSWERS else ():
+            found["cacheable"] += value
+            found["computed"] += value if labels["source"] not in KEPT else 0
         for name, labels, value, *_ in family.samples if family.name == FAMILY else ():
             if name == f"{FAMILY}_count":
                 found["all"] += value
@@ -96,7 +103,8 @@ def increase(samples: Sequence[Sample], name: str) -> float:
                 continue  # its count may be older than these samples
             # A process that began anew counts from 0.
             fell = counts["all"] < before["all"]
-            grown += counts[name] - (0 if fell else before[name])
+            now = counts.get(name, 0.0)  # a sample of a release before knows fewer names
+            grown += now - (0 if fell else before.get(name, now))
     return grown
 
 

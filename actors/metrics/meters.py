@@ -68,6 +68,11 @@ class Meters:
             ("method", "route", "status"),
             DURATIONS,
         )
+        self.answers = self._counter(
+            "casebook_answers_total",
+            "Answers that may be kept, by where they came from: hot, warm, miss, stale.",
+            ("source",),
+        )
         self.in_flight = Gauge(
             "casebook_http_requests_in_flight",
             "HTTP requests being answered.",
@@ -106,6 +111,10 @@ class Meters:
             self.warmed.of(kind).inc(count)
         self.warmings.of(ended).inc()
         self.warming.inc(seconds)
+
+    def gave(self, source: str) -> None:
+        """An answer that may be kept was given, from this layer of the cache or computed."""
+        self.answers.of(source).inc()
 
     def _histogram(
         self, name: str, about: str, labels: Sequence[str], buckets: Sequence[float]

@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from actors.alerting.rules import RULES, holding
-from actors.alerting.samples import Sample, increase
+from actors.alerting.samples import Sample, _counts, increase
+from actors.metrics.meters import Meters
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WELL = {"connections": 10, "connections_max": 97, "dead": 0, "behind_seconds": 0.0}
@@ -26,6 +28,12 @@ def shim(total: float, failed: float = 0, searches: float = 0, slow: float = 0) 
     return {"requests": {"shim-0": counts}}
 
 
+def cached(cacheable: float, computed: float = 0) -> dict[str, Any]:
+    """One shim's answers that may be kept, and those of them that were computed."""
+    counts = {"all": cacheable, "cacheable": cacheable, "computed": computed}
+    return {"requests": {"shim-0": counts}}
+
+
 def names(found: list[Sample]) -> set[str]:
     """The rules that hold."""
     return {one.rule.name for one in holding(found)}
@@ -37,6 +45,7 @@ def names(found: list[Sample]) -> set[str]:
         ([shim(0), shim(1000, failed=11)], "CasebookErrorRate"),
         ([shim(0), shim(1000, failed=51)], "CasebookErrorRateHigh"),
         ([shim(0), shim(100, searches=100, slow=6)], "CasebookSearchesSlow"),
+        ([cached(0), cached(1000, computed=201)], "CasebookCacheMisses"),
         ([{"connections": 78}], "CasebookConnectionsHigh"),
         ([{"oldest": {"search": 61.0}}], "CasebookMessageOld"),
         ([{"unread": {"imports": 1}}], "CasebookQueueUnread"),
@@ -63,12 +72,24 @@ def test_every_rule_is_tested() -> None:
 def test_when_all_is_well_nothing_holds() -> None:
     """Nor where there are no numbers at all yet."""
     assert names(samples(shim(0), shim(1000, failed=9, searches=100, slow=5))) == set()
+    assert names(samples(cached(0), cached(1000, computed=200))) == set()
     assert holding([Sample(START, {})]) == []
 
 
 def test_few_requests_are_no_rate() -> None:
     """One failure in the night pages nobody."""
     assert names(samples(shim(0), shim(10, failed=10))) == set()
+    assert names(samples(cached(0), cached(999, computed=999))) == set()
+
+
+def test_a_release_that_knew_fewer_counts_is_no_flood() -> None:
+    """A sample from before an update has no such count: what it is now did not happen just now."""
+    before, after = shim(5000), cached(6000, computed=6000)
+    after["requests"]["shim-0"] |= {"failed": 0, "searches": 0, "slow": 0}
+    updated = samples(before, after)
+    assert increase(updated, "all") == 1000
+    assert increase(updated, "computed") == 0
+    assert names(updated) == set()
 
 
 def test_a_restart_of_the_shim_is_no_drop_and_no_flood() -> None:
@@ -85,3 +106,12 @@ def test_what_is_long_past_does_not_count() -> None:
     since = [shim(2000, failed=1000)] * 2
     long_ago = samples(shim(0), shim(1000, failed=1000), *since, every=301)
     assert names(long_ago) == set()
+
+
+def test_answers_are_counted_by_whether_they_were_computed() -> None:
+    """As a shim shows them: what a layer of the cache had cost nobody anything."""
+    meters = Meters()
+    for source in ("hot", "hot", "warm", "miss", "stale"):
+        meters.gave(source)
+    counts = _counts(generate_latest(meters.registry).decode())
+    assert (counts["cacheable"], counts["computed"]) == (5, 2)
