@@ -4,9 +4,14 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import orjson
 import psutil
 import pytest
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
 
 from tests.support.casebook import Casebook, free_port, running
 
@@ -49,6 +54,21 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, detach: tuple[str
     assert done.code == 2
     assert "DATA_FOLDER_UNWRITABLE" in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_killed_cache_costs_nobody_anything(casebook: Casebook, http: httpx.Client) -> None:
+    """kill -9 of the cache's server: searches are answered, all is ready, and it comes back."""
+    pid = int((casebook.data / "cache" / "valkey.pid").read_text())
+    psutil.Process(pid).kill()
+    for _ in range(10):
+        assert http.get("/v1/search", params={"q": "S0C7"}).status_code == 200
+    assert http.get("/readyz").status_code == 200
+    url = orjson.loads((casebook.data / "endpoints.json").read_bytes())["cache_url"]
+    patient = Retry(ConstantBackoff(0.05), 200, supported_errors=(RedisConnectionError,))
+    with Redis.from_url(url, retry=patient) as cache:
+        assert cache.ping()
+        assert cache.config_get("maxmemory-policy")["maxmemory-policy"] == "allkeys-lfu"
+    assert int((casebook.data / "cache" / "valkey.pid").read_text()) != pid
 
 
 def test_down_without_up_says_so(tmp_path: Path) -> None:

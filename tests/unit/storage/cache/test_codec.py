@@ -13,7 +13,7 @@ from storage.cache.layer import Kept
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20)
 VALUES = st.builds(
     Kept,
-    body=st.binary(max_size=3000) | st.binary(max_size=8).map(lambda piece: piece * 1000),
+    body=st.binary(max_size=60) | st.binary(min_size=4, max_size=8).map(lambda piece: piece * 300),
     position=st.text(max_size=30),
     made_at=st.floats(0, 4e9),
     tags=st.lists(st.text(max_size=10), max_size=3).map(tuple),
