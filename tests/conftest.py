@@ -67,13 +67,27 @@ def shared_valkey(server_folder: Path) -> Iterator[EmbeddedValkey]:
     server.stop()
 
 
+def make_database(server: EmbeddedPostgres) -> str:
+    """The URL of an empty, migrated database that nobody else has."""
+    name = f"test_{next(NUMBERS)}"
+    with psycopg.connect(server.url, autocommit=True) as session:
+        session.execute(f"create database {name} template template_casebook".encode())
+    return of_database(server.url, name)
+
+
 @pytest.fixture
 def database_url(shared_postgres: EmbeddedPostgres) -> str:
     """An empty, migrated database of this test's own."""
-    name = f"test_{next(NUMBERS)}"
-    with psycopg.connect(shared_postgres.url, autocommit=True) as session:
-        session.execute(f"create database {name} template template_casebook".encode())
-    return of_database(shared_postgres.url, name)
+    return make_database(shared_postgres)
+
+
+@pytest.fixture(scope="module")
+def module_store(shared_postgres: EmbeddedPostgres) -> Iterator[Store]:
+    """An open store on a database of this module's own, for tests that only read what it fills."""
+    store = Store(make_database(shared_postgres))
+    store.open()
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -32,13 +32,13 @@ ASKED = {
 }
 
 
-@pytest.fixture
-def filled(store: Store) -> Store:
+@pytest.fixture(scope="module")
+def filled(module_store: Store) -> Store:
     """A table of many entries that PostgreSQL knows the statistics of."""
-    with store.transaction() as tx:
+    with module_store.transaction() as tx:
         tx.connection.execute(FILL, (ROWS,))
         tx.connection.execute("analyze entries")
-    return store
+    return module_store
 
 
 @pytest.mark.parametrize("name", ASKED)
