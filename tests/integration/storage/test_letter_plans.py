@@ -23,13 +23,13 @@ from generate_series(1, %s) as n
 """
 
 
-@pytest.fixture
-def filled(store: Store) -> Store:
+@pytest.fixture(scope="module")
+def filled(module_store: Store) -> Store:
     """A table of many letters that PostgreSQL knows the statistics of."""
-    with store.transaction() as tx:
+    with module_store.transaction() as tx:
         tx.connection.execute(FILL, (ROWS,))
         tx.connection.execute("analyze dead_letters")
-    return store
+    return module_store
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
