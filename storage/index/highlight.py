@@ -45,13 +45,20 @@ class Highlighter:
             lower = text
         found = [
             place
-            for word in set(_WORD.findall(lower))
+            for word in self._candidates(lower)
             if (searched := self._searched(word))
             for place in _places(lower, word, searched)
         ]
         if self._code_fits:
             found += _codes(lower, self._code_fits)
         return _mark(text, sorted(found)[:FOUND_MAX]) if found else None
+
+    def _candidates(self, text: str) -> Iterable[str]:
+        """The words of `text` to look at: most are none that could have been searched."""
+        words = set(_WORD.findall(text))
+        if self._fits or not text.isascii():
+            return words
+        return [word for word in words if word.startswith(self._beginnings)]
 
     def _searched(self, word: str) -> str | None:
         if word.startswith(self._beginnings) or not word.isascii():

@@ -35,6 +35,7 @@ class Hits:
         ranking: Ranking,
     ) -> None:
         self._searcher = searcher
+        self._ranking = ranking
         self._asked = asked
         self._query = query
         self._fields = request.fields
@@ -61,7 +62,7 @@ class Hits:
         return [self._one(sort_value, address) for sort_value, address in found]
 
     def _one(self, sort_value: float, address: tantivy.DocAddress) -> orjson.Fragment:
-        document = self._searcher.doc(address)
+        document = self._ranking.document(address)
         card: bytes = document.get_first("card") or b""
         score = self._score(sort_value, address)
         added = {name: self._value(name, score, address, document, card) for name in self._added}

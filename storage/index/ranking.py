@@ -28,6 +28,7 @@ class Ranking:
 
     def __init__(self, searcher: tantivy.Searcher, asked: Understood, profile: Profile) -> None:
         self._searcher = searcher
+        self._documents: dict[tuple[int, int], tantivy.Document] = {}
         self._profile = profile
         self._codes = bool(asked.codes)
         runs = (leaf.stems for leaf in leaves(asked.root) if isinstance(leaf, Words))
@@ -66,10 +67,19 @@ class Ranking:
             if boost
         }
 
+    def document(self, address: tantivy.DocAddress) -> tantivy.Document:
+        """What is stored of an entry. Most hits that are shown have been ranked before: to read
+        one again would cost as much as to show it."""
+        place = address.segment_ord, address.doc
+        known = self._documents.get(place)
+        if known is None:
+            known = self._documents[place] = self._searcher.doc(address)
+        return known
+
     def _titles(self, addresses: Sequence[tantivy.DocAddress]) -> list[float]:
         if not (self._words and self._profile.title):
             return [0.0] * len(addresses)
-        cards = (self._searcher.doc(address).get_first("card") for address in addresses[:TITLES])
+        cards = (self.document(address).get_first("card") for address in addresses[:TITLES])
         titles = (_words(orjson.loads(card or b"{}").get("title", "")) for card in cards)
         found = [self._profile.title * likeness(self._words, title) for title in titles]
         return found + [0.0] * (len(addresses) - len(found))
@@ -78,18 +88,25 @@ class Ranking:
         self, addresses: Sequence[tantivy.DocAddress]
     ) -> Iterable[tuple[float, float, float]]:
         """What an entry's use, success and age are worth."""
-        profile = self._profile
+        profile, places = self._profile, list(addresses)
         usage, success, failure, updated = (
-            self._searcher.fast_field_values(field, list(addresses))
+            self._searcher.fast_field_values(field, places)
             for field in ("usage", "success", "failure", "updated")
         )
         today = int(time.time() // _DAY)
+        # Of many hits the most were never used, and changed on the same few days.
+        known: dict[tuple[int, int, int, int], tuple[float, float, float]] = {}
         for used, helped, failed, changed in zip(usage, success, failure, updated, strict=True):
-            yield (
-                profile.usage * popularity(used or 0),
-                profile.success * success_rate(helped or 0, failed or 0),
-                profile.recency * recency(today - (changed or 0) // _DAY_MICROSECONDS),
-            )
+            record = (used or 0, helped or 0, failed or 0, (changed or 0) // _DAY_MICROSECONDS)
+            worth = known.get(record)
+            if worth is None:
+                used, helped, failed, day = record
+                worth = known[record] = (
+                    profile.usage * popularity(used),
+                    profile.success * success_rate(helped, failed),
+                    profile.recency * recency(today - day),
+                )
+            yield worth
 
 
 @remembered
