@@ -143,6 +143,9 @@ class SearchReply(Contract):
     groups: tuple[HitGroup, ...] = ()
     #: ms that the index took, without the way to it and back.
     took_ms: float = 0.0
+    #: Another could not be computed: this is the last known answer, of so many seconds ago.
+    stale: bool = False
+    age_s: float | None = None
 
 
 class FollowIndex(Contract):

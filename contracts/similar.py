@@ -48,6 +48,9 @@ class LikeEntries(Contract):
     position: str = ""
     #: What else it was computed from: how texts are read, what was tuned, which index.
     edition: str = ""
+    #: Another could not be computed: this is the last known answer, of so many seconds ago.
+    stale: bool = False
+    age_s: float | None = None
 
 
 class FindSimilar(Write):

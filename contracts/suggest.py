@@ -35,3 +35,6 @@ class Suggestions(Contract):
     position: str = ""
     #: What else it was computed from: how texts are read, what was tuned, which index.
     edition: str = ""
+    #: Another could not be computed: this is the last known answer, of so many seconds ago.
+    stale: bool = False
+    age_s: float | None = None

@@ -14,10 +14,11 @@ from contracts.analytics import NAME_MAX, EventsTaken, GivenEvent
 from contracts.base import new_id
 from contracts.errors import MessageTooLarge, RateLimited, ValidationFailed
 from contracts.search import SearchQuery
+from pipelines.answers import Answer
 from pipelines.events import logged_in, searched, take, viewed
 from pipelines.privacy import Pseudonyms
 from shim.allowance import Allowance
-from shim.backend import json_response
+from shim.backend import answered, json_response
 from shim.gatherer import Gatherer
 from shim.keys import Caller
 
@@ -102,20 +103,20 @@ class SearchNote:
         self._session = session
         self._began = time.perf_counter()
 
-    def answer(self, request: SearchQuery, reply: bytes) -> Response:
+    def answer(self, request: SearchQuery, answer: Answer) -> Response:
         """The response with the search's id; its event is made after it has been sent."""
         names, search_id = self._recording.names, new_id()
         note = partial(
             searched,
             search_id,
             request,
-            reply,
+            answer.body,
             (time.perf_counter() - self._began) * 1000,
             names.of("user", self._by),
             names.of("session", self._session) if self._session else None,
         )
         self._recording.gatherer.later(note)
-        response = json_response(reply)
+        response = answered(answer)
         response.headers[SEARCH_ID] = str(search_id)
         return response
 

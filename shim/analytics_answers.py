@@ -23,9 +23,8 @@ from contracts.analytics_answers import (
 )
 from contracts.base import Contract, field_errors
 from contracts.errors import ValidationFailed
-from pipelines.ask import ask
 from pipelines.tables import to_csv
-from shim.backend import Backend, BackendOf, json_response
+from shim.backend import Backend, BackendOf, answered
 from shim.keys import caller
 
 router = APIRouter(
@@ -39,22 +38,24 @@ router = APIRouter(
 class Answers:
     """Asks, and gives the reply in the form that the caller wants."""
 
-    def __init__(self, backend: Backend, accepted: str) -> None:
+    def __init__(self, backend: Backend, http: Request) -> None:
         self._backend = backend
+        self._http = http
+        accepted = http.headers.get("accept", "")
         self._csv = "text/csv" in accepted and "application/json" not in accepted
 
     async def __call__(self, operation: Operation[Any, Any], request: Contract) -> Response:
         """The answer to `request`."""
-        timeout = self._backend.read_timeout
-        body = await ask(self._backend.client, operation, request, timeout=timeout)
+        answer = await self._backend.read(operation, request, self._http)
         if not self._csv:
-            return json_response(body)
-        return Response(to_csv(orjson.loads(body)["rows"]), media_type="text/csv; charset=utf-8")
+            return answered(answer)
+        rows = to_csv(orjson.loads(answer.body)["rows"])
+        return answered(answer, rows.encode(), "text/csv; charset=utf-8")
 
 
 async def answers(backend: BackendOf, request: Request) -> Answers:
     """In the form that `request` accepts."""
-    return Answers(backend, request.headers.get("accept", ""))
+    return Answers(backend, request)
 
 
 AnswersOf = Annotated[Answers, Depends(answers)]

@@ -14,11 +14,13 @@ from actors import errors, logs
 from actors.broker.admission import Admission
 from actors.broker.client import Client
 from actors.failures import FailureLog
+from actors.metrics.caching import Caches
 from actors.metrics.collectors import Admissions, Dropped, Queues
 from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters, Named
 from actors.queues import producer_broker
 from actors.telemetry.start import collect, telemetry
+from pipelines.answers import Answers
 from pipelines.privacy import pseudonyms
 from settings import Settings
 from shim import (
@@ -43,6 +45,10 @@ from shim import (
 from shim.backend import Backend
 from shim.gatherer import Gatherer
 from storage.breaker import Breakers
+from storage.cache.hot import Hot
+from storage.cache.layers import Cache
+from storage.cache.warm import Warm
+from storage.index.current import Current
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -62,9 +68,14 @@ def make_app(settings: Settings) -> FastAPI:
             more = [Queues(broker), Admissions(admission)]
             app.state.shown = _shown(meters, slot, settings.data, more, breakers)
         client = Client(broker, patient=True, admission=admission)
-        async with client, Gatherer(client) as gatherer:
+        async with (
+            client,
+            Gatherer(client) as gatherer,
+            _cache(settings, breakers) as cache,
+            Answers(cache, Current(settings.index).fresh) as answers,
+        ):
             app.state.backend = Backend(
-                client, settings.node, settings.read_timeout, settings.write_timeout
+                client, answers, settings.node, settings.read_timeout, settings.write_timeout
             )
             app.state.recording = analytics.Recording(
                 gatherer, names, keep_days=settings.keep_events, rate=settings.events_rate
@@ -75,6 +86,7 @@ def make_app(settings: Settings) -> FastAPI:
                 collect(collector, broker, families)
             if meters is not None:
                 meters.registry.register(Dropped(events=gatherer, failures=failures))
+                meters.registry.register(Caches(cache, asyncio.get_running_loop()))
             failures.start()
             yield
             await asyncio.to_thread(failures.stop)
@@ -104,6 +116,13 @@ def make_app(settings: Settings) -> FastAPI:
     for room in rooms:
         app.include_router(room.router)
     return app
+
+
+def _cache(settings: Settings, breakers: Breakers) -> Cache:
+    hot = Hot(settings.hot_bytes)
+    if settings.cache_url is None:
+        return Cache(hot)
+    return Cache(hot, Warm(settings.cache_url.get_secret_value(), breakers.of("cache")))
 
 
 def _shown(

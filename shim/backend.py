@@ -1,7 +1,7 @@
 """What every route needs: the client, the time-outs, and how an answer becomes a response."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Depends, Request, Response
@@ -11,8 +11,13 @@ from actors.actor import Operation
 from actors.broker.client import Client
 from contracts.base import Write
 from contracts.errors import WriteWaiting
+from pipelines.answers import Answer, Answers, Compute
 from pipelines.ask import ask
 from pipelines.tasks import ask_write
+
+M = TypeVar("M", bound=BaseModel)
+SOURCE, STALE = "Casebook-Cache", "Casebook-Stale"  # headers of an answer that may be kept
+JSON = "application/json"
 
 
 @dataclass
@@ -20,6 +25,7 @@ class Backend:
     """One a process, made when the app starts."""
 
     client: Client
+    answers: Answers
     node: str
     read_timeout: float  # seconds
     write_timeout: float  # seconds
@@ -41,10 +47,50 @@ class Backend:
             return accepted(operation, waiting)
         return json_response(body, status)
 
+    async def read(
+        self,
+        operation: Operation[Any, Any],
+        request: M,
+        http: Request,
+        compute: Compute[M] | None = None,
+    ) -> Answer:
+        """The answer that is nearest; computed anew for who sends `Cache-Control: no-cache`."""
+        anew = "no-cache" in http.headers.get("cache-control", "")
+        return await self.answers.get(
+            operation.name,
+            request,
+            compute or self._asking(operation),
+            timeout=self.read_timeout,
+            anew=anew,
+        )
+
+    async def read_first(self, operation: Operation[Any, Any], request: BaseModel) -> Answer:
+        """The answer of now, and only where there is none the last known one."""
+        return await self.answers.get_first(
+            operation.name, request, self._asking(operation), timeout=self.read_timeout
+        )
+
+    def _asking(self, operation: Operation[Any, Any]) -> Compute[Any]:
+        async def compute(request: BaseModel, timeout: float) -> bytes:
+            return await ask(self.client, operation, request, timeout=timeout)
+
+        return compute
+
+
+def answered(answer: Answer, body: bytes | None = None, media_type: str = JSON) -> Response:
+    """The response of an answer, with where it came from; `body` where it has another form."""
+    response = Response(answer.body if body is None else body, media_type=media_type)
+    response.headers[SOURCE] = answer.source
+    if answer.age is not None:
+        response.headers["Age"] = str(int(answer.age))
+    if answer.source == "stale":
+        response.headers[STALE] = f"{answer.age:g}"
+    return response
+
 
 def json_response(body: bytes, status: int = 200) -> Response:
     """A response of JSON that is already encoded."""
-    return Response(body, status, media_type="application/json")
+    return Response(body, status, media_type=JSON)
 
 
 def accepted(operation: Operation[Any, Any], waiting: WriteWaiting) -> Response:

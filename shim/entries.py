@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Query, Request, Response
 
-from actors import entries
+from actors import entries, search
 from contracts.base import new_id
 from contracts.entries import (
     ChangeEntryState,
@@ -26,7 +26,7 @@ from contracts.entries import (
 from contracts.similar import LikeEntries, MoreLikeThis
 from pipelines import searching
 from shim.analytics import NAMED_SEARCH, named_search
-from shim.backend import BackendOf, json_response
+from shim.backend import BackendOf, answered, json_response
 from shim.keys import Caller, Key
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])
@@ -62,9 +62,12 @@ async def list_page(
 
 @router.get("/{entry_id}", response_model=Entry, openapi_extra=NAMED_SEARCH)
 async def get(request: Request, backend: BackendOf, by: Caller, entry_id: UUID) -> Response:
-    """One entry with its relations; a caller that names the search has viewed what it showed."""
+    """One entry with its relations; while the database is away as it was last known.
+
+    A caller that names the search has viewed what it showed.
+    """
     search_id = named_search(request)
-    response = await backend.answer(entries.get, GetEntry(id=entry_id))
+    response = answered(await backend.read_first(entries.get, GetEntry(id=entry_id)))
     if search_id is not None:
         request.app.state.recording.read(entry_id, search_id, by)
     return response
@@ -78,13 +81,15 @@ async def versions(backend: BackendOf, by: Caller, entry_id: UUID) -> Response:
 
 @router.get("/{entry_id}/similar", response_model=LikeEntries)
 async def similar(
-    backend: BackendOf, by: Caller, entry_id: UUID, limit: Annotated[int, Query(ge=1, le=50)] = 10
+    backend: BackendOf,
+    by: Caller,
+    http: Request,
+    entry_id: UUID,
+    limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> Response:
     """Entries about the same thing, the most like it first."""
     request = MoreLikeThis(id=entry_id, limit=limit)
-    return json_response(
-        await searching.like(backend.client, request, timeout=backend.read_timeout)
-    )
+    return answered(await backend.read(search.like, request, http))
 
 
 @router.put("/{entry_id}", response_model=EntryStored)

@@ -2,49 +2,59 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
+from actors import search
 from contracts.search import SearchQuery, SearchReply
 from contracts.similar import LikeEntries, MoreLikeThis
 from contracts.suggest import Suggest, Suggestions
 from pipelines import searching
+from pipelines.answers import Compute
 from shim.analytics import Noted
 from shim.asked import asked, shown
-from shim.backend import BackendOf, json_response
+from shim.backend import Backend, BackendOf, answered
 from shim.keys import caller
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[Depends(caller)])
 
 
+def searched(backend: Backend) -> Compute[SearchQuery]:
+    """Asks an actor, as often as it takes."""
+
+    async def compute(request: SearchQuery, timeout: float) -> bytes:
+        return await searching.find(backend.client, request, timeout=timeout)
+
+    return compute
+
+
 @router.get("/search", response_model=SearchReply, openapi_extra=shown(SearchQuery))
 async def find(
-    backend: BackendOf, note: Noted, request: Annotated[SearchQuery, Depends(asked(SearchQuery))]
+    backend: BackendOf,
+    note: Noted,
+    http: Request,
+    request: Annotated[SearchQuery, Depends(asked(SearchQuery))],
 ) -> Response:
     """Search entries: words, "phrases", -not, codes."""
-    reply = await searching.find(backend.client, request, timeout=backend.read_timeout)
-    return note.answer(request, reply)
+    return note.answer(request, await backend.read(search.query, request, http, searched(backend)))
 
 
 @router.post("/search", response_model=SearchReply)
-async def find_posted(backend: BackendOf, note: Noted, request: SearchQuery) -> Response:
+async def find_posted(
+    backend: BackendOf, note: Noted, http: Request, request: SearchQuery
+) -> Response:
     """As GET, for what is too long for a URL (a pasted log)."""
-    reply = await searching.find(backend.client, request, timeout=backend.read_timeout)
-    return note.answer(request, reply)
+    return note.answer(request, await backend.read(search.query, request, http, searched(backend)))
 
 
 @router.get("/suggest", response_model=Suggestions, openapi_extra=shown(Suggest))
 async def suggest(
-    backend: BackendOf, request: Annotated[Suggest, Depends(asked(Suggest))]
+    backend: BackendOf, http: Request, request: Annotated[Suggest, Depends(asked(Suggest))]
 ) -> Response:
     """Codes, entries and tags that go on as `q` begins; from two characters on."""
-    return json_response(
-        await searching.suggest(backend.client, request, timeout=backend.read_timeout)
-    )
+    return answered(await backend.read(search.suggest, request, http))
 
 
 @router.post("/similar", response_model=LikeEntries)
-async def similar(backend: BackendOf, request: MoreLikeThis) -> Response:
+async def similar(backend: BackendOf, http: Request, request: MoreLikeThis) -> Response:
     """Entries about the same thing as a text, or as an entry."""
-    return json_response(
-        await searching.like(backend.client, request, timeout=backend.read_timeout)
-    )
+    return answered(await backend.read(search.like, request, http))

@@ -17,8 +17,11 @@ class Current:
         self._read: tuple[tuple[room.Stamp, Stamp | None] | None, Fresh | None] = None, None
 
     def fresh(self) -> Fresh | None:
-        """What is published now; None while there is no index."""
-        published = room.stamp(self._root)
+        """What is published now; None while there is no index that can be seen."""
+        try:
+            published = room.stamp(self._root)
+        except OSError:  # it is not ours to look at
+            return None
         if published is None:
             return None
         seen = published, stamp(self._root)  # before reading: what comes later is seen again

@@ -1,0 +1,272 @@
+"""Answers to reads, from the nearest that has the answer of now.
+
+hot (this process) -> warm (an instance of its own) -> an actor -> the last known answer, marked as
+such, while what would compute another is away -> the error.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from functools import partial
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self, TypeVar
+
+import orjson
+from pydantic import BaseModel
+
+from contracts.errors import DeadlineExceeded, NoReply, NotFound, Unavailable
+from contracts.position import Position
+from contracts.search import SearchQuery
+from pipelines.flights import Flights
+from storage.cache import answers as rules
+from storage.cache.answers import (
+    KEEP,
+    RULES,
+    age_of,
+    digest,
+    is_fresh,
+    kept_of,
+    key_of,
+    looks_at,
+    may_wait,
+)
+from storage.cache.layer import Kept
+from storage.cache.layers import Cache
+from storage.cache.warm import Warm
+from storage.index.freshness import Fresh
+
+M = TypeVar("M", bound=BaseModel)
+#: Asks an actor: the request, and the seconds that it may take.
+Compute = Callable[[M, float], Coroutine[Any, Any, bytes]]
+
+#: What computes is away, or too busy to answer in time.
+AWAY = (Unavailable, NoReply, DeadlineExceeded)
+PATIENCE = 3.0  # seconds for an answer where an older one can be given instead
+CLAIM = 5.0  # seconds that other processes wait at most for the one that computes
+PAUSE = 0.005, 0.05  # seconds: first and longest between two looks at whether it has
+CONFIRM = 60.0  # seconds after which the same answer is kept again, for its age
+LAGGING = 1.0  # seconds for a worker that is behind this node's index to catch up
+
+
+class Answer(NamedTuple):
+    """The JSON of a reply, and where it came from."""
+
+    body: bytes
+    source: Literal["hot", "warm", "miss", "stale"]
+    #: Seconds since it was asked for; None where it is of now.
+    age: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked, and what was published at that moment."""
+
+    operation: str
+    request: Any
+    key: str
+    seen: Fresh | None
+    compute: Compute[Any]
+    timeout: float
+
+    def is_fresh(self, kept: Kept) -> bool:
+        return is_fresh(self.operation, self.request, kept, self.seen)
+
+    @property
+    def since(self) -> Position | None:
+        """When anything that it looks at was touched last."""
+        return self.seen.since(looks_at(self.request)) if self.seen else None
+
+    @property
+    def flight(self) -> str:
+        """Equal for who may share an answer: nothing that it looks at was touched in between."""
+        edition = self.seen and self.seen.edition
+        return f"{self.key} {getattr(self.request, 'after', None)} {edition} {self.since}"
+
+    @property
+    def claim(self) -> str:
+        """The same, as a key."""
+        return digest(self.flight.encode())
+
+    def lags(self, kept: Kept) -> bool:
+        """Whether a search was answered by an index that is behind what is published here."""
+        since = self.since if isinstance(self.request, SearchQuery) else None
+        return since is not None and not Position.parse(kept.position).reaches(since)
+
+
+class Answers:
+    """Gives answers and keeps them. Belongs to one event loop.
+
+    `published` tells what is published on this node, None where nothing says so: then no search is
+    answered from a cache, but for the last known answer.
+    """
+
+    def __init__(self, cache: Cache, published: Callable[[], Fresh | None]) -> None:
+        self._cache = cache
+        self._published = published
+        self._flights: Flights[Answer] = Flights()
+        self._fetches: Flights[Kept | None] = Flights()
+        self._keeping: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._flights.close()
+        await self._fetches.close()
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Return once nothing is being computed, and all that was to be kept is kept."""
+        await self._flights.landed()
+        while self._keeping:
+            await asyncio.wait(self._keeping)
+
+    async def get(
+        self, operation: str, request: M, compute: Compute[M], *, timeout: float, anew: bool = False
+    ) -> Answer:
+        """The answer to a request, within about `timeout` seconds.
+
+        With `anew` it is computed for this caller, whatever is known. Raises: what `compute`
+        raises, where no answer is known either.
+        """
+        if not rules.is_kept(operation, request):
+            return Answer(await compute(request, timeout), "miss")
+        seen = self._published() if RULES[operation].placed else None
+        asked = _Question(operation, request, key_of(operation, request), seen, compute, timeout)
+        if anew:
+            return await self._computed(asked)
+        hot = self._cache.get_now(asked.key)
+        return self._given(asked, hot, "hot") or await self._beyond(asked)
+
+    async def get_first(
+        self, operation: str, request: M, compute: Compute[M], *, timeout: float
+    ) -> Answer:
+        """The answer as it is computed now; only where that can't be done, the last known one."""
+        asked = _Question(operation, request, key_of(operation, request), None, compute, timeout)
+        try:
+            return await self._computed(asked)
+        except AWAY as error:
+            kept = self._cache.get_now(asked.key) or await self._cache.fetch(asked.key)
+            return _last_known(asked, kept, error)
+        except NotFound:
+            self._later(self._cache.delete(asked.key))
+            raise
+
+    def _given(
+        self, asked: _Question, kept: Kept | None, source: Literal["hot", "warm"]
+    ) -> Answer | None:
+        """What a layer has, if it is the answer of now, or may be given until that is there."""
+        if kept is None:
+            return None
+        if not asked.is_fresh(kept):
+            if not may_wait(asked.operation, asked.request, kept):
+                return None
+            self._flights.begin(asked.flight, partial(self._claimed, asked))
+        return Answer(kept.body, source, age_of(kept))
+
+    async def _beyond(self, asked: _Question) -> Answer:
+        """What the hot layer does not have."""
+        warm = await self._fetches.join(asked.key, partial(self._cache.fetch, asked.key))
+        if answer := self._given(asked, warm, "warm"):
+            return answer
+        hot = self._cache.get_now(asked.key)
+        if answer := self._given(asked, hot, "hot"):  # it was computed here meanwhile
+            return answer
+        known = max((one for one in (hot, warm) if one), key=lambda one: one.made_at, default=None)
+        if known is not None:
+            asked = replace(asked, timeout=min(asked.timeout, PATIENCE))
+        try:
+            return await self._flights.join(asked.flight, partial(self._claimed, asked))
+        except AWAY as error:
+            return _last_known(asked, known, error)
+
+    async def _claimed(self, asked: _Question) -> Answer:
+        """Computed here, unless another process does already: then what that one has kept."""
+        warm = self._cache.warm
+        if warm is None:
+            return await self._computed(asked)
+        give_up, pause = time.monotonic() + min(asked.timeout, CLAIM), PAUSE[0]
+        while True:
+            # Sent in this order: whoever gets the claim sees what the one before has kept.
+            claim, found = warm.claim(asked.claim, CLAIM), self._cache.fetch(asked.key)
+            token, kept = await asyncio.gather(claim, found)
+            if kept is not None and asked.is_fresh(kept):
+                self._keep(asked, None, token)
+                return Answer(kept.body, "warm", age_of(kept))
+            if token != "" or time.monotonic() > give_up:
+                return await self._computed(asked, token)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, PAUSE[1])
+
+    async def _computed(self, asked: _Question, token: str | None = None) -> Answer:
+        """Asked of an actor, and kept: hot at once, warm after the answer is given."""
+        found: Kept | None = None
+        try:
+            found = kept = await _asked(asked)
+            if asked.lags(kept):
+                found = kept = await _caught_up(asked, kept)
+        finally:
+            self._keep(asked, found, token)
+        return _marked(kept) if asked.lags(kept) else Answer(kept.body, "miss")
+
+    def _keep(self, asked: _Question, kept: Kept | None, token: str | None) -> None:
+        known = self._cache.get_now(asked.key) if kept else None
+        if kept is not None and known is not None and _same(kept, known):
+            kept = None
+        if kept is not None:
+            self._cache.hot.set_now(asked.key, kept, KEEP)
+        warm = self._cache.warm
+        if warm is not None and (kept is not None or token):
+            self._later(_keep_warm(warm, asked, kept, token))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+
+async def _asked(asked: _Question) -> Kept:
+    began = time.time()
+    return kept_of(asked.operation, await asked.compute(asked.request, asked.timeout), began)
+
+
+async def _caught_up(asked: _Question, behind: Kept) -> Kept:
+    """Asked again of a worker whose index is as far as this node's; `behind` if none is."""
+    request = asked.request.model_copy(update={"after": str(asked.since)})
+    try:
+        return await _asked(replace(asked, request=request, timeout=LAGGING))
+    except AWAY:
+        return behind
+
+
+async def _keep_warm(warm: Warm, asked: _Question, kept: Kept | None, token: str | None) -> None:
+    """Kept first, released then: who waits for it finds it."""
+    if kept is not None:
+        await warm.set(asked.key, kept, KEEP)
+    if token:
+        await warm.release(asked.claim, token)
+
+
+def _last_known(asked: _Question, kept: Kept | None, error: Exception) -> Answer:
+    """The answer that is known, if it will do. Raises the error if not."""
+    if kept is None or not rules.reaches(kept, asked.request):
+        raise error
+    return _marked(kept)
+
+
+def _marked(kept: Kept) -> Answer:
+    """An answer that says that it is not of now."""
+    age = round(age_of(kept), 3)
+    told = orjson.loads(kept.body) | {"stale": True, "age_s": age}
+    return Answer(orjson.dumps(told), "stale", age)
+
+
+def _same(kept: Kept, known: Kept) -> bool:
+    """Whether it need not be kept again: it says the same, and its age is nearly the same."""
+    return kept.body == known.body and kept.made_at - known.made_at < CONFIRM

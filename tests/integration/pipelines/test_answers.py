@@ -1,0 +1,346 @@
+"""The chain of answers: what is given from where, and what never is."""
+
+import asyncio
+import time
+from typing import Any
+
+import orjson
+import pytest
+
+from contracts.analytics_answers import AskDashboard
+from contracts.entries import GetEntry
+from contracts.errors import (
+    DatabaseUnavailable,
+    EntryNotFound,
+    IndexBehind,
+    NoReply,
+    QueueUnavailable,
+    ValidationFailed,
+)
+from contracts.position import Position
+from contracts.search import SearchQuery
+from contracts.suggest import Suggest
+from pipelines import answers as chain
+from pipelines.answers import Answer, Answers
+from storage.cache import answers as rules
+from storage.index.freshness import Fresh
+from storage.index.published import Published
+from storage.index.schema import SCHEMA_VERSION
+from storage.index.touched import Touched
+from tests.integration.pipelines.conftest import Process
+from tests.support.waiting import run
+
+QUERY, SUGGEST, DASHBOARD = "search.query", "search.suggest", "analytics_answers.dashboard"
+ENTRY = GetEntry(id="01890000-0000-7000-8000-000000000000")
+
+
+class Index:
+    """What is published, and actors that answer from as far as they are."""
+
+    def __init__(self) -> None:
+        self.touched, self.at = Touched.everything(at(1), 1.0), 1
+        self.behind: int | None = None
+        self.asked = 0
+        self.error: Exception | None = None
+        self.changed = asyncio.Condition()
+        self.go = asyncio.Event()
+        self.go.set()
+
+    def commit(self, *categories: str) -> None:
+        """Publish another position."""
+        self.at += 1
+        self.touched = self.touched.by(at(self.at), categories)
+
+    def published(self) -> Fresh:
+        """For who answers."""
+        return Fresh.of(Published("v", 1, at(self.at), SCHEMA_VERSION, 1, touched=self.touched))
+
+    async def begun(self, count: int) -> None:
+        """Return once so many were asked for."""
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.asked >= count)
+
+    async def compute(self, request: Any, timeout: float) -> bytes:
+        """For who asks."""
+        self.asked += 1
+        number, here = self.asked, at(self.at if self.behind is None else self.behind)
+        async with self.changed:
+            self.changed.notify_all()
+        await self.go.wait()
+        if self.error:
+            raise self.error
+        after = getattr(request, "after", None)
+        if after and not here.reaches(Position.parse(after)):
+            raise IndexBehind
+        told = {"position": str(here), "edition": self.published().edition, "n": number}
+        return orjson.dumps(told)
+
+
+def at(number: int) -> Position:
+    """A position."""
+    return Position("e", number, 0)
+
+
+async def ask(
+    answers: Answers, index: Index, operation: str = QUERY, request: Any = None, **how: Any
+) -> Answer:
+    """Ask for an answer, a search if nothing else is said."""
+    request = request or SearchQuery(q="x")
+    return await answers.get(operation, request, index.compute, timeout=2.0, **how)
+
+
+def number(answer: Answer) -> int:
+    """Which of the computations this was."""
+    found: int = orjson.loads(answer.body)["n"]
+    return found
+
+
+def test_hot_then_warm_then_computed(process: Process) -> None:
+    """Asked again it is hot; another process finds it warm, then hot; a commit ends both."""
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as one, process(index.published) as other:
+            assert [(await ask(one, index)).source for _ in range(2)] == ["miss", "hot"]
+            await one.idle()
+            assert [(await ask(other, index)).source for _ in range(2)] == ["warm", "hot"]
+            index.commit("db2")
+            assert (await ask(other, index)).source == "miss"
+            await other.idle()
+            assert (await ask(one, index)).source == "warm"
+            narrow = SearchQuery(q="x", category=("VSAM",))
+            assert (await ask(one, index, request=narrow)).source == "miss"
+            index.commit("db2")
+            assert (await ask(one, index, request=narrow)).source == "hot"
+
+    run(scenario())
+
+
+def test_no_cache_is_computed_for_its_caller(process: Process) -> None:
+    """Who wants it anew waits for no other's, and what comes of it is kept."""
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as answers:
+            await ask(answers, index)
+            anew = await ask(answers, index, anew=True)
+            assert (anew.source, number(anew)) == ("miss", 2)
+            assert number(await ask(answers, index)) in (1, 2)
+            index.error = QueueUnavailable()
+            with pytest.raises(QueueUnavailable):
+                await ask(answers, index, anew=True)
+
+    run(scenario())
+
+
+def test_who_has_written_reads_what_they_wrote(process: Process) -> None:
+    """With `after`, a kept answer is given only if it has reached that."""
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as answers:
+            await ask(answers, index)
+            assert (await ask(answers, index, request=after(1))).source == "hot"
+            with pytest.raises(IndexBehind):
+                await ask(answers, index, request=after(2))
+            index.commit()  # nothing was touched: what is kept is of now, but before `after`
+            assert (await ask(answers, index)).source == "hot"
+            assert (await ask(answers, index, request=after(2))).source == "miss"
+            index.error = QueueUnavailable()
+            with pytest.raises(QueueUnavailable):
+                await ask(answers, index, request=after(3))
+
+    run(scenario())
+
+
+def after(number: int) -> SearchQuery:
+    """A search that has to see what was written there."""
+    return SearchQuery(q="x", after=str(at(number)))
+
+
+@pytest.mark.parametrize("error", [QueueUnavailable(), NoReply(), DatabaseUnavailable()])
+def test_the_last_known_answer_then_the_error(process: Process, error: Exception) -> None:
+    """What is away is answered by what was known, marked and with its age, in any process."""
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as one, process(index.published) as other:
+            await ask(one, index)
+            await one.idle()
+            index.commit("db2")
+            index.error = error
+            for answers in (one, other):
+                told = await ask(answers, index)
+                assert (told.source, told.age is not None) == ("stale", True)
+                body = orjson.loads(told.body)
+                assert (body["n"], body["stale"], body["age_s"]) == (1, True, told.age)
+                with pytest.raises(type(error)):
+                    await ask(answers, index, request=SearchQuery(q="never asked before"))
+            index.error = ValidationFailed()
+            with pytest.raises(ValidationFailed):
+                await ask(one, index)
+
+    run(scenario())
+
+
+def test_where_nothing_says_what_is_published(process: Process) -> None:
+    """Without the index's folder no search is answered from a cache, until nobody else answers."""
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(lambda: None) as answers:
+            assert [(await ask(answers, index)).source for _ in range(2)] == ["miss", "miss"]
+            index.error = NoReply()
+            assert (await ask(answers, index)).source == "stale"
+
+    run(scenario())
+
+
+def test_a_thousand_in_two_processes_are_one_computation(process: Process) -> None:
+    """On a cold key; the first one leaves, and takes it from nobody."""
+
+    async def scenario() -> None:
+        index = Index()
+        index.go.clear()
+        async with process(index.published) as one, process(index.published) as other:
+            asking = [asyncio.create_task(ask((one, other)[n % 2], index)) for n in range(1000)]
+            await index.begun(1)
+            asking[0].cancel()
+            asking[1].cancel()
+            index.go.set()
+            found = await asyncio.gather(*asking[2:])
+            assert {one.source for one in found} == {"miss", "warm"}
+            assert (index.asked, {number(one) for one in found}) == (1, {1})
+
+    run(scenario())
+
+
+def test_a_computation_begun_before_a_commit_is_not_shared_after_it(process: Process) -> None:
+    """Whoever has seen the commit gets an answer that was asked for after it."""
+
+    async def scenario() -> None:
+        index = Index()
+        index.go.clear()
+        async with process(index.published) as one, process(index.published) as other:
+            before = asyncio.create_task(ask(one, index))
+            await index.begun(1)
+            index.commit("db2")
+            behind = [asyncio.create_task(ask(answers, index)) for answers in (one, other)]
+            await index.begun(2)
+            index.go.set()
+            await before
+            assert {number(answer) for answer in await asyncio.gather(*behind)} == {2}
+
+    run(scenario())
+
+
+def test_who_claimed_and_died_costs_the_claim(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits longer for a process that is gone."""
+    monkeypatch.setattr(chain, "CLAIM", 0.05)
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as one, process(index.published) as other:
+            index.go.clear()
+            first = asyncio.create_task(ask(one, index))
+            await index.begun(1)
+            second = asyncio.create_task(ask(other, index))
+            await index.begun(2)
+            index.go.set()
+            await asyncio.gather(first, second)
+
+    run(scenario())
+
+
+def test_a_failure_lets_the_next_process_try(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim ends with its computation, however that ends; else this would hang."""
+    monkeypatch.setattr(chain, "CLAIM", 1000)
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as one, process(index.published) as other:
+            index.error = NoReply()
+            with pytest.raises(NoReply):
+                await ask(one, index)
+            await one.idle()
+            index.error = None
+            told = await other.get(QUERY, SearchQuery(q="x"), index.compute, timeout=1000)
+            assert told.source == "miss"
+
+    run(scenario())
+
+
+def test_a_worker_that_is_behind_is_asked_again(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search is never told as of now by an index that is behind what is published here."""
+    monkeypatch.setattr(chain, "LAGGING", 0.05)
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as answers:
+            index.behind = index.at
+            index.commit("db2")
+            told = await ask(answers, index)
+            assert (told.source, orjson.loads(told.body)["stale"]) == ("stale", True)
+            index.behind = None
+            assert (await ask(answers, index)).source == "miss"
+            assert (await ask(answers, index)).source == "hot"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_"), [(SUGGEST, Suggest(q="xy")), (DASHBOARD, AskDashboard())]
+)
+def test_stale_while_revalidating(
+    process: Process, monkeypatch: pytest.MonkeyPatch, operation: str, request_: Any
+) -> None:
+    """The old one is given at once, and another is computed, once, for who asks next."""
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as answers:
+            await ask(answers, index, operation, request_)
+            index.commit("db2")
+            monkeypatch.setattr(rules.time, "time", lambda now=time.time: now() + 3)
+            index.go.clear()
+            given = [await ask(answers, index, operation, request_) for _ in range(5)]
+            assert {(one.source, number(one)) for one in given} == {("hot", 1)}
+            index.go.set()
+            await answers.idle()
+            assert number(await ask(answers, index, operation, request_)) == 2
+            assert index.asked == 2
+
+    run(scenario())
+
+
+def test_an_entry_is_always_asked_for(process: Process) -> None:
+    """Who has written it reads that; away it is as last known; removed it is known no more."""
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as one, process(index.published) as other:
+
+            async def entry(answers: Answers) -> Answer:
+                return await answers.get_first("entries.get", ENTRY, index.compute, timeout=2.0)
+
+            assert [(await entry(one)).source for _ in range(2)] == ["miss", "miss"]
+            await one.idle()
+            index.error = DatabaseUnavailable()
+            for answers in (one, other):
+                told = await entry(answers)
+                assert (told.source, number(told)) == ("stale", 2)
+            index.error = EntryNotFound()
+            with pytest.raises(EntryNotFound):
+                await entry(one)
+            await one.idle()
+            index.error = DatabaseUnavailable()
+            with pytest.raises(DatabaseUnavailable):
+                await entry(one)
+
+    run(scenario())
