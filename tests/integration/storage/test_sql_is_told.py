@@ -60,8 +60,10 @@ def test_a_strangers_operation_id_is_no_sql(store: Store, database_url: str, hos
         assert len(name) <= 63
 
 
-def test_statements_are_prepared_once_for_all_operations(store: Store) -> None:
+def test_statements_are_prepared_once_for_all_operations(database_url: str) -> None:
     """A statement's text is the same for everyone, and begins with its name."""
+    store = Store(database_url, most=1)
+    store.open()
     for _ in range(12):
         operation.enter(uuid4().hex, actor="entries.get")
         with store.transaction() as tx:
@@ -69,6 +71,7 @@ def test_statements_are_prepared_once_for_all_operations(store: Store) -> None:
             found = tx.connection.execute(
                 "select statement from pg_prepared_statements where statement like '/*%'"
             ).fetchall()
+    store.close()
     texts = [row["statement"] for row in found]
     assert [one[:27] for one in texts if "entries.get " in one] == ["/* casebook entries.get */ "]
     assert not [one for one in texts if "application_name" in one]
