@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,18 +43,17 @@ def distinct(texts: Sequence[str]) -> Iterator[str]:
             yield text
 
 
-def cores(casebook: Instance, run: Callable[[], Taken]) -> tuple[Taken, Counter[str]]:
+def cores(casebook: Instance, run: Callable[[], Taken]) -> tuple[Taken, dict[str, float]]:
     """What a run saw, and the cores that each process was busy on meanwhile."""
     pids = casebook.pids
     names = {pid: _role(pid) for pid in pids}
     before, own = {pid: ticks([pid]) for pid in pids}, time.process_time()
     taken = run()
-    used = Counter[str]()
+    used = {"generator": (time.process_time() - own) / taken.seconds}
     for pid in pids:
-        used[names[pid]] += ticks([pid]) - before[pid]  # type: ignore[assignment]  # floats below
-    found = {name: count / os.sysconf("SC_CLK_TCK") / taken.seconds for name, count in used.items()}
-    found["generator"] = (time.process_time() - own) / taken.seconds
-    return taken, Counter(found)  # type: ignore[arg-type]  # of floats
+        seconds = (ticks([pid]) - before[pid]) / os.sysconf("SC_CLK_TCK")
+        used[names[pid]] = used.get(names[pid], 0.0) + seconds / taken.seconds
+    return taken, used
 
 
 def _role(pid: int) -> str:
@@ -63,7 +61,7 @@ def _role(pid: int) -> str:
     return next((role for role in ROLES if role in command.stdout), "others")
 
 
-def show(name: str, taken: Taken, used: Counter[str]) -> None:
+def show(name: str, taken: Taken, used: dict[str, float]) -> None:
     """One line."""
     busy = ", ".join(f"{role} {part:.2f}" for role, part in sorted(used.items()))
     print(

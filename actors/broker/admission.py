@@ -15,14 +15,14 @@ from types import TracebackType
 from actors.broker.limit import Limit
 from contracts.errors import Overloaded
 
-#: Seconds that a request may wait in its queue when many come. Queues that are not here have
+#: Seconds that a request may wait in its queue when very many come (limit.py). Queues that are not here have
 #: senders who know when to stop (imports), or nobody who waits.
 TARGETS: Mapping[str, float] = {
     "search": 0.05,
     "reads": 0.05,
-    "semantic": 0.2,
-    "entries": 0.2,
-    "operators": 0.5,
+    "semantic": 0.1,
+    "entries": 0.1,
+    "operators": 0.2,
 }
 STRANGER = ""  # all those whose key is not known yet, as one
 HALVED = 1.0  # seconds in which what somebody has had counts half
