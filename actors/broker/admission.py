@@ -15,8 +15,8 @@ from types import TracebackType
 from actors.broker.limit import Limit
 from contracts.errors import Overloaded
 
-#: Seconds that a request may wait in its queue when very many come (limit.py). Queues that are not here have
-#: senders who know when to stop (imports), or nobody who waits.
+#: Seconds that a request may wait in its queue when very many come (limit.py). Queues that are
+#: not here have senders who know when to stop (imports), or nobody who waits.
 TARGETS: Mapping[str, float] = {
     "search": 0.05,
     "reads": 0.05,
