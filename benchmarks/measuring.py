@@ -1,16 +1,21 @@
 """What measuring costs a search: CASEBOOK_METRICS on, and read at every turn, against off.
 
-`python -m benchmarks.measuring`, with `wrk` on the PATH. Two instances with the same entries take
-turns at 16 clients. Beside the rates it counts the CPU that all processes of an instance use for a
-search: what else the machine does weighs on a rate, and hardly on that.
+`python -m benchmarks.measuring [--otel]`, with `wrk` on the PATH. With `--otel` what is switched is
+OpenTelemetry, every search traced, to a collector that takes everything and looks at nothing. Two
+instances with the same entries take turns at 16 clients. Beside the rates it counts the CPU that
+all processes of an instance use for a search: what else the machine does weighs on a rate, and
+hardly on that.
 """
 
 import os
 import statistics
+import sys
+import threading
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import httpx
@@ -22,6 +27,7 @@ from benchmarks.system import SECONDS, measure_import, ticks, wrk
 TURNS = 6
 ENTRIES = 5_000
 SETTING = "CASEBOOK_METRICS"
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 class Turn(NamedTuple):
@@ -31,13 +37,34 @@ class Turn(NamedTuple):
     cost: float
 
 
-def started(stack: ExitStack, *, measures: bool) -> Instance:
-    """An instance that measures, or does not."""
-    os.environ[SETTING] = str(measures)
+class Sink(BaseHTTPRequestHandler):
+    """A collector."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+        pass
+
+
+def sink(stack: ExitStack) -> str:
+    """The URL of a collector that runs until the stack is left."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    stack.callback(server.shutdown)
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def started(stack: ExitStack, variables: dict[str, str]) -> Instance:
+    """An instance with these variables."""
+    os.environ |= variables
     try:
         return stack.enter_context(instance())
     finally:
-        del os.environ[SETTING]
+        for name in variables:
+            del os.environ[name]
 
 
 def turn(casebook: Instance, paths: Path) -> Turn:
@@ -52,13 +79,18 @@ def turn(casebook: Instance, paths: Path) -> Turn:
 
 def main() -> None:
     """Measure and print."""
+    otel = "--otel" in sys.argv
     with TemporaryDirectory(prefix="benchmark-") as name, ExitStack() as stack:
         folder = Path(name)
         file, paths = folder / "made.ndjson.gz", folder / "paths"
         corpus.make(file, ENTRIES)
         texts = corpus.queries(None)
         paths.write_text("\n".join("?" + urlencode({"q": text[:500]}) for text in texts))
-        instances = {one: started(stack, measures=one) for one in (True, False)}
+        on = {ENDPOINT: sink(stack)} if otel else {SETTING: "True"}
+        instances = {
+            True: started(stack, on),
+            False: started(stack, {} if otel else {SETTING: "False"}),
+        }
         for casebook in instances.values():
             measure_import(casebook, file)
         pairs = []
@@ -67,12 +99,12 @@ def main() -> None:
             found = {one: turn(instances[one], paths) for one in order}
             if number:  # the first is to warm up
                 pairs.append(found)
-                on, off = found[True], found[False]
-                print(f"on {on.rate:.0f}/s, {on.cost:.2f} ms CPU each; ", end="")
-                print(f"off {off.rate:.0f}/s, {off.cost:.2f} ms")
+                for name, one in (("on", found[True]), ("off", found[False])):
+                    print(f"{name} {one.rate:.0f}/s, {one.cost:.2f} ms CPU each", flush=True)
         cost = statistics.median(pair[True].cost / pair[False].cost for pair in pairs)
         rate = statistics.median(pair[True].rate / pair[False].rate for pair in pairs)
-        print(f"with measuring a search costs {cost:.2f} x CPU; rate {rate:.2f} x")
+        what = "OpenTelemetry" if otel else "measuring"
+        print(f"with {what} a search costs {cost:.2f} x CPU; rate {rate:.2f} x")
 
 
 if __name__ == "__main__":

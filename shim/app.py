@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client.registry import Collector
 
-from actors import errors, logs
+from actors import errors, logs, traces
 from actors.broker.admission import Admission
 from actors.broker.client import Client
 from actors.failures import FailureLog
@@ -19,6 +19,7 @@ from actors.metrics.collectors import Admissions, Dropped, Queues
 from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters, Named
 from actors.queues import producer_broker
+from actors.spans import SpanLog
 from actors.telemetry.start import collect, telemetry
 from pipelines.answers import Answers
 from pipelines.privacy import pseudonyms
@@ -61,7 +62,10 @@ def make_app(settings: Settings) -> FastAPI:
         broker = producer_broker(settings.redis_url.get_secret_value(), settings.node)
         names = pseudonyms(settings.analytics_key, settings.data / "analytics.key")
         failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
-        app.state.failures = failures
+        spans = SpanLog(
+            lambda batch: broker.enqueue(traces.record.message(batch)), settings.slow_ms
+        )
+        app.state.failures, app.state.spans = failures, spans
         slot = Slot(settings.data, "shim")
         collector = telemetry(os.environ, process="shim", node=settings.node)
         if meters is not None:
@@ -85,11 +89,13 @@ def make_app(settings: Settings) -> FastAPI:
                 families = Named(meters.registry, slot.name) if meters is not None else None
                 collect(collector, broker, families)
             if meters is not None:
-                meters.registry.register(Dropped(events=gatherer, failures=failures))
+                meters.registry.register(Dropped(events=gatherer, failures=failures, spans=spans))
                 meters.registry.register(Caches(cache, asyncio.get_running_loop()))
-            failures.start()
+            for outbox in (failures, spans):
+                outbox.start()
             yield
-            await asyncio.to_thread(failures.stop)
+            for outbox in (failures, spans):
+                await asyncio.to_thread(outbox.stop)
             if collector is not None:
                 await asyncio.to_thread(collector.stop)
             slot.release()
@@ -104,7 +110,7 @@ def make_app(settings: Settings) -> FastAPI:
         lifespan=life,
         redoc_url=None,
     )
-    app.state.shown = app.state.failures = app.state.collector = None
+    app.state.shown = app.state.failures = app.state.spans = app.state.collector = None
     app.state.data = settings.data
     app.add_middleware(door.Door, admission=admission)
     app.add_middleware(metrics.Measured, meters=meters)  # added last: it is the outermost

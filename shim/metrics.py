@@ -1,6 +1,8 @@
 """/metrics, and what every request is measured by: its route, its time, its operation id."""
 
 import asyncio
+import os
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from actors.metrics.gather import listed, merged, read
 from actors.metrics.meters import OTHER, Collects, Meters
 from contracts.operation import begin, parent, under
+from shim.telling import end, tell
 
 if TYPE_CHECKING:  # the extra may be missing
-    from actors.telemetry.tracing import Open, Telemetry
+    from actors.telemetry.tracing import Telemetry
 
 router = APIRouter(tags=["health"])
 
@@ -55,6 +58,7 @@ class Measured:
     def __init__(self, app: ASGIApp, meters: Meters | None) -> None:
         self._app = app
         self._meters = meters
+        self._process = f"{socket.gethostname()}-{os.getpid()}-shim"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,22 +84,14 @@ class Measured:
             await self._app(scope, receive, sending)
         finally:
             method = scope["method"] if scope["method"] in METHODS else OTHER
+            route, seconds = _route(scope), time.perf_counter() - start
             if self._meters is not None:
                 self._meters.in_flight.dec()
-                seconds = time.perf_counter() - start
-                self._meters.answered(method, _route(scope), status, seconds)
+                self._meters.answered(method, route, status, seconds)
+            if (spans := scope["app"].state.spans) is not None:
+                tell(spans, self._process, f"{method} {route}", status, seconds)
             if span is not None:
-                _end(span, method, _route(scope), status)
-
-
-def _end(span: "Open", method: str, route: str, status: int) -> None:
-    about: dict[str, str | int] = {
-        "http.request.method": method,
-        "http.route": route,
-        "http.response.status_code": status,
-    }
-    error = str(status) if status >= 500 else ""
-    span.end(name=f"{method} {route}", error=error, about=about)
+                end(span, method, route, status)
 
 
 def _traceparent(scope: Scope) -> str | None:

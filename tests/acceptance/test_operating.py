@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from tests.support.casebook import Casebook
@@ -122,14 +123,15 @@ def test_a_write_tells_its_story(casebook: Casebook, http: httpx.Client) -> None
     assert http.post("/v1/entries", json={"title": "Traced entry"}, headers=headers).is_error
     http.get(f"/v1/entries/{entry_id}", headers=headers)
     http.get(f"/v1/entries/{entry_id}")
+    until_told(casebook, caller, "GET /v1/entries/{entry_id}")  # the shim's part
     found = until_told(casebook, caller, "entries.get")
     told = [(one["actor"], one["queue"], one["outcome"], one["error"]) for one in found["spans"]]
-    assert [one for one in told if one[1] != "search"] == [
+    assert [one for one in told if one[1] not in ("search", "http")] == [
         ("entries.create", "entries", "done", ""),
         ("entries.create", "entries", "refused", "DUPLICATE_ENTRY"),
         ("entries.get", "reads", "done", ""),
     ]
-    message = found["spans"][0]["message_id"]
+    (message, *_) = (one["message_id"] for one in found["spans"] if one["queue"] == "entries")
     by_message = casebook.run("trace", message)
     assert by_message.code == 0 and "entries.create" in by_message.out
     assert casebook.run("trace", "nobody knows").code == 1
@@ -146,3 +148,21 @@ def until_told(casebook: Casebook, operation: str, actor: str) -> Any:
             return found
         pause.wait(0.1)
     raise AssertionError(found)
+
+
+def test_an_import_tells_its_story(casebook: Casebook, tmp_path: Path) -> None:
+    """By the caller's trace: for whom, each chunk with its statements, and how it ended."""
+    caller = "5bd66ef5095369c7b0d1f8f4bd33716a"
+    rows = [{"title": f"Story of an import {n}", "problem": "p", "external_id": n} for n in "ab"]
+    file = tmp_path / "rows.ndjson"
+    file.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    traceparent = f"00-{caller}-b7ad6b7169203331-01"
+    done = casebook.run("import", "--source", "story", str(file), TRACEPARENT=traceparent)
+    assert done.code == 0, done.err
+    found = until_told(casebook, caller, "imports.chunk")
+    (chunk,) = [one for one in found["spans"] if one["actor"] == "imports.chunk"]
+    assert (chunk["outcome"], chunk["queue"], bool(chunk["caller"])) == ("done", "imports", True)
+    assert {step["kind"] for step in chunk["steps"]} == {"sql"}
+    shown = casebook.run("trace", caller).out
+    assert f"for {chunk['caller']}" in shown
+    assert f"sql {chunk['steps'][0]['name']}" in shown
