@@ -216,8 +216,7 @@ class Answers:
         return _marked(kept) if asked.lags(kept) else Answer(kept.body, "miss")
 
     def _keep(self, asked: _Question, kept: Kept | None, token: str | None) -> None:
-        known = self._cache.get_now(asked.key) if kept else None
-        if kept is not None and known is not None and _same(kept, known):
+        if kept is not None and _is_known(asked, kept, self._cache.get_now(asked.key)):
             kept = None
         if kept is not None:
             self._cache.hot.set_now(asked.key, kept, KEEP)
@@ -267,6 +266,9 @@ def _marked(kept: Kept) -> Answer:
     return Answer(orjson.dumps(told), "stale", age)
 
 
-def _same(kept: Kept, known: Kept) -> bool:
-    """Whether it need not be kept again: it says the same, and its age is nearly the same."""
+def _is_known(asked: _Question, kept: Kept, known: Kept | None) -> bool:
+    """Whether it need not be kept again: it is for a bad day alone, says the same, and its age is
+    nearly the same."""
+    if known is None or RULES[asked.operation].fresh:
+        return False
     return kept.body == known.body and kept.made_at - known.made_at < CONFIRM

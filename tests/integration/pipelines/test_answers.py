@@ -319,6 +319,29 @@ def test_stale_while_revalidating(
     run(scenario())
 
 
+def test_the_same_again_is_of_now(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that was computed anew, and is no other, is young again."""
+
+    async def compute(request: AskDashboard, timeout: float) -> bytes:
+        return b"{}"
+
+    async def scenario() -> None:
+        async with process(lambda: None) as answers:
+
+            async def ask(*, anew: bool = False) -> Answer:
+                request = AskDashboard()
+                return await answers.get(DASHBOARD, request, compute, timeout=2.0, anew=anew)
+
+            await ask()
+            monkeypatch.setattr(rules.time, "time", lambda now=time.time: now() + 30)
+            await ask(anew=True)
+            age = (await ask()).age
+            assert age is not None
+            assert age < 30
+
+    run(scenario())
+
+
 def test_an_entry_is_always_asked_for(process: Process) -> None:
     """Who has written it reads that; away it is as last known; removed it is known no more."""
 
