@@ -95,7 +95,7 @@ class Ranking:
         )
         today = int(time.time() // _DAY)
         # Of many hits the most were never used, and changed on the same few days.
-        known: dict[tuple[int, int, int, int], tuple[float, float, float]] = {}
+        known: dict[tuple[float, ...], tuple[float, float, float]] = {}
         for used, helped, failed, changed in zip(usage, success, failure, updated, strict=True):
             record = (used or 0, helped or 0, failed or 0, (changed or 0) // _DAY_MICROSECONDS)
             worth = known.get(record)
@@ -124,19 +124,19 @@ def likeness(asked: frozenset[str], title: frozenset[str]) -> float:
 
 
 @functools.lru_cache(maxsize=10_000)
-def popularity(usage: int) -> float:
+def popularity(usage: float) -> float:
     """0 for an entry that was never used, 1 for one that was used USED_OFTEN times or more."""
     return min(1.0, math.log1p(max(0, usage)) / math.log1p(USED_OFTEN))
 
 
 @functools.lru_cache(maxsize=10_000)
-def success_rate(success: int, failure: int) -> float:
+def success_rate(success: float, failure: float) -> float:
     """The part of reported uses that were successes, as if one of each had been before (Laplace):
     a first report moves it from 0.5 to 0.67 or 0.33, and not all the way."""
     return (success + 1) / (success + failure + 2)
 
 
 @functools.lru_cache(maxsize=10_000)
-def recency(days: int) -> float:
+def recency(days: float) -> float:
     """1 for what changed today, half as much every HALF_LIFE."""
     return math.exp2(-max(0, days) / HALF_LIFE)
