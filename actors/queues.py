@@ -14,6 +14,7 @@ SHARED = (
     "embedding",
     "analytics",
     "health",
+    "warming",
 )
 
 INDEX = "index"
