@@ -144,6 +144,26 @@ class Answers:
         hot = self._cache.get_now(asked.key)
         return self._given(asked, hot, "hot") or await self._beyond(asked)
 
+    @staticmethod
+    def keeps(operation: str, request: BaseModel) -> bool:
+        """Whether answers to this request are kept at all."""
+        return rules.is_kept(operation, request)
+
+    @staticmethod
+    def key(operation: str, request: BaseModel) -> str:
+        """What `at_hand` wants to be told."""
+        return key_of(operation, request)
+
+    def at_hand(self, operation: str, request: BaseModel, key: str) -> Answer | None:
+        """The answer of now, if it is hot; nothing is awaited."""
+        kept = self._cache.get_now(key)
+        if kept is None:
+            return None
+        seen = self._published() if RULES[operation].placed else None
+        if not is_fresh(operation, request, kept, seen):
+            return None
+        return Answer(kept.body, "hot", age_of(kept))
+
     async def get_first(
         self, operation: str, request: M, compute: Compute[M], *, timeout: float
     ) -> Answer:

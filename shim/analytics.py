@@ -26,6 +26,8 @@ SEARCH_ID = "Casebook-Search-Id"  # header of a search's reply, to be named by w
 
 NAMES_SEEN = 10_000  # of keys, whose day a process remembers
 
+SESSION = "Casebook-Session"  # header of a request: what it belongs to, in the caller's words
+
 router = APIRouter(tags=["analytics"])
 
 
@@ -124,7 +126,7 @@ class SearchNote:
 async def noted(
     recording: RecordingOf,
     by: Caller,
-    session: Annotated[str | None, Header(alias="Casebook-Session", max_length=NAME_MAX)] = None,
+    session: Annotated[str | None, Header(alias=SESSION, max_length=NAME_MAX)] = None,
 ) -> SearchNote:
     """The note of a search that begins."""
     return SearchNote(recording, by, session)

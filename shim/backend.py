@@ -55,13 +55,12 @@ class Backend:
         compute: Compute[M] | None = None,
     ) -> Answer:
         """The answer that is nearest; computed anew for who sends `Cache-Control: no-cache`."""
-        anew = "no-cache" in http.headers.get("cache-control", "")
         return await self.answers.get(
             operation.name,
             request,
             compute or self._asking(operation),
             timeout=self.read_timeout,
-            anew=anew,
+            anew=is_anew(http),
         )
 
     async def read_first(self, operation: Operation[Any, Any], request: BaseModel) -> Answer:
@@ -75,6 +74,11 @@ class Backend:
             return await ask(self.client, operation, request, timeout=timeout)
 
         return compute
+
+
+def is_anew(http: Request) -> bool:
+    """Whether the caller wants an answer that is computed for this request."""
+    return "no-cache" in http.headers.get("cache-control", "")
 
 
 def answered(answer: Answer, body: bytes | None = None, media_type: str = JSON) -> Response:

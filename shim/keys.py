@@ -26,15 +26,33 @@ async def caller(
     request: Request, backend: BackendOf, authorization: Annotated[str | None, Header()] = None
 ) -> str:
     """The name that the caller's key was made for. Raises: Unauthorized."""
-    scheme, _, key = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
+    digest = _of(authorization)
+    if digest is None:
         raise Unauthorized()
-    digest = _digest(key.encode(errors="surrogateescape"))
     name = _fresh.get(digest)
     if name is None:
         asking.set(_known.get(digest, STRANGER))
         name = await _ask(backend, digest)
         _fresh[digest] = _known[digest] = name
+    return _called(request, name)
+
+
+def at_hand(request: Request) -> str | None:
+    """As `caller`, for who does not wait: None where the key has to be asked for, or is none."""
+    digest = _of(request.headers.get("authorization"))
+    name = _fresh.get(digest) if digest else None
+    return _called(request, name) if name is not None else None
+
+
+def _of(authorization: str | None) -> str | None:
+    """The digest of the key in a header."""
+    scheme, _, key = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        return None
+    return _digest(key.encode(errors="surrogateescape"))
+
+
+def _called(request: Request, name: str) -> str:
     called_by(name)
     asking.set(name)
     request.app.state.recording.signed_in(name)

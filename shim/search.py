@@ -14,8 +14,10 @@ from shim.analytics import Noted
 from shim.asked import asked, shown
 from shim.backend import Backend, BackendOf, answered
 from shim.keys import caller
+from shim.shortcut import Shortcut, remember
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[Depends(caller)])
+often = APIRouter(route_class=Shortcut)
 
 
 def searched(backend: Backend) -> Compute[SearchQuery]:
@@ -27,7 +29,7 @@ def searched(backend: Backend) -> Compute[SearchQuery]:
     return compute
 
 
-@router.get("/search", response_model=SearchReply, openapi_extra=shown(SearchQuery))
+@often.get("/search", response_model=SearchReply, openapi_extra=shown(SearchQuery))
 async def find(
     backend: BackendOf,
     note: Noted,
@@ -35,7 +37,11 @@ async def find(
     request: Annotated[SearchQuery, Depends(asked(SearchQuery))],
 ) -> Response:
     """Search entries: words, "phrases", -not, codes."""
+    remember(http, request)
     return note.answer(request, await backend.read(search.query, request, http, searched(backend)))
+
+
+router.include_router(often)
 
 
 @router.post("/search", response_model=SearchReply)

@@ -92,7 +92,8 @@ def _shape(operation: str) -> bytes:
     """What a release makes of the operation: answers of another shape are not even found."""
     rule = RULES[operation]
     schemas = (rule.request.model_json_schema(), rule.reply.model_json_schema())
-    return orjson.dumps([operation, version("casebook"), schemas], option=orjson.OPT_SORT_KEYS)
+    shape = orjson.dumps([operation, version("casebook"), schemas], option=orjson.OPT_SORT_KEYS)
+    return digest(shape).encode()
 
 
 def kept_of(operation: str, body: bytes, asked: float) -> Kept:

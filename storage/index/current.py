@@ -6,7 +6,8 @@ import orjson
 
 from storage.index import published as room
 from storage.index.freshness import Fresh
-from storage.index.tuning import Stamp, path, stamp
+from storage.index.published import Stamp
+from storage.index.tuning import path
 
 
 class Current:
@@ -14,17 +15,20 @@ class Current:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._read: tuple[tuple[room.Stamp, Stamp | None] | None, Fresh | None] = None, None
+        # As text: at every answer, to join paths costs as much as to look.
+        self._published, self._tuning = str(root / room.NAME), str(path(root))
+        self._read: tuple[tuple[Stamp, Stamp | None] | None, Fresh | None] = None, None
 
     def fresh(self) -> Fresh | None:
         """What is published now; None while there is no index that can be seen."""
         try:
-            published = room.stamp(self._root)
+            # Before reading: what comes later is seen again.
+            published, tuned = room.stamp_of(self._published), room.stamp_of(self._tuning)
         except OSError:  # it is not ours to look at
             return None
         if published is None:
             return None
-        seen = published, stamp(self._root)  # before reading: what comes later is seen again
+        seen = published, tuned
         kept, fresh = self._read
         if kept != seen:
             fresh = self._load()

@@ -54,8 +54,13 @@ Stamp = tuple[int, int]
 
 def stamp(root: Path) -> Stamp | None:
     """What changes whenever something is published; None while nothing is."""
+    return stamp_of(root / NAME)
+
+
+def stamp_of(path: Path | str) -> Stamp | None:
+    """What changes whenever a file is replaced; None while there is none."""
     try:
-        found = os.stat(root / NAME)  # noqa: PTH116 - at every search, and four times as fast
+        found = os.stat(path)  # noqa: PTH116 - at every search, and four times as fast
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_mtime_ns

@@ -215,6 +215,25 @@ def test_who_may_not_call_gets_nothing_from_a_cache(node: Node) -> None:
     scenario(node, told)
 
 
+def test_the_shortcut_is_as_strict_as_the_way_around(node: Node) -> None:
+    """What is asked for again is refused as it would be the first time, and noted as well."""
+
+    async def told() -> None:
+        async with node.shim() as http:
+            asked = "/v1/search?q=alpha&category=DB2"
+            hot = [await http.get(asked) for _ in range(3)]
+            assert [source(one) for one in hot] == ["miss", "hot", "hot"]
+            session = {"Casebook-Session": "x" * 201}
+            assert (await http.get(asked, headers=session)).status_code == 422
+            assert (await http.get(f"{asked}&limit=0")).status_code == 422
+            assert source(await http.get(asked, headers={"Casebook-Session": "mine"})) == "hot"
+            keys._fresh.clear()
+            assert source(await http.get(asked)) == "hot"
+            assert node.counted.by_name["system.verify_key"] == 2
+
+    scenario(node, told)
+
+
 def test_without_workers_the_last_known_answer(node: Node) -> None:
     """Then, for what nobody asked before, the error; entries and suggestions alike."""
 
