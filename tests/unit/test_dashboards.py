@@ -14,6 +14,7 @@ from actors.metrics import collectors
 from actors.metrics.caching import Caches
 from actors.metrics.meters import Meters
 from contracts.position import Position
+from storage.breaker import Breakers
 from storage.cache.hot import Hot
 from storage.cache.layers import Cache
 from storage.index.published import Published
@@ -61,6 +62,7 @@ def test_every_metric_that_they_name_exists(
         collectors.Lag(Reader(tmp_path), store),
         collectors.Pool(store),
         collectors.Disk(tmp_path),
+        collectors.Circuits(Breakers()),
         Caches(Cache(Hot(1_000)), loop),
         collectors.Admissions(Admission()),
         collectors.Dropped(),
@@ -81,5 +83,6 @@ def test_prometheus_has_our_rules() -> None:
         assert found["for"] == f"{rule.hold:g}s"
     more = set(theirs) - {rule.name for rule in RULES}
     assert more == {
-        *("CasebookDatabaseAway", "CasebookRedisAway", "CasebookAway", "CasebookOverloaded")
+        *("CasebookDatabaseAway", "CasebookRedisAway", "CasebookAway", "CasebookOverloaded"),
+        "CasebookLeftAlone",
     }
