@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.broker.limit import FEW, FEWEST, LONGER, MOST, Limit
+from actors.broker.limit import FEW, FEWEST, LONGER, MOST, SHRINK, Limit
 
 TARGET = 0.05
 
@@ -139,6 +139,18 @@ def test_one_that_is_given_up_says_nothing_while_others_are_answered() -> None:
     for _ in range(100):
         limit.heard(10.0)  # all at once: judged once
     assert limit.size == FEW / 2
+
+
+def test_one_long_queue_counts_once() -> None:
+    """Those who were in it when the limit fell tell of it for as long as it takes to drain."""
+    now = 0.0
+    limit = Limit(TARGET, lambda: now)
+    sizes = set()
+    for turn in range(1, 19):
+        now = 0.1 * turn
+        limit.heard(2 * LONGER * TARGET)
+        sizes.add(limit.size)
+    assert sizes == {FEW * SHRINK}
 
 
 @given(

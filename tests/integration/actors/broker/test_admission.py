@@ -95,6 +95,7 @@ def test_more_than_fit_are_refused_at_once_and_the_others_answered(
             answers = await asyncio.gather(*greedy, return_exceptions=True)
             assert sum(isinstance(one, bytes) for one in answers) == FIT
             await quiet
+            assert admission.loads()[queue_name].delay > 0  # as the worker measured it
             await ask(client, "greedy")
             load = admission.loads()[queue_name]
             assert (load.in_flight, load.admitted) == (0, FIT + 2)
