@@ -77,9 +77,10 @@ def measure(casebook: Instance, texts: Sequence[str], seconds: float, rounds: in
     """Rounds of capacity, once and five times it; medians of their ratios."""
     wanted = searches(list(itertools.islice(distinct(texts), 200_000)), casebook.port, casebook.key)
     requests = itertools.cycle(wanted)
-    goodputs, tails = [], []
+    goodputs, tails, costs, efforts = [], [], [], []
     for turn in range(rounds + 1):
         runs: dict[str, Taken] = {}
+        busy: dict[str, dict[str, float]] = {}
         capacity = 0.0
         for name in ("capacity", "once", "five times"):
 
@@ -89,14 +90,39 @@ def measure(casebook: Instance, texts: Sequence[str], seconds: float, rounds: in
                 times = TIMES if name == "five times" else 1
                 return at_rate(requests, casebook.port, rate * times, seconds)
 
-            runs[name], used = cores(casebook, run)
+            runs[name], busy[name] = cores(casebook, run)
             capacity = capacity or runs[name].goodput
-            show(name, runs[name], used)
+            show(name, runs[name], busy[name])
         if turn:  # the first is to warm up
             goodputs.append(runs["five times"].goodput / capacity)
             tails.append(runs["five times"].quantile(0.99) / runs["once"].quantile(0.99))
+            costs.append(refusal(runs, busy))
+            efforts.append(
+                effort(runs["five times"], busy["five times"])
+                / effort(runs["capacity"], busy["capacity"])
+            )
     print(f"goodput at {TIMES} times capacity: {statistics.median(goodputs):.0%} of capacity;")
-    print(f"p99 of the answered: {statistics.median(tails):.2f} times that at capacity")
+    print(f"p99 of the answered: {statistics.median(tails):.2f} times that at capacity;")
+    print(f"CPU of a refusal: {statistics.median(costs):.1%} of that of an answer;")
+    print(
+        f"CPU of an answer in the worker: {statistics.median(efforts):.2f} times that at capacity"
+    )
+
+
+def effort(taken: Taken, used: dict[str, float]) -> float:
+    """Seconds of a worker for each answer: more, where it works for those who have left."""
+    return used["worker worker"] / taken.goodput
+
+
+def refusal(runs: dict[str, Taken], busy: dict[str, dict[str, float]]) -> float:
+    """What a refusal takes of the processors, in answers: how busy others are hardly matters."""
+    usual, over = runs["capacity"], runs["five times"]
+    answer = sum(part for role, part in busy["capacity"].items() if role != "generator")
+    rest = busy["five times"]["shim.app"] - busy["capacity"]["shim.app"] * (
+        over.goodput / usual.goodput
+    )
+    refused = len(over.refused) / over.seconds
+    return rest / refused / (answer / usual.goodput) if refused else 0.0
 
 
 def main() -> int:
