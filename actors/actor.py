@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from actors.broker.broker import StreamsBroker
 from contracts.base import EncodedReply, field_errors, new_id
 from contracts.errors import ValidationFailed
-from contracts.operation import caller, current, is_traced, parent
+from contracts.operation import doing
 
 NAMED = 5  # fields that the message of a request that fits no contract names
 
@@ -48,14 +48,15 @@ class Operation(Generic[P, R]):
 
         `request` may be the contract's JSON as a dict, with parts that are already encoded.
         """
-        if operation_id := current():
-            options.setdefault("operation_id", operation_id)
-            if is_traced():
+        now = doing()
+        if now.id:
+            options.setdefault("operation_id", now.id)
+            if now.traced:
                 options["traced"] = True
-            if above := parent():
-                options.setdefault("traceparent", above)
-            if by := caller():
-                options.setdefault("caller", by)
+            if now.parent:
+                options.setdefault("traceparent", now.parent)
+            if now.by:
+                options.setdefault("caller", now.by)
         return dramatiq.Message(
             queue_name=queue or self.queue,
             actor_name=self.name,

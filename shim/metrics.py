@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.metrics.gather import listed, merged, read
 from actors.metrics.meters import OTHER, Collects, Meters
-from contracts.operation import begin, parent, under
+from contracts.operation import begin, doing, under
 from shim.telling import end, tell
 
 if TYPE_CHECKING:  # the extra may be missing
@@ -66,7 +66,7 @@ class Measured:
             return
         operation_id = begin(_traceparent(scope))
         collector: Telemetry | None = scope["app"].state.collector
-        span = None if collector is None else collector.open("HTTP", "server", parent())
+        span = None if collector is None else collector.open("HTTP", "server", doing().parent)
         if span is not None:
             under(span.traceparent)
         status, start = 500, time.perf_counter()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from actors.spans import SpanLog
-from contracts.operation import caller, current, is_traced
+from contracts.operation import doing
 from contracts.traces import Span
 
 if TYPE_CHECKING:  # the extra may be missing
@@ -18,15 +18,15 @@ def tell(spans: SpanLog, process: str, request: str, status: int, seconds: float
 
     Of the others its message tells the story; of one that nobody took up, only this does.
     """
-    ms = seconds * 1000
+    ms, now = seconds * 1000, doing()
     is_slow = ms >= spans.slow
-    if not (is_slow or status >= 500 or is_traced()):
+    if not (is_slow or status >= 500 or now.traced):
         return
     outcome = "failed" if status >= 500 else "refused" if status >= 400 else "done"
     spans.put(
         Span(
-            operation_id=current()[:200],
-            message_id=current()[:200],
+            operation_id=now.id[:200],
+            message_id=now.id[:200],
             at=datetime.now(UTC) - timedelta(seconds=seconds),
             actor=request[:200],
             queue=QUEUE,
@@ -37,7 +37,7 @@ def tell(spans: SpanLog, process: str, request: str, status: int, seconds: float
             outcome=outcome,
             error=str(status) if status >= 400 else "",
             slow=is_slow,
-            caller=caller()[:200] or None,
+            caller=now.by[:200] or None,
         )
     )
 

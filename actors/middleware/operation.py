@@ -6,7 +6,7 @@ from dramatiq import Broker
 from dramatiq.middleware import Middleware
 
 from actors.broker.delivery import Delivery
-from contracts.operation import enter, under
+from contracts.operation import enter
 
 
 class Operation(Middleware):
@@ -14,11 +14,17 @@ class Operation(Middleware):
 
     def before_process_message(self, broker: Broker, message: Any) -> None:
         delivery: Delivery = message
-        named = delivery.options.get("operation_id")
-        traced = delivery.options.get("traced") is True
-        operation_id = named if isinstance(named, str) and named else delivery.message_id
-        by = delivery.options.get("caller")
-        by = by if isinstance(by, str) else ""
-        enter(operation_id, traced=traced, actor=delivery.actor_name, by=by)
-        above = delivery.options.get("traceparent")
-        under(above if isinstance(above, str) else "")
+        options = delivery.options
+        enter(
+            _text(options, "operation_id") or delivery.message_id,
+            traced=options.get("traced") is True,
+            actor=delivery.actor_name,
+            by=_text(options, "caller"),
+            parent=_text(options, "traceparent"),
+        )
+
+
+def _text(options: dict[str, Any], name: str) -> str:
+    """Options may be anybody's."""
+    value = options.get(name)
+    return value if type(value) is str else ""

@@ -14,7 +14,7 @@ from actors.index import follow
 from actors.middleware.metrics import outcome_of
 from actors.spans import SpanLog, summed
 from contracts.errors import CasebookError
-from contracts.operation import caller, current
+from contracts.operation import doing
 from contracts.traces import Span
 from storage.steps import Steps, shape, watch
 from storage.steps import current as steps
@@ -55,8 +55,9 @@ class Spans(Middleware):
 def _span(
     delivery: Delivery, exception: BaseException | None, ms: float, is_slow: bool, taken: Steps
 ) -> Span:
+    now = doing()
     return Span(
-        operation_id=current()[:200],
+        operation_id=now.id[:200],
         message_id=delivery.message_id[:200],
         at=datetime.fromtimestamp(delivery.started_ms / 1000, UTC),
         actor=delivery.actor_name[:200],
@@ -69,7 +70,7 @@ def _span(
         error="" if exception is None else error_name(exception)[:300],
         slow=is_slow,
         shape=shape(delivery.args[0]) if is_slow and delivery.args else None,
-        caller=caller()[:200] or None,
+        caller=now.by[:200] or None,
         steps=summed(taken) or None,
     )
 

@@ -15,7 +15,7 @@ from actors.middleware.operation import Operation
 from actors.middleware.spans import QUIET, error_name
 from actors.telemetry.tracing import Open
 from actors.telemetry.tracing import Telemetry as Collector
-from contracts.operation import current, parent, under
+from contracts.operation import doing, under
 from storage import steps
 
 MS = 1_000_000  # ns
@@ -34,10 +34,10 @@ class Telemetry(Middleware):
         self._thread = threading.local()
 
     def before_enqueue(self, broker: Broker, message: Any, delay: int | None) -> None:
-        if not current() or message.queue_name == QUIET:
+        if not doing().id or message.queue_name == QUIET:
             return  # nobody's: it is an operation once it is run
         name = f"enqueue {message.actor_name}"
-        sent = self._collector.open(name, "producer", parent(), about=_about(message))
+        sent = self._collector.open(name, "producer", doing().parent, about=_about(message))
         message.options["traceparent"] = sent.traceparent
         self._thread.sending = message.message_id, sent
 
@@ -54,7 +54,7 @@ class Telemetry(Middleware):
             return
         began = _unix_ns(delivery.began)
         waited = int(max(0.0, delivery.waited_ms) * MS)
-        about, above = _about(delivery), parent()
+        about, above = _about(delivery), doing().parent
         wait = self._collector.open(
             f"wait {delivery.queue_name}", "internal", above, at=began - waited, about=about
         )

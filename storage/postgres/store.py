@@ -20,7 +20,7 @@ from contracts.errors import (
     DatabaseUnavailable,
     SchemaMissing,
 )
-from contracts.operation import acting, current
+from contracts.operation import doing
 from contracts.position import Position
 from storage import steps
 from storage.breaker import Attempt, Breaker
@@ -250,10 +250,10 @@ def beginning() -> bytes:
     As a value that `set_config` is given it is one statement to pg_stat_statements; in the text of
     each statement it would be a new one to be prepared for every operation.
     """
-    operation_id = current()
-    if not operation_id:
+    now = doing()
+    if not now.id:
         return b"begin"
-    known = f"casebook {operation_id[:LONGEST_ID]} {acting()}"
+    known = f"casebook {now.id[:LONGEST_ID]} {now.actor}"
     name = STRANGE.sub("?", known)[:LONGEST_NAME]
     return f"begin; select set_config('application_name', '{name}', true)".encode()
 

@@ -39,6 +39,7 @@ from shim import analytics, keys
 from shim.app import make_app
 from shim.backend import Backend
 from shim.gatherer import Gatherer
+from shim.metrics import Measured
 from storage.index.writer import IndexWriter
 from tests.integration.storage.index.index_helpers import at, entry
 from tests.support.counting import Ground, Trips, calls, fewest
@@ -225,6 +226,22 @@ def test_an_operation_keeps_to_its_budget(bench: Bench, name: str) -> None:
     ]
     assert not over + slack, f"{name}: " + "; ".join(over + slack)
     assert budget.keys() == found.keys(), f"{name}: {dict(found)}"
+
+
+def test_telling_costs_a_search_little(bench: Bench, house: House) -> None:
+    """Metrics and spans are a tenth of its calls at most: the same search with and without."""
+    told = measured(bench, OPERATIONS["search"])
+    for kind in (Meters, SpanLog):
+        del house.broker.resources[kind]
+    layer: Any = bench.app.middleware_stack
+    while not isinstance(layer, Measured):
+        layer = layer.app
+    layer._meters = None
+    untold = measured(bench, OPERATIONS["search"])
+    for what in ("shim calls", "worker calls"):
+        assert untold[what] < told[what] <= 1.1 * untold[what], (what, told, untold)
+    alike = {"messages", "commands sent", "redis calls"}
+    assert all(told[what] == untold[what] for what in alike)
 
 
 def measured(bench: Bench, operation: Operation) -> Counter[str]:
