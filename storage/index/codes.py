@@ -12,6 +12,7 @@ import string
 from collections.abc import Iterator
 
 PART_MAX = 40  # characters: longer runs are data, not codes
+LISTED_MAX = 200  # codes that an entry may be said to be about
 TOKEN_MAX = 100  # characters: of longer ones, each part is looked at alone
 
 #: Everything that can't be inside a code, to spaces. Dots stay: `-1.5` must not show `-1`.
@@ -206,6 +207,12 @@ def bare_codes(text: str) -> list[str]:
         return []
     number = [f"-{int(text)}", f"+{int(text)}"] if text.isdigit() else []
     return [f"s{text}", *number]
+
+
+def listed_codes(listed: object) -> tuple[str, ...]:
+    """What a custom field `codes` holds, if that is a list: its first LISTED_MAX short texts."""
+    texts = (one for one in listed if isinstance(one, str)) if isinstance(listed, list) else ()
+    return tuple(one for one in texts if len(one) <= TOKEN_MAX)[:LISTED_MAX]
 
 
 def find_codes(text: str) -> list[str]:

@@ -12,6 +12,7 @@ from contracts.errors import IndexBackupUnusable, IndexUnavailable
 from contracts.position import Position
 from storage.index import backup, files, published
 from storage.index.backup import Manifest
+from storage.index.codes import listed_codes
 from storage.index.files import Checked
 from storage.index.schema import SCHEMA_VERSION
 from storage.index.tuning import TuningWriter
@@ -251,6 +252,7 @@ def _document(row: Row, parents: Parents) -> IndexDocument:
         usage=row["usage"] or 0,
         success=row["success"] or 0,
         failure=row["failure"] or 0,
+        codes=listed_codes(row["codes"]),
     )
 
 

@@ -10,14 +10,14 @@ from typing import NamedTuple
 import orjson
 import tantivy
 
-from storage.index.codes import find_codes
+from storage.index.codes import bare_codes, find_codes
 from storage.index.ranking import success_rate
 from storage.index.text import WORDS, clean, ready_words, remembered, stems, written_words
 from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, TITLE_WEIGHT
 
 #: Of the fields and of how text becomes words and codes. Raise it with any change to either: an
 #: index of another version is built anew.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 FIRST_WORDS = 3  # of a title: a code in them is what the entry is about ("FILE STATUS 35: ...")
 SHOWN_MAX = 20_000  # characters of problem and of solution, kept for highlights
@@ -57,6 +57,8 @@ class IndexDocument(NamedTuple):
     usage: int = 0
     success: int = 0
     failure: int = 0
+    #: What it is said to be about (`custom.codes`), beside what its texts hold.
+    codes: Sequence[str] = ()
 
 
 @functools.cache
@@ -115,7 +117,7 @@ def entry_document(entry: IndexDocument) -> tantivy.Document:
     document = tantivy.Document()
     _add_keywords(document, entry, bool(solution.strip()))
     _add_numbers(document, entry)
-    _add_texts(document, title, problem, solution, tags)
+    _add_texts(document, title, problem, solution, tags, entry.codes)
     document.add_bytes("card", _card(entry, title, tags))
     document.add_bytes("more", _more(entry))
     document.add_bytes("problem_shown", problem[:SHOWN_MAX].encode())
@@ -152,7 +154,12 @@ def _add_numbers(document: tantivy.Document, entry: IndexDocument) -> None:
 
 
 def _add_texts(
-    document: tantivy.Document, title: str, problem: str, solution: str, tags: list[str]
+    document: tantivy.Document,
+    title: str,
+    problem: str,
+    solution: str,
+    tags: list[str],
+    said: Sequence[str],
 ) -> None:
     title_codes = find_codes(title)
     codes = set(title_codes)
@@ -174,6 +181,12 @@ def _add_texts(
         _add(document, "text", [told.stems] * TAGS_WEIGHT)
         codes.update(told.codes)
         words.update(told.words)
+    for code in map(clean, said):
+        if found := find_codes(code) or bare_codes(code):
+            codes.update(found)
+        else:  # of no shape that we know: its words find it
+            _add(document, "text", [stems(code)])
+            words.update(written_words(code))
     stemmed = stems(title)
     document.add_text("title", stemmed)
     _add(document, "text", [stemmed] * TITLE_WEIGHT)

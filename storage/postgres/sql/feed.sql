@@ -20,7 +20,7 @@ select
     c.txid::text, c.seq, c.entry_id, c.op,
     e.id, e.title, e.problem, e.solution, e.category, e.severity, e.tags, e.version, e.updated_at,
     e.archived_at, e.source, e.external_id, e.created_by, e.created_at,
-    u.usage, u.success, u.failure
+    e.custom -> 'codes' as codes, u.usage, u.success, u.failure
 from (
     select txid, seq, entry_id, op
     from changes
@@ -115,7 +115,7 @@ where archived_at is null;
 -- All live entries in id order, a slice at a time: one long scan would hold the feed back.
 select
     e.id, e.title, e.problem, e.solution, e.category, e.severity, e.tags, e.version, e.updated_at,
-    e.source, e.external_id, e.created_by, e.created_at,
+    e.source, e.external_id, e.created_by, e.created_at, e.custom -> 'codes' as codes,
     u.usage, u.success, u.failure
 from entries as e
 left join entry_usage as u on u.entry_id = e.id

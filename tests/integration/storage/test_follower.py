@@ -49,6 +49,22 @@ def found(reader: IndexReader, text: str = "", after: str | None = None) -> set[
     return {hit["title"] for hit in reply["hits"]}
 
 
+def test_listed_codes_are_found(store: Store, follower: Follower, reader: IndexReader) -> None:
+    """Those of no text of the entry, however they are asked for; those without a shape as words."""
+    for title, codes in {
+        "payroll": ["S0C7", "sqlcode -805", "NOTFND", 7, None, "x" * 500],
+        "other": "S0C7",
+    }.items():
+        fields = EntryFields(title=title, custom={"codes": codes})
+        entries.create(CreateEntry(entry=fields), store)
+    add(store, "another entry")
+    follower.step()
+    for asked in ("ABEND=0C7", "-805", "SQL0805N", "notfnd"):
+        assert found(reader, asked) == {"payroll"}, asked
+    follower.rebuild()
+    assert found(reader, "s0c7") == {"payroll"}
+
+
 def test_changes_arrive_in_order(store: Store, follower: Follower, reader: IndexReader) -> None:
     """Created, changed, archived, restored and deleted entries are found as they are now."""
     one, two = add(store, "alpha one").entry.id, add(store, "alpha two").entry.id

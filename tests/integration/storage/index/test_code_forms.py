@@ -11,7 +11,7 @@ from contracts.position import Position
 from contracts.search import SearchQuery
 from deploy.local import SAMPLE
 from pipelines.formats.markdown import parse
-from storage.index.codes import find_codes
+from storage.index.codes import find_codes, listed_codes
 from storage.index.searcher import IndexReader
 from storage.index.writer import IndexDocument, IndexWriter
 
@@ -111,6 +111,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[IndexReader, dict[
                 tags=row["tags"],
                 version=1,
                 updated_at=NOW,
+                codes=listed_codes((row.get("custom") or {}).get("codes")),
             )
         )
     writer = IndexWriter.build_new(root)
