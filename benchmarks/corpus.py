@@ -60,12 +60,18 @@ def multiply(files: Sequence[Path], count: int, sink: Path) -> None:
             out.write(orjson.dumps(row) + b"\n")
 
 
+def rows(file: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file, packed or not."""
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
+        for line in lines:
+            yield orjson.loads(line)
+
+
 def _again(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
     for turn in itertools.count():
         for file in files:
-            with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
-                for line in lines:
-                    yield {**orjson.loads(line), "turn": turn}
+            for row in rows(file):
+                yield {**row, "turn": turn}
 
 
 def words(draw: random.Random, count: int) -> list[str]:

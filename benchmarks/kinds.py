@@ -1,23 +1,22 @@
 """Searches over HTTP by kind of query: words, phrases, misspelt words, facets, a pasted log.
 
-    python -m benchmarks.kinds FILE.jsonl.gz [--count N] [--clients 8]
+    python -m benchmarks.kinds FILE.jsonl.gz [--count N] [--clients 8] [--peers]
 
 Imports FILE (`_id`, `title`, `text`, `metadata`), repeated with other ids and words up to N rows,
 and asks 200 queries of each kind, made of its texts, again and again for some seconds, with `wrk`.
+Then how large the index is, and with --peers (`pip install 'casebook[bench]'`) the same queries
+beside SQLite's FTS5 and PostgreSQL's full text.
 """
 
 import argparse
-import gzip
 import random
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
-import orjson
-
 from benchmarks import corpus, system
-from benchmarks.instance import instance
+from benchmarks.instance import Instance, instance
 
 QUERIES = 200  # of each kind
 SEED = 20_261_121
@@ -30,6 +29,8 @@ def main() -> None:
     arguments.add_argument("file", type=Path)
     arguments.add_argument("--count", type=int)
     arguments.add_argument("--clients", type=int, default=8)
+    arguments.add_argument("--peers", action="store_true")
+    arguments.add_argument("--only", action="append", help="a kind; several times for several")
     options = arguments.parse_args()
     system.CLIENTS = options.clients
     with TemporaryDirectory() as name, instance() as casebook:
@@ -39,20 +40,35 @@ def main() -> None:
             corpus.multiply([options.file], options.count, file)
         system.measure_import(casebook, file)
         kinds = queries(options.file)
+        measure_size(casebook, file)
         print(f"over HTTP, {options.clients} clients:")
         for kind, asked in kinds.items():
+            if options.only and kind not in options.only:
+                continue
             paths = folder / "paths"
             paths.write_text("\n".join("?" + urlencode(one, doseq=True) for one in asked))
-            system.wrk(casebook.url, "/v1/search", paths, casebook.key)  # to warm up
-            rate, latency = system.wrk(casebook.url, "/v1/search", paths, casebook.key)
+            system.wrk(casebook.url, "/v1/search", paths, casebook.key, refusals=True)  # to warm up
+            rate, latency = system.wrk(
+                casebook.url, "/v1/search", paths, casebook.key, refusals=True
+            )
             print(f"  {kind:18} {rate:5.0f}/s, {latency}", flush=True)
+        if options.peers:
+            from benchmarks import beside  # needs what nothing else here does
+
+            beside.measure(casebook, file, kinds)
+
+
+def measure_size(casebook: Instance, file: Path) -> None:
+    """The index as the import leaves it, beside the titles and texts that are in it."""
+    size = sum(one.stat().st_size for one in (casebook.data / "index").rglob("*") if one.is_file())
+    text = sum(len(f"{row.get('title', '')}{row['text']}".encode()) for row in corpus.rows(file))
+    print(f"index: {size / 1e6:.1f} MB of {text / 1e6:.1f} MB of text, {size / text:.2f} times")
 
 
 def queries(file: Path) -> dict[str, list[dict[str, object]]]:
     """Parameters of searches, by kind."""
     draw = random.Random(SEED)
-    with gzip.open(file) as lines:
-        texts = [str(orjson.loads(line)["text"]) for line in lines]
+    texts = [str(row["text"]) for row in corpus.rows(file)]
     sources = [words for words in (_WORD.findall(text) for text in texts) if len(words) >= 12]
 
     def some(count: int) -> list[str]:
