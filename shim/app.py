@@ -90,6 +90,7 @@ def make_app(settings: Settings) -> FastAPI:
                 collect(collector, broker, families)
             if meters is not None:
                 meters.registry.register(Dropped(events=gatherer, failures=failures, spans=spans))
+                app.state.backend.gave = meters.gave
                 meters.registry.register(Caches(cache, asyncio.get_running_loop()))
             for outbox in (failures, spans):
                 outbox.start()

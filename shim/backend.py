@@ -1,5 +1,6 @@
 """What every route needs: the client, the time-outs, and how an answer becomes a response."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -29,6 +30,8 @@ class Backend:
     node: str
     read_timeout: float  # seconds
     write_timeout: float  # seconds
+    #: Told where each answer came from.
+    gave: Callable[[str], None] = lambda source: None
 
     async def answer(
         self, operation: Operation[Any, Any], request: BaseModel, *, status: int = 200
@@ -55,13 +58,20 @@ class Backend:
         compute: Compute[M] | None = None,
     ) -> Answer:
         """The answer that is nearest; computed anew for who sends `Cache-Control: no-cache`."""
+<<<<<<< HEAD
         return await self.answers.get(
+=======
+        anew = "no-cache" in http.headers.get("cache-control", "")
+        answer = await self.answers.get(
+>>>>>>> d4765b5 (Where answers come from is counted, for the alert and the dashboard)
             operation.name,
             request,
             compute or self._asking(operation),
             timeout=self.read_timeout,
             anew=is_anew(http),
         )
+        self.gave(answer.source)
+        return answer
 
     async def read_first(self, operation: Operation[Any, Any], request: BaseModel) -> Answer:
         """The answer of now, and only where there is none the last known one."""

@@ -56,6 +56,39 @@ def test_a_route_is_counted_by_its_pattern(http: httpx.Client) -> None:
     assert not [one for one in routes if "nowhere" in one[1] or "INVENTED" in one[0]]
 
 
+def test_it_is_told_where_answers_come_from(http: httpx.Client) -> None:
+    """The second of two equal searches costs nobody anything; both layers are in use."""
+
+    def shown() -> dict[tuple[str, ...], float]:
+        """Samples of caches by name, and the labels but the process's."""
+        return {
+            (
+                one.name,
+                *(value for name, value in one.labels.items() if name != "process"),
+            ): one.value
+            for family in text_string_to_metric_families(http.get("/metrics").text)
+            for one in family.samples
+            if one.name.startswith(("casebook_answers", "casebook_cache"))
+        }
+
+    def asked() -> None:
+        for _ in range(2):
+            http.get("/v1/search", params={"q": "is counted by where it comes from"})
+
+    asked()  # what was written by tests before may still be on its way into the index
+    before = shown()
+    asked()
+    after = shown()
+    hot = ("casebook_answers_total", "hot")
+    assert after[hot] > before.get(hot, 0)
+    for layer in ("hot", "warm"):
+        assert after["casebook_cache_up", layer] == 1
+        assert after["casebook_cache_bytes", layer] > 0
+        assert after["casebook_cache_entries", layer] > 0
+        assert after["casebook_cache_max_bytes", layer] >= 100 * 1024**2
+    assert after["casebook_cache_call_seconds_count", "warm"] > 0
+
+
 def test_a_callers_trace_id_is_the_operations(http: httpx.Client) -> None:
     """It comes back in the header, in errors, and as the exemplar of what a worker measured."""
     headers = {"traceparent": f"00-{CALLER}-00f067aa0ba902b7-01"}
