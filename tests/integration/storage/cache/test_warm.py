@@ -111,7 +111,9 @@ def test_what_was_computed_before_an_invalidation_is_not_kept(make_warm: MakeWar
                 under = await one.epochs("statistics")
                 await other.invalidate("statistics")
                 await one.set("key", TAGGED, 60, under=under)
-                assert await one.get("key") is None
+                await other.set("new", TAGGED, 60)  # its tag has a token again, another one
+                await one.set("late", TAGGED, 60, under=under)
+                assert list(await one.mget(["key", "late", "new"])) == ["new"]
             under = await one.epochs("statistics")
             await one.set("key", TAGGED, 60, under=under)
             assert await one.get("key") == TAGGED
