@@ -13,10 +13,10 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 VENV_MADE = $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: help up test check bench faults soak fuzz clean
+.PHONY: help up test check bench bench-peers bench-search faults soak fuzz clean
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 up: $(VENV)/run.stamp ## install, then run everything with the sample (Ctrl-C stops it)
 	@$(BIN)/casebook up --sample
@@ -33,6 +33,12 @@ check: $(VENV)/dev.stamp ## ruff, mypy strict, the layer test
 
 bench: $(VENV)/bench.stamp ## figures side by side with other queues and engines
 	$(BIN)/python -m benchmarks
+
+bench-peers: $(VENV)/bench.stamp ## the queue beside seven others: there and back, and one way
+	$(BIN)/python -m benchmarks.queue --rounds 1 --drain
+
+bench-search: $(VENV)/bench.stamp ## searches over HTTP beside the same search in FastAPI (FOLDER=judged set; needs wrk)
+	$(BIN)/python -m benchmarks.search $(if $(FOLDER),--folder $(FOLDER))
 
 faults: $(VENV)/dev.stamp ## 200 kills and many other faults under load, about 15 minutes
 	$(BIN)/python -m tests.faults.storm

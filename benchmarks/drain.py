@@ -1,131 +1,77 @@
-"""One-way drain of a full queue, ours beside stock Dramatiq's: `python -m benchmarks.drain`.
+"""One-way drain of a full queue, ours beside its peers: `python -m benchmarks.drain`.
 
 A queue of no-op messages is filled first; then one worker process empties it. The clock runs in
-that process, from the first message to the last. Ours runs every product middleware, stock
-Dramatiq those it comes with. They take turns.
+that process, from the first message to the last. Ours runs every product middleware, the others
+what they come with. Slow peers have fewer messages. They take turns.
 """
 
 import argparse
+import asyncio
 import statistics
-import subprocess
 import sys
-import threading
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from benchmarks.processes import PROJECT
+from benchmarks import peers
+from benchmarks.load import COUNT, DONE, Threads
+from benchmarks.peers import URL
+from benchmarks.processes import running
 from benchmarks.server import server
 
-WITHIN = 120.0  # seconds that one worker has
-CONTENDERS = ("casebook", "dramatiq")
+MESSAGES = 20_000
+WITHIN = 90.0  # seconds that one worker has
+#: Messages of those that would take minutes for 20,000.
+FEWER = {"rq": 2_000, "celery": 4_000, "procrastinate": 2_000}
 
 
-class Meter:
-    """Counts messages; knows when the first and the last of `count` ran."""
-
-    def __init__(self, count: int) -> None:
-        self._left = count
-        self._lock = threading.Lock()
-        self._first = 0.0
-        self.seconds = 0.0
-        self.done = threading.Event()
-
-    def tick(self) -> None:
-        """One message ran."""
-        with self._lock:
-            self._first = self._first or time.perf_counter()
-            self._left -= 1
-            if self._left == 0:
-                self.seconds = time.perf_counter() - self._first
-                self.done.set()
-
-
-def casebook(url: str, count: int) -> float:
-    """Fill and drain our queue; seconds of the drain."""
-    from actors.actor import actor
-    from actors.broker.broker import StreamsBroker
-    from actors.broker.link import answered
-    from actors.broker.worker import Reading, Worker
-    from actors.middleware import policies
-    from contracts.base import Nothing
-
-    meter = Meter(count)
-
-    @actor(queue="benchmark")
-    def noop(request: Nothing) -> Nothing:
-        """Do nothing."""
-        meter.tick()
-        return request
-
-    broker = StreamsBroker(url, policies())
-    noop.declare(broker)
-    for _ in range(count // 500):
-        commands = [broker.prepare(noop.message(Nothing())).command for _ in range(500)]
-        for answer in broker.link.ask(*commands):
-            answered(answer)
-    worker = Worker(broker, [Reading("benchmark", threads=2, prefetch=32)])
-    worker.start()
-    assert meter.done.wait(WITHIN)
-    worker.stop()
-    return meter.seconds
-
-
-def dramatiq(url: str, count: int) -> float:
-    """Fill and drain stock Dramatiq's queue; seconds of the drain."""
-    import dramatiq
-    from dramatiq.brokers.redis import RedisBroker
-
-    meter = Meter(count)
-    broker = RedisBroker(url=url)  # type: ignore[no-untyped-call]  # Dramatiq's
-    dramatiq.set_broker(broker)
-
-    @dramatiq.actor
-    def noop() -> None:
-        meter.tick()
-
-    for _ in range(count):
-        noop.send()
-    worker = dramatiq.Worker(broker, worker_threads=8)
-    worker.start()
-    assert meter.done.wait(WITHIN)
-    worker.stop()
-    return meter.seconds
+def fill(name: str, url: str, count: int) -> None:
+    """Enqueue so many no-ops."""
+    peer: Any = peers.load(name)
+    if hasattr(peer, "fill"):
+        asyncio.run(peer.fill(url, count))
+        return
+    with peer.client(url) as client:
+        assert isinstance(client, Threads)
+        for _ in range(count):
+            client.send()
 
 
 def run(name: str, count: int) -> float:
     """Messages a second of one drain, in a process and on a server of its own."""
-    with server() as url:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.drain", "--run", name, url, str(count)],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=2 * WITHIN,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
-    return count / float(done.stdout)
+    count = min(count, FEWER.get(name, count))
+    with TemporaryDirectory(prefix="benchmark-") as folder, server() as url:
+        fill(name, url, count)
+        peer, done, log = peers.load(name), Path(folder, "done"), Path(folder, "log")
+        more = {URL: url, COUNT: str(count), DONE: str(done), **peer.WORKER_ENV}
+        with running(peer.worker_argv(url), log, more) as worker:
+            deadline = time.monotonic() + WITHIN
+            while not (done.exists() and done.read_text()):
+                if worker.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"{name} failed:\n{log.read_text()[-2000:]}")
+                time.sleep(0.05)
+        return count / float(done.read_text())
 
 
 def main() -> None:
     """Measure and print the medians."""
+    known = peers.names()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drain", description=__doc__)
-    parser.add_argument("--count", type=int, default=20_000, help="messages (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="of each (%(default)s)")
-    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--peers", default=",".join(known), help="comma-separated (%(default)s)")
+    parser.add_argument("--count", type=int, default=MESSAGES, help="messages (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=1, help="of each (%(default)s)")
     options = parser.parse_args()
-    if options.run:
-        name, url, count = options.run
-        print(globals()[name](url, int(count)))
-        return
-    rates: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    rates: dict[str, list[float]] = {name: [] for name in options.peers.split(",")}
     for _ in range(options.rounds):
-        for name in CONTENDERS:
-            rates[name].append(run(name, options.count))
-    ours, stock = (statistics.median(rates[name]) for name in CONTENDERS)
+        for name, found in rates.items():
+            print(f"drain: {name}", file=sys.stderr)
+            found.append(run(name, options.count))
+    ours = statistics.median(rates["casebook"]) if "casebook" in rates else None
     for name, found in rates.items():
-        print(f"{name:10} {statistics.median(found):>8,.0f}/s   runs", [round(r) for r in found])
-    print(f"ratio      {ours / stock:>8.1f}")
+        rate = statistics.median(found)
+        ratio = f"{rate / ours:.2f}" if ours else "-"
+        print(f"{peers.load(name).NAME:28}{rate:>9,.0f}/s{ratio:>8} x ours")
 
 
 if __name__ == "__main__":

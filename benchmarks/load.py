@@ -1,13 +1,16 @@
 """The two loads every peer is put under, for thread-based and asyncio clients alike."""
 
 import asyncio
+import os
 import statistics
+import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 ANSWER_WITHIN = 15
@@ -40,6 +43,36 @@ class Threads:
     Each keeps its share outstanding and collects the oldest answer first. A thread for every
     request costs some clients a third of their throughput in contention for the interpreter.
     """
+
+
+COUNT, DONE = "BENCHMARK_COUNT", "BENCHMARK_DONE"
+"""Environment variables of a worker that drains: how many no-ops, and the file for the seconds."""
+
+
+class Meter:
+    """Knows when the first and the last of `count` no-ops ran, and writes the seconds to `done`."""
+
+    def __init__(self, count: int, done: Path) -> None:
+        self._left, self._done = count, done
+        self._lock = threading.Lock()
+        self._first = 0.0
+
+    def tick(self) -> None:
+        """One ran."""
+        with self._lock:
+            self._first = self._first or time.perf_counter()
+            self._left -= 1
+            if self._left == 0:
+                self._done.write_text(str(time.perf_counter() - self._first))
+
+
+_meter = Meter(int(os.environ[COUNT]), Path(os.environ[DONE])) if COUNT in os.environ else None
+
+
+def ran() -> None:
+    """Every peer's no-op calls this: in a drain it counts."""
+    if _meter is not None:
+        _meter.tick()
 
 
 Client: TypeAlias = AbstractContextManager[Threads] | AbstractAsyncContextManager[AsyncCall]

@@ -17,7 +17,7 @@ from pathlib import Path
 from subprocess import Popen
 from tempfile import TemporaryDirectory
 
-from benchmarks import peers
+from benchmarks import drain, peers
 from benchmarks.load import Figures
 from benchmarks.processes import running
 from benchmarks.server import server
@@ -40,6 +40,8 @@ class Row:
     name: str
     runs: list[Figures] = field(default_factory=list)
     error: str = ""
+    #: Messages a second of a drain, if one was asked for.
+    one_way: float | None = None
 
     def figures(self) -> Figures | None:
         """The median of each figure over all runs; None if one failed."""
@@ -93,7 +95,7 @@ def measure(names: Sequence[str], rounds: int) -> list[Row]:
 def table(rows: Sequence[Row], base: str) -> str:
     """The rows as text; the ratios say how many times the base row's figure each is."""
     by = next((row.figures() for row in rows if row.name == base), None)
-    heads = ["", "idle p50 ms", "p95 ms", "p50 ratio", "64 waiting /s", "ratio"]
+    heads = ["", "idle p50 ms", "p95 ms", "p50 ratio", "64 waiting /s", "ratio", "one way /s"]
     lines = [heads]
     for row in rows:
         mine = row.figures()
@@ -103,7 +105,9 @@ def table(rows: Sequence[Row], base: str) -> str:
         p50_ratio = f"{mine.idle_p50_ms / by.idle_p50_ms:.2f}" if by else "-"
         rate_ratio = f"{mine.waiting64_per_s / by.waiting64_per_s:.2f}" if by else "-"
         p50, p95 = f"{mine.idle_p50_ms:.2f}", f"{mine.idle_p95_ms:.2f}"
-        lines.append([row.label(), p50, p95, p50_ratio, f"{mine.waiting64_per_s:.0f}", rate_ratio])
+        one_way = f"{row.one_way:,.0f}" if row.one_way else "-"
+        rate = f"{mine.waiting64_per_s:.0f}"
+        lines.append([row.label(), p50, p95, p50_ratio, rate, rate_ratio, one_way])
     first = max(len(line[0]) for line in lines)
     widths = [len(head) for head in heads[1:]]
     return "\n".join(
@@ -119,6 +123,7 @@ def as_json(rows: Sequence[Row], base: str) -> str:
             "label": row.label(),
             "median": dataclasses.asdict(figures) if (figures := row.figures()) else None,
             "runs": [dataclasses.asdict(one) for one in row.runs],
+            "one_way_per_s": row.one_way,
             "error": row.error or None,
         }
         for row in rows
@@ -133,6 +138,7 @@ def main() -> int:
     parser.add_argument("--peers", default=",".join(known), help="comma-separated (%(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="runs of each peer (%(default)s)")
     parser.add_argument("--base", help="the peer of the ratios (casebook, or else the first)")
+    parser.add_argument("--drain", action="store_true", help="also one way (benchmarks/drain.py)")
     parser.add_argument("--json", action="store_true", help="print JSON, not a table")
     options = parser.parse_args()
     names = options.peers.split(",")
@@ -144,6 +150,9 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit("stopped by a signal"))
     rows = measure(names, options.rounds)
+    for row in rows if options.drain else ():
+        if not row.error:
+            row.one_way = drain.run(row.name, drain.MESSAGES)
     print(as_json(rows, base) if options.json else table(rows, base))
     return int(any(row.error for row in rows))
 

@@ -11,8 +11,11 @@ from actors.actor import actor
 from actors.broker.broker import StreamsBroker
 from actors.broker.client import Client
 from actors.broker.worker import Reading, Worker
+from actors.failures import FailureLog
+from actors.metrics.meters import Meters
 from actors.middleware import policies
-from benchmarks.load import ANSWER_WITHIN, AsyncCall
+from actors.spans import SpanLog
+from benchmarks.load import ANSWER_WITHIN, AsyncCall, ran
 from benchmarks.peers import URL
 from contracts.base import Nothing
 
@@ -26,6 +29,7 @@ PREFETCH = 32
 @actor(queue="benchmark", read=True)
 def noop(request: Nothing) -> Nothing:
     """Do nothing."""
+    ran()
     return request
 
 
@@ -33,6 +37,10 @@ def declare(url: str) -> StreamsBroker:
     """A broker on the server at `url` that knows the one operation."""
     broker = StreamsBroker(url, policies())
     noop.declare(broker)
+    # What the policies work with in a worker process; nothing here is slow or fails, so that
+    # neither log has anything to send.
+    failures, spans = FailureLog(lambda batch: None), SpanLog(lambda batch: None)
+    broker.resources |= {Meters: Meters(), FailureLog: failures, SpanLog: spans}
     return broker
 
 
@@ -62,3 +70,10 @@ def work() -> None:
     worker.start()
     ending.wait()
     worker.stop()
+
+
+async def fill(url: str, count: int) -> None:
+    """Enqueue no-ops."""
+    async with Client(declare(url)) as asking:
+        for _ in range(count):
+            await asking.send(noop.message(Nothing()))

@@ -9,7 +9,7 @@ from typing import Any
 from taskiq import AsyncBroker, AsyncTaskiqDecoratedTask
 from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend
 
-from benchmarks.load import ANSWER_WITHIN, WAITING, AsyncCall
+from benchmarks.load import ANSWER_WITHIN, WAITING, AsyncCall, ran
 from benchmarks.peers import URL, patient
 
 NAME = "taskiq, lists"
@@ -23,6 +23,7 @@ CONNECTIONS = WAITING + 1  # the pool's default of 50 would hold callers up
 
 async def noop() -> None:
     """Do nothing."""
+    ran()
 
 
 def declare(url: str) -> AsyncTaskiqDecoratedTask[[], Coroutine[Any, Any, None]]:
@@ -59,4 +60,13 @@ async def client(url: str) -> AsyncIterator[AsyncCall]:
         result.raise_for_error()
 
     yield call
+    await task.broker.shutdown()
+
+
+async def fill(url: str, count: int) -> None:
+    """Enqueue no-ops."""
+    task = declare(url)
+    await task.broker.startup()
+    for _ in range(count):
+        await task.kiq()
     await task.broker.shutdown()
