@@ -58,12 +58,7 @@ class Backend:
         compute: Compute[M] | None = None,
     ) -> Answer:
         """The answer that is nearest; computed anew for who sends `Cache-Control: no-cache`."""
-<<<<<<< HEAD
-        return await self.answers.get(
-=======
-        anew = "no-cache" in http.headers.get("cache-control", "")
         answer = await self.answers.get(
->>>>>>> d4765b5 (Where answers come from is counted, for the alert and the dashboard)
             operation.name,
             request,
             compute or self._asking(operation),

@@ -56,4 +56,7 @@ def hot(http: Request) -> Response | None:
     backend: Backend = http.app.state.backend
     note = SearchNote(http.app.state.recording, by, session)
     answer = backend.answers.at_hand("search.query", *asked)
-    return note.answer(asked[0], answer) if answer else None
+    if answer is None:
+        return None
+    backend.gave(answer.source)
+    return note.answer(asked[0], answer)
