@@ -40,6 +40,7 @@ from shim import (
     queues,
     saved_searches,
     search,
+    semantic,
     tasks,
     tuning,
 )
@@ -118,7 +119,7 @@ def make_app(settings: Settings) -> FastAPI:
     problems.install(app)
     rooms = (  # routes are tried in this order: what is asked for most stands first
         *(search, bulk, entries, imports, mappings, tuning, tasks, dead_letters, queues, health),
-        *(analytics, analytics_answers, alerts, metrics, saved_searches),
+        *(analytics, analytics_answers, alerts, metrics, saved_searches, semantic),
     )
     for room in rooms:
         app.include_router(room.router)

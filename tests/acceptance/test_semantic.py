@@ -30,6 +30,7 @@ def test_from_off_to_on_and_off_again(switched: Casebook, http: httpx.Client) ->
     done = switched.run("semantic", "enable", "--json")
     assert (done.code, done.json["status"]) == (0, "succeeded"), done.err
     state = switched.run("semantic", "--json").json
+    assert http.get("/v1/semantic").json() == state
     assert state["vectors"] == state["entries"] > 100
     for mode in ("semantic", "hybrid"):
         status, reply = search(mode=mode, severity="high", facets="severity")
@@ -40,9 +41,11 @@ def test_from_off_to_on_and_off_again(switched: Casebook, http: httpx.Client) ->
         first = reply["hits"][0]  # type: ignore[index]  # a list, as above
         assert first["matched"] == "code" and "S0C7" in first["title"]
     assert "by words alone" not in _printed(switched)
-    assert switched.run("semantic", "disable").code == 0
+    assert http.delete("/v1/semantic").json() == {"vectors": state["vectors"]}
     assert search(mode="semantic")[0] == 422
     assert search()[0] == 200
+    started = http.put("/v1/semantic")
+    assert (started.status_code, started.json()["count"]) == (202, state["entries"])
 
 
 def _printed(casebook: Casebook) -> str:
