@@ -1,7 +1,7 @@
 """Before anything is read of a request: is there any use in it? Is its caller still there?
 
-A refusal here costs a small part of what an answer costs; behind the door (parsing, checking, the
-broker's client) it would be a third, and who refuses many would have no time left to answer.
+Behind the door (routing, checking, the broker's client) a refusal costs several times as much, and
+who refuses many would have no time left to answer.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """More is asked than is answered, over HTTP and to a worker that does not come."""
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -11,73 +11,103 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.casebook import Casebook
 from tests.support.waiting import run
 
-QUEUE = "search"
 MANY = 160
 LARGE = b"x" * 1_000_000
+READ_TIMEOUT = 10.0  # seconds after which places would be free in any case
 
 
 @pytest.fixture
-def paused(casebook: Casebook, http: httpx.Client) -> Iterator[None]:
-    """Searches wait, until the test is over."""
-    http.get("/v1/search", params={"q": "S0C7"}).raise_for_status()
-    http.post(f"/v1/queues/{QUEUE}/pause", json={"reason": "a test"}).raise_for_status()
-    yield
-    http.post(f"/v1/queues/{QUEUE}/resume").raise_for_status()
+def pause(casebook: Casebook, http: httpx.Client) -> Iterator[Callable[[str], None]]:
+    """Makes the requests of a queue wait, until the test is over."""
+    paused: list[str] = []
+
+    def pause(queue: str) -> None:
+        http.get("/v1/entries", params={"limit": 1}).raise_for_status()  # the key is known now
+        http.post(f"/v1/queues/{queue}/pause", json={"reason": "a test"}).raise_for_status()
+        paused.append(queue)
+
+    yield pause
+    for queue in paused:
+        http.post(f"/v1/queues/{queue}/resume").raise_for_status()
 
 
-async def value(client: httpx.AsyncClient, name: str) -> float:
+def callers(casebook: Casebook, most: int | None = None) -> httpx.AsyncClient:
+    """A client with as many connections as it likes, or so many."""
+    with casebook.http() as like:
+        limits = httpx.Limits(max_connections=most)
+        return httpx.AsyncClient(
+            base_url=like.base_url, headers=like.headers, limits=limits, timeout=60
+        )
+
+
+async def value(client: httpx.AsyncClient, name: str, queue: str) -> float:
     """A metric of the queue."""
     text = (await client.get("/metrics")).text
     return sum(
         sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.name == name and sample.labels.get("queue") == QUEUE
+        if sample.name == name and sample.labels.get("queue") == queue
     )
 
 
-def test_a_flood_is_refused_and_those_who_leave_free_their_places(
-    casebook: Casebook, paused: None
-) -> None:
-    """Some wait, all others hear at once when to come back; who hangs up is not waited for.
+def test_a_flood_is_refused_in_part(casebook: Casebook, pause: Callable[[str], None]) -> None:
+    """Some wait, all others hear at once when to come back.
 
     A refused body is passed over: the next request on its connection is answered.
     """
-    flood = httpx.Limits(max_connections=None)
+    pause("search")
 
     async def scenario() -> None:
-        with casebook.http() as like:
-            url, headers = like.base_url, like.headers
-        async with httpx.AsyncClient(
-            base_url=url, headers=headers, limits=flood, timeout=60
-        ) as client:
+        async with callers(casebook) as client:
             asked = [
                 asyncio.create_task(client.get("/v1/search", params={"q": f"flood {number}"}))
                 for number in range(MANY)
             ]
-            waiting = value(client, "casebook_admission_in_flight")
-            while (await waiting) + sum(task.done() for task in asked) < MANY:
-                waiting = value(client, "casebook_admission_in_flight")
+            waiting = 0.0
+            while waiting + sum(task.done() for task in asked) < MANY:
+                waiting = await value(client, "casebook_admission_in_flight", "search")
             refused = [task.result() for task in asked if task.done()]
             assert 0 < len(refused) < MANY
             for reply in refused:
                 assert (reply.status_code, reply.json()["code"]) == (503, "OVERLOADED")
                 assert int(reply.headers["retry-after"]) >= 1
                 assert reply.json()["operation_id"] == reply.headers["x-operation-id"]
-            assert await value(client, "casebook_admission_refused_total") >= len(refused)
+            counted = await value(client, "casebook_admission_refused_total", "search")
+            assert counted >= len(refused)
             load = (await client.get("/readyz")).json()["checks"]["load"]
-            assert not load["ok"] and load["facts"][QUEUE]["in_flight"] == MANY - len(refused)
-            async with httpx.AsyncClient(
-                base_url=url, headers=headers, limits=httpx.Limits(max_connections=1)
-            ) as one:
+            assert not load["ok"] and load["facts"]["search"]["in_flight"] == MANY - len(refused)
+            async with callers(casebook, 1) as one:
                 for _ in range(2):
                     assert (await one.post("/v1/search", content=LARGE)).status_code == 503
                     assert (await one.get("/healthz")).status_code == 200
             for task in asked:
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*asked, return_exceptions=True)
-            while await value(client, "casebook_admission_in_flight"):
-                pass
+            await asyncio.gather(*asked, return_exceptions=True)
 
     run(scenario())
+
+
+def test_a_read_whose_caller_hangs_up_frees_its_place(
+    casebook: Casebook, pause: Callable[[str], None]
+) -> None:
+    """Long before its time is over."""
+    pause("reads")
+
+    async def scenario() -> None:
+        async with callers(casebook) as client:
+            path = f"/v1/entries/{uuid4()}/versions"
+            asked = [asyncio.create_task(client.get(path)) for _ in range(5)]
+            while await value(client, "casebook_admission_in_flight", "reads") < len(asked):
+                pass
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+            while await value(client, "casebook_admission_in_flight", "reads"):
+                pass
+
+    async def within() -> None:
+        async with asyncio.timeout(READ_TIMEOUT - 1):
+            await scenario()
+
+    run(within())
