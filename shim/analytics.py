@@ -118,9 +118,7 @@ class SearchNote:
             names.of("session", self._session) if self._session else None,
         )
         self._recording.gatherer.later(note)
-        response = answered(answer)
-        response.headers[SEARCH_ID] = str(search_id)
-        return response
+        return answered(answer, headers={SEARCH_ID: str(search_id)})
 
 
 async def noted(

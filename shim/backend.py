@@ -1,7 +1,8 @@
 """What every route needs: the client, the time-outs, and how an answer becomes a response."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -19,6 +20,7 @@ from pipelines.tasks import ask_write
 M = TypeVar("M", bound=BaseModel)
 SOURCE, STALE = "Casebook-Cache", "Casebook-Stale"  # headers of an answer that may be kept
 JSON = "application/json"
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass
@@ -86,15 +88,20 @@ def is_anew(http: Request) -> bool:
     return "no-cache" in http.headers.get("cache-control", "")
 
 
-def answered(answer: Answer, body: bytes | None = None, media_type: str = JSON) -> Response:
+def answered(
+    answer: Answer,
+    body: bytes | None = None,
+    media_type: str = JSON,
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> Response:
     """The response of an answer, with where it came from; `body` where it has another form."""
-    response = Response(answer.body if body is None else body, media_type=media_type)
-    response.headers[SOURCE] = answer.source
+    told = {SOURCE: answer.source, **headers}
     if answer.age is not None:
-        response.headers["Age"] = str(int(answer.age))
+        told["Age"] = str(int(answer.age))
     if answer.source == "stale":
-        response.headers[STALE] = f"{answer.age:g}"
-    return response
+        told[STALE] = f"{answer.age:g}"
+    content = answer.body if body is None else body
+    return Response(content, headers=told, media_type=media_type)
 
 
 def json_response(body: bytes, status: int = 200) -> Response:
