@@ -106,8 +106,17 @@ class Client:
         message's id; QueueUnavailable (the message
         may have been enqueued); QueueFull and Overloaded (it was not); MessageTooLarge.
         """
-        place = self.admission.enter(message.queue_name) if self.admission else None
         options = self._options(timeout, deadline=deadline, early=early)
+        try:
+            return await self._called(message, options, timeout)
+        except NoReply as error:  # a worker's own too, which tells that a write waits
+            error.details.setdefault("task", message.message_id)
+            raise
+
+    async def _called(
+        self, message: dramatiq.Message[Any], options: dict[str, Any], timeout: float
+    ) -> bytes:
+        place = self.admission.enter(message.queue_name) if self.admission else None
         if place is None:
             return (await self._answer(message.copy(options=options), timeout)).result()
         options["tell_wait"] = True
@@ -141,9 +150,6 @@ class Client:
             # The reply's future is awaited at once: for Redis to confirm first is one turn more.
             sent.add_done_callback(lambda answer: _not_sent(answer, reply))
             return await reply
-        except NoReply as error:
-            error.details.setdefault("task", message.message_id)
-            raise
         finally:
             timer.cancel()
             self._waiting.pop(message.message_id, None)
