@@ -46,6 +46,8 @@ def test_from_off_to_on_and_off_again(switched: Casebook, http: httpx.Client) ->
     assert search()[0] == 200
     started = http.put("/v1/semantic")
     assert (started.status_code, started.json()["count"]) == (202, state["entries"])
+    assert switched.run("tasks", "show", started.json()["task"], "--follow").code == 0
+    assert http.get("/v1/semantic").json()["vectors"] == state["entries"]
 
 
 def _printed(casebook: Casebook) -> str:
