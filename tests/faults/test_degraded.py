@@ -200,8 +200,8 @@ def test_without_valkey_every_route_says_so(ground: Ground, http: httpx.Client) 
     entry = create(http, title).json()["entry"]["id"]
     with ground.without_valkey():
         for method, path, body in (
-            ("GET", "/v1/search?q=x", None),
-            ("POST", "/v1/search", {"q": "x"}),
+            ("GET", f"/v1/search?q={some}", None),  # never asked before
+            ("POST", "/v1/search", {"q": str(some)}),
             ("GET", f"/v1/entries/{entry}", None),
             ("GET", "/v1/entries", None),
             ("POST", "/v1/entries", {"title": "not taken"}),
@@ -225,7 +225,7 @@ def test_without_valkey_every_route_says_so(ground: Ground, http: httpx.Client) 
         assert http.get("/healthz").status_code == 200
         assert ground.casebook.run("search", "x").code == 3
     back = time.monotonic()
-    until(lambda: http.get("/v1/search?q=x"), lambda reply: reply.status_code == 200)
+    until(lambda: http.get(f"/v1/search?q={some}"), lambda reply: reply.status_code == 200)
     took = time.monotonic() - back
     print(f"the first search succeeded {took:.2f} s after Valkey was back")  # noqa: T201  # for -s
     assert http.get(f"/v1/entries/{entry}").json()["title"] == title
@@ -240,7 +240,7 @@ def test_a_full_valkey_works_off_what_it_holds(ground: Ground, http: httpx.Clien
             tasks = [create(http, title).json()["task"] for title in titles]
             redis.config_set("maxmemory", "100kb")
             assert is_away(create(http, "refused"), "QUEUE_FULL")
-            assert is_away(http.get("/v1/search?q=x"), "QUEUE_FULL")
+            assert is_away(http.get(f"/v1/search?q={uuid4()}"), "QUEUE_FULL")
         pause, deadline = threading.Event(), time.monotonic() + PATIENCE
         while [ground.titles(title) for title in titles] != [1, 1, 1]:
             assert time.monotonic() < deadline, "what was queued was not done"
