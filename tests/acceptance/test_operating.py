@@ -95,7 +95,7 @@ def test_doctor_where_nothing_runs(tmp_path: Path) -> None:
 def test_alerts_and_errors_can_be_asked_for(casebook: Casebook, http: httpx.Client) -> None:
     """On the command line and over HTTP; what does not exist is told so."""
     alerts = casebook.run("alerts", "--all")
-    assert alerts.code == 0, alerts.err
+    assert alerts.code in (0, 1), alerts.err  # 1 where any fires
     found = http.get("/v1/alerts")  # some may fire: other tests ask for trouble
     assert (found.status_code, [*found.json()]) == (200, ["alerts"])
     assert casebook.run("errors").code == 0

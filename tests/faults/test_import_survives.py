@@ -18,7 +18,8 @@ VICTIMS = (
     "actors.worker importer",
     "actors.worker worker",
     "actors.worker indexer",
-    "valkey-server",
+    "valkey.sock",
+    "cache.sock",
     "bin/postgres",
 )
 

@@ -55,7 +55,7 @@ BUDGETS: dict[str, dict[str, int]] = tomllib.loads(
 )
 WARM_UP = 7  # runs: after five, psycopg has prepared a statement
 RUNS = 3  # of which the least counts
-LEAST = 0.6  # of a budget that is used at least: a bound far away guards nothing
+LEAST = 0.5  # of a budget that is used at least: a bound far away guards nothing
 #: What counting itself may cost, now and then: of so little nobody can spare a part.
 COUNTING = {"redis bytes": 12}
 KEY = "a key"

@@ -144,7 +144,7 @@ class House:
         """Of an embedded server, whoever runs it; None while it's down."""
         if not self.embedded:
             return server.pid
-        mark = "valkey-server" if server is self.valkey else "bin/postgres"
+        mark = "valkey.sock" if server is self.valkey else "bin/postgres"
         found = [one.pid for one in self.children() if mark in " ".join(_cmdline(one))]
         return found[0] if found else None
 

@@ -1,5 +1,6 @@
 """Every operation that changes something: the ground it needs, a message, what may come between."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,7 +56,7 @@ from contracts.entries import (
     Severity,
     UpdateEntry,
 )
-from contracts.errors import TaskNotFound
+from contracts.errors import NotFinished, TaskNotFound
 from contracts.failures import RecordFailures, ResolveFailure
 from contracts.imports import FinishImport, ImportChunk, ImportMode, ImportRow, StartImport
 from contracts.mappings import DeleteMapping, SaveMapping, Shape
@@ -524,7 +525,11 @@ def _vectors(house: House) -> int:
 
 
 def _filled(house: House) -> None:
-    house.call(semantic.fill, FillVectors(model=_vectors(house)))
+    request = FillVectors(model=_vectors(house))
+    while True:  # a slow machine takes more than one turn
+        with contextlib.suppress(NotFinished):
+            house.call(semantic.fill, request)
+            return
 
 
 @case(semantic.enable)

@@ -83,7 +83,7 @@ def test_a_child_dies_with_its_parent(data: Path) -> None:
         line = up.wait_for("up postgres=")
         pids = [int(part.partition("=")[2]) for part in line.split()[1:]]
         pids += children_of(up.process.pid)
-        assert len(set(pids)) == 3
+        assert len(set(pids)) == 4
         up.kill()
         wait_until_gone(pids)
     assert not (data / "postgres" / "postmaster.pid").exists()
