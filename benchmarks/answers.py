@@ -8,7 +8,6 @@ neighbours on the machine disturb least. Prints the mean in ms, and as a ratio t
 """
 
 import argparse
-import gzip
 import json
 import statistics
 import tempfile
@@ -16,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.relevance import build, document
+from benchmarks.relevance import build
+from benchmarks.search import documents
 from contracts.search import SearchQuery
 from storage.index.searcher import IndexReader
 
@@ -43,8 +43,7 @@ def main() -> None:
 
 
 def measure(folder: Path) -> None:
-    with gzip.open(folder / "corpus.jsonl.gz") as lines:
-        corpus = [document(json.loads(line)) for line in lines]
+    corpus = documents(folder)
     queries = [json.loads(line)["text"] for line in (folder / "queries.jsonl").open()][:QUERIES]
     print(f"{folder.name}: {len(corpus)} entries, {len(queries)} queries")
     with tempfile.TemporaryDirectory() as name:
