@@ -5,7 +5,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from storage.index.text import folded, stem
+from storage.index.text import folded, stem, written_words
 
 PIECE_MAX = 200  # characters
 BEFORE = 40  # characters shown before the first word that was found
@@ -37,28 +37,36 @@ class Highlighter:
         self._code_fits = tuple(code_fits)
         # English stems begin as their words do: this spares most words the stemming.
         self._beginnings = tuple({found[:2] for found in self._stems})
+        # Hits have most of their words in common.
+        self._known: dict[str, str | None] = {}
 
     def piece(self, text: str) -> str | None:
         """HTML with `<b>` of up to PIECE_MAX characters of `text`; None if no word is in it."""
+        if not text:
+            return None
         lower = text.lower()
         if len(lower) != len(text):  # a few letters grow in lower case; places must stay
             lower = text
         found = [
             place
-            for word in self._candidates(lower)
-            if (searched := self._searched(word))
+            for word, searched in self._words(lower)
             for place in _places(lower, word, searched)
         ]
         if self._code_fits:
             found += _codes(lower, self._code_fits)
         return _mark(text, sorted(found)[:FOUND_MAX]) if found else None
 
-    def _candidates(self, text: str) -> Iterable[str]:
-        """The words of `text` to look at: most are none that could have been searched."""
-        words = set(_WORD.findall(text))
-        if self._fits or not text.isascii():
-            return words
-        return [word for word in words if word.startswith(self._beginnings)]
+    def _words(self, text: str) -> Iterator[tuple[str, str]]:
+        """The words of `text` that were searched, and as what."""
+        known = self._known
+        # The pattern takes six times as long, and is needed for other letters than ASCII's.
+        for word in set(written_words(text) if text.isascii() else _WORD.findall(text)):
+            try:
+                searched = known[word]
+            except KeyError:
+                searched = known[word] = self._searched(word)
+            if searched:
+                yield word, searched
 
     def _searched(self, word: str) -> str | None:
         if word.startswith(self._beginnings) or not word.isascii():
@@ -108,14 +116,16 @@ def _richest(found: list[_Place]) -> int:
     """The first place after which a piece shows as many different words as anywhere."""
     starts = [start for start, _, _ in found]
     words = [word for _, _, word in found]
-    if len(set(words)) == 1:
-        return 0
-
-    def different(first: int) -> int:
-        after = bisect.bisect_left(starts, starts[first] + PIECE_MAX - BEFORE)
-        return len(set(words[first:after]))
-
-    return max(range(len(found)), key=different)
+    there = len(set(words))
+    best = most = 0
+    for first, start in enumerate(starts):
+        if most == there:  # no other place shows more
+            break
+        after = bisect.bisect_left(starts, start + PIECE_MAX - BEFORE)
+        different = len(set(words[first:after]))
+        if different > most:
+            best, most = first, different
+    return best
 
 
 def _word_start(text: str, at: int, limit: int) -> int:
