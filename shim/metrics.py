@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from actors.metrics.gather import listed, merged, read
 from actors.metrics.meters import OTHER, Collects, Meters
 from contracts.operation import begin, doing, under
+from shim.problems import SHED
 from shim.telling import end, tell
 
 if TYPE_CHECKING:  # the extra may be missing
@@ -88,7 +89,9 @@ class Measured:
             if self._meters is not None:
                 self._meters.in_flight.dec()
                 self._meters.answered(method, route, status, seconds)
-            if (spans := scope["app"].state.spans) is not None:
+            spans = scope["app"].state.spans
+            # A flood's refusals are counted; a story of each would be one more flood.
+            if spans is not None and not scope.get(SHED):
                 tell(spans, self._process, f"{method} {route}", status, seconds)
             if span is not None:
                 end(span, method, route, status)

@@ -9,16 +9,18 @@ from starlette.exceptions import HTTPException
 
 from actors.failures import FailureLog
 from contracts.base import field_errors, new_id
-from contracts.errors import CasebookError, QueueUnavailable, RateLimited
+from contracts.errors import CasebookError, Overloaded, QueueUnavailable, RateLimited
 from contracts.operation import current
 
 RETRY_AFTER = "1"  # seconds: what was away is asked for again soon
 AGAIN = (QueueUnavailable.status, RateLimited.status)
+SHED = "casebook.shed"  # in the scope of a request that was one too many
 
 
 def problem(request: Request, error: CasebookError) -> Response:
     """The response that tells a caller what happened and what can be done."""
     operation = str(error.details.get("operation_id") or _operation())
+    request.scope[SHED] = isinstance(error, Overloaded)
     return _respond(request, error.status, error.code, error.message, operation, error.details)
 
 

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 
 FEWEST, MOST = 4, 4000
-FEW = 96  # as many wait longer, rather than be refused: a team's clients, not a flood
-LONGER = 20  # times
+FEW = 64  # as many wait longer, rather than be refused: a team's clients, not a flood
+LONGER = 12  # times
 INTERVAL = 0.1  # seconds between two looks
 SHRINK, GROW = 0.9, 1.05  # factors, of one look
 FAR, HALVE = 3.0, 0.5  # times its target, and the factor where the wait is even longer

@@ -5,25 +5,32 @@ import pytest
 from fastapi import FastAPI, Response
 
 from actors.spans import SpanLog
+from contracts.errors import CasebookError, Overloaded, QueueUnavailable
 from contracts.operation import called_by
 from contracts.traces import RecordSpans, Span
+from shim import problems
 from shim.metrics import Measured
 from tests.support.waiting import run
 
 CALLER = "0af7651916cd43dd8448eb211c80319c"
 
 
-def asked(status: int, *, flags: str = "", slow: float = 60_000) -> tuple[Span, ...]:
+def asked(
+    status: int, *, flags: str = "", slow: float = 60_000, error: CasebookError | None = None
+) -> tuple[Span, ...]:
     """What is told of a request that is answered so."""
     batches: list[RecordSpans] = []
     app = FastAPI()
     app.state.collector = None
     app.state.spans = SpanLog(batches.append, slow)
     app.add_middleware(Measured, meters=None)
+    problems.install(app)
 
     @app.get("/v1/things/{name}")
     async def thing(name: str) -> Response:
         called_by("ann")
+        if error is not None:
+            raise error
         return Response(status_code=status)
 
     async def ask() -> None:
@@ -40,6 +47,12 @@ def asked(status: int, *, flags: str = "", slow: float = 60_000) -> tuple[Span, 
 def test_an_ordinary_request_is_told_by_its_message_alone() -> None:
     """Nothing is added to what each search costs."""
     assert asked(200) == asked(404) == asked(200, flags="00") == ()
+
+
+def test_a_request_that_is_one_too_many_is_not_told() -> None:
+    """A flood's refusals would be a flood of stories; what else is away is told."""
+    assert asked(200, error=Overloaded(), flags="01") == ()
+    assert [span.error for span in asked(200, error=QueueUnavailable())] == ["503"]
 
 
 @pytest.mark.parametrize(
