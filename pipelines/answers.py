@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeVar
 import orjson
 from pydantic import BaseModel
 
+from actors.broker.admission import arrived
 from contracts.errors import DeadlineExceeded, NoReply, NotFound, Unavailable
 from contracts.position import Position
 from contracts.search import SearchQuery
@@ -201,6 +202,8 @@ class Answers:
         known = max((one for one in (hot, warm) if one), key=lambda one: one.made_at, default=None)
         if known is not None:
             asked = replace(asked, timeout=min(asked.timeout, PATIENCE))
+        if self._flights.is_going(asked.flight):
+            arrived()
         try:
             return await self._flights.join(asked.flight, partial(self._claimed, asked))
         except AWAY as error:

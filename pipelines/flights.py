@@ -30,6 +30,10 @@ class Flights(Generic[T]):
             task.add_done_callback(partial(self._ended, key))
         return task
 
+    def is_going(self, key: Hashable) -> bool:
+        """Whether it is being computed."""
+        return key in self._going
+
     async def landed(self) -> None:
         """Return once nothing is under way."""
         while self._going:

@@ -11,7 +11,8 @@ from typing import Any
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from actors.broker.admission import Admission, asking
+from actors.broker.admission import Admission, Coming, asking
+from contracts.errors import Overloaded
 from shim.keys import known
 from shim.problems import problem
 
@@ -48,17 +49,22 @@ class Door:
             return
         is_get = scope["method"] in READS
         target = scope["path"], scope["query_string"]
+        coming: Coming | None = None
         if not (is_get and target in self._answered):
             queue = queues[0 if is_get else 1]
-            refusal = self._admission.refusal(queue, known(_authorization(scope)))
-            if refusal is not None:
+            try:
+                coming = self._admission.expect(queue, known(_authorization(scope)))
+            except Overloaded as refusal:
                 await problem(Request(scope), refusal)(scope, receive, send)
                 return
-        if not is_get:
-            await self._app(scope, receive, send)
-            return
-        if await _while_wanted(self._app, scope, receive, send) == 200:
-            self._remember(target)
+        try:
+            if not is_get:
+                await self._app(scope, receive, send)
+            elif await _while_wanted(self._app, scope, receive, send) == 200:
+                self._remember(target)
+        finally:
+            if coming is not None:
+                coming.over()
 
     def _remember(self, target: Target) -> None:
         self._answered[target] = None

@@ -46,6 +46,16 @@ class Load:
     refused_lately: float  # in the last seconds, the older the less
 
 
+_coming: ContextVar["Coming | None"] = ContextVar("coming", default=None)
+
+
+def arrived() -> None:
+    """This task's request has a place by now, or needs none: another's answer will do."""
+    coming = _coming.get()
+    if coming is not None:
+        coming.over()
+
+
 class Admission:
     """The gates of all queues that have one."""
 
@@ -64,10 +74,20 @@ class Admission:
         gate, by = self._gates.get(queue), asking.get()
         return None if gate is None or by is None else gate.enter(by)
 
-    def refusal(self, queue: str, by: str) -> Overloaded | None:
-        """Why this caller would be refused now."""
+    def expect(self, queue: str, by: str) -> "Coming | None":
+        """Word of a request of this task that may want a place later; None where it needs none.
+
+        Raises: Overloaded when it would be refused now, those reckoned with who are on their way.
+        """
         gate = self._gates.get(queue)
-        return gate.refusal(by) if gate is not None else None
+        if gate is None:
+            return None
+        refusal = gate.refusal(by, gate.coming)
+        if refusal is not None:
+            raise refusal
+        coming = Coming(gate)
+        _coming.set(coming)
+        return coming
 
     def loads(self) -> dict[str, Load]:
         """Every queue that was asked for since the process began."""
@@ -82,6 +102,7 @@ class Gate:
         self.admitted = 0
         self.refused = Counter[str]()
         self.in_flight = 0
+        self.coming = 0  # let in at the door, and not here yet
         self._queue = queue
         self._clock = clock
         self._held = Counter[str]()
@@ -97,6 +118,7 @@ class Gate:
 
     def enter(self, by: str) -> "Place":
         """A place. Raises: Overloaded."""
+        arrived()
         refusal = self.refusal(by)
         if refusal is not None:
             raise refusal
@@ -107,20 +129,21 @@ class Gate:
         self._had_all += 1
         return Place(self, by)
 
-    def refusal(self, by: str) -> Overloaded | None:
-        """Why `by` may not enter now.
+    def refusal(self, by: str, before: int = 0) -> Overloaded | None:
+        """Why `by` may not enter now, with `before` others who come first.
 
         The more a caller has had, measured by the mean of all, the earlier the house is full for
         it: so who asks little still finds room where others have long been refused.
         """
-        if self.in_flight < self.limit.size / 2:
+        taken = self.in_flight + before
+        if taken < self.limit.size / 2:
             return None  # whoever comes
         self._age()
-        if self.in_flight < max(1.0, self.limit.size * (1 - min(2.0, self._share(by)) / ROOM)):
+        if taken < max(1.0, self.limit.size * (1 - min(2.0, self._share(by)) / ROOM)):
             return None
         self.limit.wanted()
         self._refused_lately += 1
-        self.refused["full" if self.in_flight >= self.limit.size else "share"] += 1
+        self.refused["full" if taken >= self.limit.size else "share"] += 1
         return Overloaded(
             queue=self._queue,
             waiting=self.in_flight,
@@ -169,6 +192,23 @@ class Gate:
         self._had = {by: had for by, had in aged if had >= FORGOTTEN or by in self._held}
         self._had_all = sum(self._had.values())
         self._refused_lately *= factor
+
+
+class Coming:
+    """A request on its way to a gate. What it does before (asking the warm cache) takes turns of
+    the event loop, in which a whole flood would pass the door."""
+
+    __slots__ = ("_gate",)
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate: Gate | None = gate
+        gate.coming += 1
+
+    def over(self) -> None:
+        """It is at the gate, or will not come."""
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.coming -= 1
 
 
 class Place:

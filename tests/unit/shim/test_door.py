@@ -7,7 +7,8 @@ import orjson
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from actors.broker.admission import Admission, asking
+from actors.broker.admission import Admission, arrived, asking
+from actors.broker.limit import FEW
 from contracts.errors import Overloaded
 from shim import door
 from shim.door import Door
@@ -92,6 +93,42 @@ def test_who_would_be_refused_is_turned_away_before_anything_is_done() -> None:
         assert house.came == []
         for path in ("/v1/entries/1", "/v1/tasks", "/readyz", "/v1/searches"):
             assert await Caller(path).enter(at) == 200
+
+    asyncio.run(scenario())
+
+
+def test_who_is_on_the_way_counts() -> None:
+    """A flood does not pass the door in the time that its first requests take to their gate; who
+    needs no place any more makes room."""
+
+    async def scenario() -> None:
+        house, admission = House(), Admission()
+        at = Door(house, admission)
+        house.open.clear()
+        paths = [Caller("/v1/search", query=b"q=%d" % n) for n in range(2 * FEW)]
+        coming = [asyncio.create_task(one.enter(at)) for one in paths]
+        turned_away, _ = await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
+        assert {task.result() for task in turned_away} == {503}
+        assert len(house.came) == 2 * FEW - len(turned_away) <= FEW
+        house.open.set()
+        assert sorted({await task for task in coming}) == [200, 503]
+        assert await Caller("/v1/search", query=b"q=new").enter(at) == 200
+
+    asyncio.run(scenario())
+
+
+def test_who_shares_an_answer_is_not_on_the_way() -> None:
+    """A thousand who ask the same wait for one place."""
+
+    async def scenario() -> None:
+        admission = Admission()
+        asking.set("")
+        for _ in range(2 * FEW):
+            assert admission.expect("search", "")
+            arrived()
+        for _ in range(FEW // 2):
+            assert admission.expect("search", "")
+            assert admission.enter("search")
 
     asyncio.run(scenario())
 
