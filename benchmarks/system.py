@@ -4,6 +4,7 @@
 """
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -139,9 +140,13 @@ def pss(pid: int) -> int:
 
 
 def ticks(pids: list[int]) -> int:
-    """CPU that these processes have used, in clock ticks."""
-    fields = (Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split() for pid in pids)
-    return sum(int(one[11]) + int(one[12]) for one in fields)
+    """CPU that those of these processes that still live have used, in clock ticks."""
+    used = 0
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            one = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+            used += int(one[11]) + int(one[12])
+    return used
 
 
 def until_up(url: str) -> None:

@@ -55,9 +55,6 @@ class Ground:
     def __init__(self, redis: Redis, connection: psycopg.Connection[Any]) -> None:
         self._redis = redis
         self._connection = connection
-        self._look = Counter[str]()  # what looking at Redis costs
-        before = self._seen()
-        self._look = self._seen() - before
 
     def _seen(self) -> Counter[str]:
         stats: Any = self._redis.info("stats")
@@ -74,7 +71,8 @@ class Ground:
     @contextmanager
     def counting(self, found: Counter[str]) -> Iterator[None]:
         """Add to `found` what the block asks of both."""
-        before = self._seen()
+        first, before = self._seen(), self._seen()
+        look = before - first  # what looking costs: more with every command that Redis ever ran
         with tempfile.TemporaryFile("w+") as file:
             self._connection.pgconn.trace(file.fileno())
             self._connection.pgconn.set_trace_flags(Trace.SUPPRESS_TIMESTAMPS)
@@ -84,7 +82,7 @@ class Ground:
             for line in file:
                 found["sql statements"] += bool(SENT.match(line))
                 found["sql bytes"] += int(sized[1]) if (sized := LINE.match(line)) else 0
-        found.update(self._seen() - before - self._look)
+        found.update(self._seen() - before - look)
 
 
 @contextmanager
