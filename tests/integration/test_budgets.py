@@ -244,7 +244,7 @@ def test_an_operation_keeps_to_its_budget(bench: Bench, name: str) -> None:
         if found[what] < most * LEAST and most > COUNTING.get(what, 0)
     ]
     assert not over + slack, f"{name}: " + "; ".join(over + slack)
-    assert budget.keys() == found.keys(), f"{name}: {dict(found)}"
+    assert found.keys() <= budget.keys(), f"{name}: {dict(found)}"
 
 
 def test_telling_costs_a_search_little(bench: Bench, house: House) -> None:
