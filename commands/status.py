@@ -61,7 +61,7 @@ async def _status(client: Any, settings: Settings, *, verify: bool) -> dict[str,
     page: dict[str, Any] = {
         "database": await part(
             ask_for(
-                DatabaseStatus, client, system.database, AskDatabase(count=verify), timeout=patience
+                DatabaseStatus, client, system.database, AskDatabase(count=True), timeout=patience
             )
         ),
         "index": await part(
