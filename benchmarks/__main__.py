@@ -5,9 +5,18 @@ import sys
 
 from benchmarks.processes import PROJECT
 
-failed = False
-for module in ("queue", "drain", "dead_letters", "imports", "neighbours", "system", "overload"):
-    print(f"== python -m benchmarks.{module}", flush=True)
-    done = subprocess.run([sys.executable, "-m", f"benchmarks.{module}"], cwd=PROJECT)
-    failed = failed or done.returncode != 0
-sys.exit(failed)
+MODULES = ("queue", "drain", "dead_letters", "imports", "neighbours", "system", "overload")
+
+
+def main() -> bool:
+    """Run each; whether all ended well."""
+    well = True
+    for module in MODULES:
+        print(f"== python -m benchmarks.{module}", flush=True)
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{module}"], cwd=PROJECT)
+        well = well and done.returncode == 0
+    return well
+
+
+if __name__ == "__main__":
+    sys.exit(not main())
