@@ -132,14 +132,6 @@ class MoveLetters(Contract):
     by: str = ""
 
 
-class ArchiveDeadLetters(Contract):
-    """Make rows of what died in the queues."""
-
-
-class PruneDeadLetters(Contract):
-    """Remove letters, keys and records that are older than is kept."""
-
-
 class ReplayPlan(Contract):
     """What a replay would move, and what it would refuse, with the reasons counted."""
 
