@@ -95,7 +95,7 @@ def _there(*, verify: bool) -> list[Finding]:
         from pipelines.doctor import examine
 
         url = settings.cache_url.get_secret_value() if settings.cache_url else None
-        return await examine(client, settings.node, url, verify=verify)
+        return await examine(client, settings.node, settings.data, url, verify=verify)
 
     try:
         return talk(conversation)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 from actors import index, system
 from actors.broker.client import Client
@@ -19,10 +20,10 @@ OLDEST_REDIS = (6, 2)
 
 
 async def examine(
-    client: Client, node: str, cache_url: str | None, *, verify: bool
+    client: Client, node: str, data: Path, cache_url: str | None, *, verify: bool
 ) -> list[Finding]:
     """Look at everything that can be asked for; with `verify`, compare entry by entry."""
-    looked = await health.look(client, count=True)
+    looked = await health.look(client, data, count=True)
     findings = _health(looked)
     findings += await asyncio.to_thread(_redis, client)
     findings += await asyncio.to_thread(doctor_cache.examine, cache_url, client.broker.link)

@@ -29,9 +29,11 @@ HELD = 60.0  # seconds that a transaction may hold the change feed back
 REQUIRED = ("redis", "database", "index")
 
 
-async def look(client: Client, data: Path | None = None, *, count: bool = False) -> Health:
-    """Every check, side by side; with `data`, the node's circuit breakers as well; with `count`,
-    entries are counted and not remembered."""
+async def look(client: Client, data: Path, *, count: bool = False) -> Health:
+    """Every check, side by side; with `count`, entries are counted and not remembered.
+
+    `data` is where the processes of this node tell where they can be asked for their circuits.
+    """
     names = (*REQUIRED, "queues", "circuits", "processes")
     found = await asyncio.gather(
         _check(lambda: _redis(client)),
@@ -107,8 +109,8 @@ async def _queues(client: Client) -> Check:
     return Check(ok=not reasons, reason="; ".join(reasons) or None, facts=facts)
 
 
-async def _circuits(data: Path | None) -> Check:
-    found = await asyncio.to_thread(gather.circuits, data) if data is not None else []
+async def _circuits(data: Path) -> Check:
+    found = await asyncio.to_thread(gather.circuits, data)
     facts: dict[str, Any] = {}
     for one in found:
         facts.setdefault(one.process, {})[one.name] = one.state

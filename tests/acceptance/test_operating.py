@@ -9,6 +9,9 @@ import httpx
 import orjson
 import pytest
 
+from actors.metrics.exporter import Slot, export
+from actors.metrics.meters import Meters
+from storage.breaker import Breakers
 from tests.support.casebook import Casebook
 
 
@@ -83,6 +86,22 @@ def test_doctor_says_what_is_wrong_and_what_to_do(casebook: Casebook) -> None:
     misspelt = casebook.run("doctor", "--json", CASEBOOK_PROT="1")
     assert (misspelt.code, misspelt.json[0]["about"]) == (1, "settings")
     assert "CASEBOOK_PORT" in misspelt.json[0]["found"]
+
+
+def test_doctor_says_what_a_process_leaves_alone(casebook: Casebook) -> None:
+    """A circuit that is open in any process of the node."""
+    breakers = Breakers()
+    for _ in range(5):
+        breakers.of("webhook").attempt().failed()
+    slot = Slot(casebook.data, "guest")
+    exporter = export(Meters(), slot, "127.0.0.1", 0, (), breakers)
+    try:
+        found = {one["about"]: one for one in casebook.run("doctor", "--json").json}
+    finally:
+        exporter.stop()
+        slot.release()
+    assert found["circuits"]["level"] == "warning"
+    assert "guest-0 leaves webhook alone" in found["circuits"]["found"]
 
 
 def test_doctor_where_nothing_runs(tmp_path: Path) -> None:
