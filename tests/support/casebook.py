@@ -1,12 +1,13 @@
 """A whole Casebook, as `casebook up` runs it, and the ways in."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import cli
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 180.0  # seconds that one command may take: longer than `up --detach` waits
+FIRST_PORT, PORTS = 20_000, 12_000  # below those that a system gives to connections
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,12 @@ def _is(process: psutil.Process, mark: str) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, nor is given for a connection before it is listened on."""
+    while True:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
