@@ -176,7 +176,8 @@ def nearest(request: AskNearest, store: Store, embedders: Embedders) -> Nearest:
         )
     (vector,) = embedders.of(store, model).embed([request.text[:READ]])
     with store.transaction() as tx:
-        return Nearest(ids=tuple(vectors.nearest(tx, model, vector, request.most)))
+        ids = tuple(vectors.nearest(tx, model, vector, request.most))
+    return Nearest(ids=ids, weight=embedders.embedding.weight)
 
 
 def _learn(store: Store, embedders: Embedders, model: Model) -> None:

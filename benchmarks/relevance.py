@@ -110,7 +110,9 @@ def compare_modes(collection: Collection) -> None:
                 asked = {"q": q, "limit": limit, "highlight": False}
                 request = SearchQuery(**asked)
                 if mode != "lexical":
-                    request = FusedQuery(**asked, mode=mode, near=near.ids(q))
+                    request = FusedQuery(
+                        **asked, mode=mode, near=near.ids(q), weight=Embedding().weight
+                    )
                 return [known[hit["id"]] for hit in orjson.loads(reader.search(request))["hits"]]
 
             worth = measure(collection, rank)

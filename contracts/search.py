@@ -56,6 +56,8 @@ class FusedQuery(SearchQuery):
     """A search, and what means about the same, the likest first: what PostgreSQL knows of it."""
 
     near: Annotated[tuple[UUID, ...], Field(max_length=NEAR_MAX)] = ()
+    #: What a place in `near` counts beside the same place by words, which counts 1.
+    weight: Annotated[float, Field(ge=0, le=1)] = 1.0
     #: What the answer's reader should know of it.
     note: str = ""
 

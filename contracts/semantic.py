@@ -68,3 +68,5 @@ class Nearest(Contract):
     """Their ids, the likest first."""
 
     ids: tuple[UUID, ...]
+    #: What a place among them counts beside the same place by words, which counts 1.
+    weight: float = 1.0

@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -62,15 +61,14 @@ async def _with_near(client: Client, request: SearchQuery, timeout: float) -> Fu
     """The request, and what is near; of a hybrid one nothing, and a note, where that is away."""
     narrowed = request.model_dump(include=set(Narrowed.model_fields), exclude_defaults=True)
     question = AskNearest(text=request.q, most=NEAR_MAX if narrowed else NEAR)
-    near: tuple[UUID, ...] = ()
-    note = ""
+    near, note = Nearest(ids=()), ""
     try:
-        near = (await ask_for(Nearest, client, semantic.nearest, question, timeout=timeout)).ids
+        near = await ask_for(Nearest, client, semantic.nearest, question, timeout=timeout)
     except (DatabaseUnavailable, DeadlineExceeded, EmbeddingRefused, EmbeddingUnavailable) as error:
         if request.mode == "semantic":
             raise
         note = f"by words alone: {error.code}"
-    return FusedQuery(**request.model_dump(), near=near, note=note)
+    return FusedQuery(**request.model_dump(), near=near.ids, weight=near.weight, note=note)
 
 
 async def suggest(client: Client, request: Suggest, *, timeout: float) -> bytes:

@@ -10,6 +10,9 @@ from storage.breaker import Breakers
 #: One vector a text, all equally long.
 Vectors: TypeAlias = list[list[float]]
 DIMENSIONS_MAX = 2_000  # what an index of pgvector holds
+#: What a place by meaning counts beside the same place by words. What is learned from the entries
+#: knows less of them than their words do: it adds what words did not find, below what they found.
+WEIGHTS = {"lsa": 0.01, "openai": 1.0}
 
 
 class Embedder(Protocol):
@@ -44,6 +47,11 @@ class Embedding:
     def name(self) -> str:
         """What its embedders are called."""
         return self.provider if self.provider == "lsa" else f"openai {self.model}"
+
+    @property
+    def weight(self) -> float:
+        """What a place by its meaning counts beside the same place by words, which counts 1."""
+        return WEIGHTS[self.provider]
 
     def check(self) -> None:
         """Raises: SemanticOff, saying what is to be installed or set."""

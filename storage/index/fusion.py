@@ -37,6 +37,7 @@ class Fused:
         self._asked = asked
         self._ids = [str(one) for one in request.near]
         self.hybrid = request.mode == "hybrid"
+        self.weight = request.weight if self.hybrid else 1.0
         #: From this score on an entry is where it is because of a code, or was pinned.
         self.sure = code_score(asked) if asked.codes else PIN_SCORE
 
@@ -94,6 +95,7 @@ class FusedPages(Pages):
         self._fused = fused
         self.lexical = lexical
         self.sure = fused.sure
+        self.weight = fused.weight
         self._near = near
         #: Places in the two lists, from 1, by document.
         self.by_words: dict[Place, int] = {}
@@ -130,9 +132,16 @@ class FusedPages(Pages):
         return [*sure, *sorted(fused, key=lambda hit: -hit[0])]
 
     def points(self, one: Place) -> float:
-        """The sum of what both lists give: 1 / (FUSION + place)."""
-        places = (self.by_words.get(one), self.by_meaning.get(one))
-        return sum(1 / (FUSION + number) for number in places if number)
+        """The sum of what both lists give."""
+        return sum(score for *_, score in self.given(one))
+
+    def given(self, one: Place) -> Iterator[tuple[str, int, float]]:
+        """By what, at which place and with how many points either list has it: 1 / (FUSION +
+        place), times the weight of that list."""
+        lists = (("by words", self.by_words, 1.0), ("by meaning", self.by_meaning, self.weight))
+        for kind, numbers, weight in lists:
+            if number := numbers.get(one):
+                yield kind, number, weight / (FUSION + number)
 
 
 class FusedExplainer:
@@ -149,13 +158,9 @@ class FusedExplainer:
         """An Explanation."""
         if score >= self._sure:
             return self._explainer.one(score, address, document)
-        parts = list(self._parts(place(address)))
+        parts = [
+            {"kind": kind, "text": str(number), "field": "text", "score": score}
+            for kind, number, score in self._pages.given(place(address))
+        ]
         told = ", ".join(f"number {part['text']} {part['kind']}" for part in parts)
         return {"text": told or "found by words further down than is fused", "parts": parts}
-
-    def _parts(self, one: Place) -> Iterator[dict[str, Any]]:
-        lists = {"by words": self._pages.by_words, "by meaning": self._pages.by_meaning}
-        for kind, numbers in lists.items():
-            if number := numbers.get(one):
-                score = 1 / (FUSION + number)
-                yield {"kind": kind, "text": str(number), "field": "text", "score": score}

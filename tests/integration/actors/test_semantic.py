@@ -20,7 +20,7 @@ from contracts.errors import EmbeddingRefused, EmbeddingUnavailable, SemanticOff
 from contracts.semantic import AskNearest, DisableSemantic, EnableSemantic, FillVectors
 from contracts.tasks import TaskStatus
 from storage.embedding import lsa
-from storage.embedding.provider import Embedding
+from storage.embedding.provider import WEIGHTS, Embedding
 from storage.embedding.vectors import Embedders
 from storage.postgres.store import Store
 from tests.support.house import House
@@ -64,6 +64,8 @@ def test_entries_of_one_theme_are_near(house: House) -> None:
     assert set(near(house, "disk")) == {ids[title] for title in TITLES[:3]}
     assert set(near(house, "expired login")) == {ids[title] for title in TITLES[3:]}
     assert near(house, "zzz") == ()
+    # Learned from these entries: words come first.
+    assert house.call(semantic.nearest, AskNearest(text="disk", most=1)).weight == WEIGHTS["lsa"]
     state = house.call(semantic.state, Nothing())
     assert (state.name, state.vectors, state.entries, state.filling) == ("lsa", 6, 6, None)
 

@@ -93,6 +93,18 @@ def test_explained_by_places(fill: Fill) -> None:
     assert reply.hits[0].explanation and len(reply.hits[0].explanation.parts) == 2
 
 
+def test_a_list_that_counts_little_follows_the_words(fill: Fill) -> None:
+    """What words found keeps its order and comes first; what is only near is added below, in a
+    search by meaning alone as ever."""
+    reader = fill(*ALL)
+    words, near = titles(reader, "disk"), (MEANT, BOTH, OTHER)
+    found = ask(reader, "disk", *near, weight=0.01)
+    assert shown(found) == [*words, MEANT.title, OTHER.title]
+    assert shown(ask(reader, "disk", *near, weight=1)) != shown(found)
+    alone = ask(reader, "disk", *near, mode="semantic", weight=0.01)
+    assert alone.hits == ask(reader, "disk", *near, mode="semantic").hits
+
+
 def test_groups_and_sorts_take_both(fill: Fill) -> None:
     """Groups hold the near ones too; sorted by a value, both lists are one."""
     reader = fill(*ALL)
