@@ -9,7 +9,7 @@ import orjson
 
 from contracts.errors import EmbeddingRefused, EmbeddingUnavailable
 from storage.breaker import Breaker
-from storage.embedding.provider import Vectors
+from storage.embedding.embedder import Vectors
 
 BATCH = 64  # texts a request
 ANSWER_MAX = 64 * 1024 * 1024  # bytes

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from contracts.errors import SemanticOff, TooLittleText
-from storage.embedding.provider import Vectors
+from storage.embedding.embedder import Vectors
 from storage.index.text import confined, speak, stems, tells
 
 WORDS_MAX = 20_000  # words with a vector: those in the most texts

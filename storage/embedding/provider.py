@@ -2,31 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal
 
 from contracts.errors import EmbeddingRefused, EmbeddingUnavailable, SemanticOff
 from storage.breaker import Breakers
+from storage.embedding.embedder import Embedder
 
-#: One vector a text, all equally long.
-Vectors: TypeAlias = list[list[float]]
 DIMENSIONS_MAX = 2_000  # what an index of pgvector holds
 #: What a place by meaning counts beside the same place by words. What is learned from the entries
 #: knows less of them than their words do: it adds what words did not find, below what they found.
 WEIGHTS = {"lsa": 0.01, "openai": 1.0}
-
-
-class Embedder(Protocol):
-    """Makes vectors."""
-
-    #: What made them: vectors of two names can't be compared.
-    name: str
-    dimensions: int
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """A vector for each text; of zeros for one that says nothing.
-
-        Raises: EmbeddingUnavailable, EmbeddingRefused.
-        """
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from uuid import UUID
 from psycopg import errors
 
 from contracts.errors import VectorMissing
-from storage.embedding.provider import Embedder, Embedding, Vectors
+from storage.embedding.embedder import Embedder, Vectors
+from storage.embedding.provider import Embedding
 from storage.postgres.statements import statement
 from storage.postgres.store import Row, Store, Transaction
 
