@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import sys
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +15,8 @@ from rich.markup import escape
 from commands.base import as_json, me, out, print_json, talk
 from commands.tasks import show_task, watch
 from contracts.alerts import Alerts, ListAlerts
-from contracts.base import Nothing
 from contracts.errors import CasebookError
-from contracts.search import IndexStatus, IndexVerified, VerifyIndex
-from contracts.system import AskDatabase, DatabaseStatus
+from contracts.search import IndexVerified, VerifyIndex
 from settings import Settings
 
 
@@ -26,58 +25,40 @@ from settings import Settings
 @as_json
 def status(verify: bool, json_: bool) -> None:
     """How the system is, on one page. Exit code 1 when something is not well."""
-    page = talk(functools.partial(_status, verify=verify))
-    well = all("error" not in part for part in page.values() if isinstance(part, dict))
-    well = well and not page["alerts"].get("firing") and not page["circuits"]["open"]
-    well = well and page.get("verified", {}).get("agrees", True)
+    page = talk(functools.partial(_page, verify=verify))
     if json_:
         print_json(page)
     else:
-        for name, part in page.items():
-            told = {k.replace("_", " "): v for k, v in part.items() if v not in ([], None)}
-            cells = ", ".join(f"{k} {v}" for k, v in told.items())
-            wrong = "error" in part or part.get("agrees") is False
-            wrong = wrong or part.get("firing") or part.get("open")
-            style = "red" if wrong else "green"
-            out.print(f"[{style}]{name:10}[/{style}] {escape(cells)}", soft_wrap=True)
-    sys.exit(0 if well else 1)
+        _show(page)
+    well = page["status"] == "ready" and not page["alerts"].get("firing")
+    sys.exit(0 if well and page.get("verified", {}).get("agrees", True) else 1)
 
 
-async def _status(client: Any, settings: Settings, *, verify: bool) -> dict[str, Any]:
-    from actors import index, system
+async def _page(client: Any, settings: Settings, *, verify: bool) -> dict[str, Any]:
+    """The checks, as /readyz tells them; then what fires, and how the index compares."""
+    from actors import index
     from actors.queues import queue_of
+    from pipelines import health
     from pipelines.ask import ask_for
 
-    queue = queue_of(settings.node)
-
-    async def part(asking: Coroutine[Any, Any, BaseModel]) -> dict[str, Any]:
-        try:
-            return (await asking).model_dump(mode="json")
-        except CasebookError as error:
-            return {"error": error.code, "message": error.message}
-
-    patience = 3.0
-    depths = await asyncio.to_thread(_depths, client.broker)
-    page: dict[str, Any] = {
-        "database": await part(
-            ask_for(
-                DatabaseStatus, client, system.database, AskDatabase(count=True), timeout=patience
-            )
-        ),
-        "index": await part(
-            ask_for(IndexStatus, client, index.status, Nothing(), timeout=patience)
-        ),
-        "queues": depths,
-        "processes": await asyncio.to_thread(_processes, client.broker),
-        "alerts": await part(_alerts(client, patience)),
-        "circuits": await asyncio.to_thread(_circuits, settings),
-    }
+    found, alerts = await asyncio.gather(
+        health.look(client, settings.data, count=True), _part(_alerts(client))
+    )
+    page = {**found.model_dump(mode="json", exclude_none=True), "alerts": alerts}
     if verify:
-        request = VerifyIndex()
-        page["verified"] = await part(
-            ask_for(IndexVerified, client, index.verify, request, timeout=600, queue=queue)
+        queue = queue_of(settings.node)
+        asking = ask_for(
+            IndexVerified, client, index.verify, VerifyIndex(), timeout=600, queue=queue
         )
+        page["verified"] = await _part(asking)
     return page
+
+
+async def _part(asking: Coroutine[Any, Any, BaseModel]) -> dict[str, Any]:
+    try:
+        return (await asking).model_dump(mode="json")
+    except CasebookError as error:
+        return {"error": error.code, "message": error.message}
 
 
 class Summary(BaseModel):
@@ -87,42 +68,65 @@ class Summary(BaseModel):
     rules: list[str]
 
 
-async def _alerts(client: Any, timeout: float) -> Summary:
+async def _alerts(client: Any) -> Summary:
     from actors import alerts
     from pipelines.ask import ask_for
+    from pipelines.checks import PATIENCE
 
-    found = await ask_for(Alerts, client, alerts.list_page, ListAlerts(), timeout=timeout)
+    found = await ask_for(Alerts, client, alerts.list_page, ListAlerts(), timeout=PATIENCE)
     firing = [one.rule for one in found.alerts if one.state == "firing"]
     return Summary(firing=len(firing), rules=sorted(set(firing)))
 
 
-def _processes(broker: Any) -> dict[str, Any]:
+def _show(page: dict[str, Any]) -> None:
+    for name, check in page["checks"].items():
+        told = TELLERS.get(name, _cells)(check["facts"]) or f"answers within {check['ms']:.0f} ms"
+        _line(name, check["ok"], f"{check['reason']}; {told}" if "reason" in check else told)
+    alerts, verified = page["alerts"], page.get("verified")
+    _line("alerts", not alerts.get("firing") and "error" not in alerts, _cells(alerts))
+    if verified is not None:
+        _line("verified", verified.get("agrees", False), _cells(verified))
+
+
+def _line(name: str, well: bool, told: str) -> None:
+    style = "green" if well else "red"
+    out.print(f"[{style}]{name:10}[/{style}] {escape(told)}", soft_wrap=True)
+
+
+def _cells(facts: dict[str, Any]) -> str:
+    told = {k.replace("_", " "): v for k, v in facts.items() if v not in ([], None)}
+    return ", ".join(f"{k} {v}" for k, v in told.items())
+
+
+def _queues(facts: dict[str, dict[str, Any]]) -> str:
+    told = []
+    for name, counts in facts.items():
+        seconds = counts.get("oldest_seconds")
+        parts = [f"{counts[k]} {k}" for k in ("unfinished", "delayed", "dead") if counts[k]]
+        parts += [f"the oldest {seconds:.0f} s"] if seconds else []
+        told.append(f"{name} {' '.join(parts)}")
+    return ", ".join(told) or "all empty"
+
+
+def _processes(facts: dict[str, dict[str, Any]]) -> str:
     """The phase of each one's start, and how long those took that are over."""
-    from actors.startup import processes
-
-    told: dict[str, Any] = {}
-    for one in processes(broker.link):
-        took = ", ".join(f"{phase} {ms:.0f} ms" for phase, ms in one.ms.items())
-        why = f": {one.reason}" if one.reason else ""
-        told[f"{one.node}/{one.name}"] = f"{one.phase}{why} ({took})"
-    return told
+    told = []
+    for name, one in facts.items():
+        took = ", ".join(f"{phase} {ms:.0f} ms" for phase, ms in one["ms"].items())
+        told.append(f"{name} {one['phase']} ({took})")
+    return ", ".join(told)
 
 
-def _depths(broker: Any) -> dict[str, Any]:
-    depths = {name: broker.depth(name) for name in sorted(broker.queues)}
-    return {
-        name: " ".join(f"{count} {state}" for state, count in depth.items() if count) or "empty"
-        for name, depth in depths.items()
-    }
+def _circuits(facts: dict[str, dict[str, str]]) -> str:
+    states = Counter(state for circuits in facts.values() for state in circuits.values())
+    return ", ".join(f"{count} {state}" for state, count in states.items())
 
 
-def _circuits(settings: Settings) -> dict[str, Any]:
-    """What the processes of this node leave alone, because it failed again and again."""
-    from actors.metrics import gather
-
-    found = gather.circuits(settings.data)
-    opened = [f"{one.name} of {one.process}" for one in found if one.state == "open"]
-    return {"closed": sum(one.state == "closed" for one in found), "open": opened}
+TELLERS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "queues": _queues,
+    "processes": _processes,
+    "circuits": _circuits,
+}
 
 
 @click.command()

@@ -35,18 +35,6 @@ async def examine(
     return findings
 
 
-REMEDIES = {
-    "redis": "Is it running? See logs/valkey.log in the data folder, or CASEBOOK_REDIS_URL.",
-    "database": "See logs/postgres.log in the data folder; `casebook migrate` brings the schema "
-    "to this release; a long transaction is ended with pg_terminate_backend (pg_stat_activity).",
-    "index": "Is the indexer running? `casebook queues`, logs/indexer.log; `casebook reindex` "
-    "builds it anew.",
-    "queues": "`casebook queues resume NAME`, or start the workers that read it.",
-    "circuits": "It failed 5 times within a minute, and is tried again: see logs/ for the reasons.",
-    "processes": "It goes on by itself once that is mended; its log in DATA/logs says more.",
-}
-
-
 def _health(looked: Health) -> list[Finding]:
     findings = []
     for name, check in looked.checks.items():
@@ -54,7 +42,7 @@ def _health(looked: Health) -> list[Finding]:
             findings.append(Finding("well", name, f"answers within {check.ms:.0f} ms"))
         else:
             level: Level = "wrong" if check.code else "warning"
-            findings.append(Finding(level, name, check.reason or "", REMEDIES[name]))
+            findings.append(Finding(level, name, check.reason or "", health.REMEDIES[name]))
     return findings
 
 
@@ -125,7 +113,7 @@ async def _verified(client: Client, node: str) -> Finding:
             IndexVerified, client, index.verify, VerifyIndex(), timeout=600, queue=queue
         )
     except CasebookError as error:
-        return Finding("warning", "verify", error.message, REMEDIES["index"])
+        return Finding("warning", "verify", error.message, health.REMEDIES["index"])
     if found.agrees:
         return Finding("well", "verify", f"all {found.entries} entries are as in PostgreSQL")
     lists = {"missing": found.missing, "outdated": found.outdated, "orphaned": found.orphaned}
