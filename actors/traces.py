@@ -34,17 +34,17 @@ def record(request: RecordSpans, store: Store) -> Nothing:
 @actor(queue="operators", read=True)
 def get(request: GetTrace, store: Store) -> Trace:
     """All that is known of an operation, a message or a task."""
-    ids = [request.id]
-    uuids = []
+    ids, uuids = [request.id], list[UUID]()
     try:
         uuids = [UUID(request.id)]
         ids += [str(uuids[0]), uuids[0].hex]
     except ValueError:
         pass  # a caller's own id need not be one
+    both = {"ids": ids, "uuids": uuids}
     with store.transaction() as tx:
         return Trace(
-            spans=tuple(Span(**row) for row in tx.rows("traces.spans", ids=ids)),
-            letters=tuple(TracedLetter(**row) for row in tx.rows("traces.letters", ids=ids)),
+            spans=tuple(Span(**row) for row in tx.rows("traces.spans", **both)),
+            letters=tuple(TracedLetter(**row) for row in tx.rows("traces.letters", **both)),
             errors=tuple(TracedError(**row) for row in tx.rows("traces.errors", ids=ids)),
             tasks=tuple(TracedTask(**row) for row in tx.rows("traces.tasks", uuids=uuids)),
         )

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from actors.broker.broker import StreamsBroker
 from contracts.base import new_id
 from contracts.errors import TaskCanceled, TaskNotFound
+from contracts.operation import current
 from contracts.tasks import Member, Step, StepState, Task, TaskError
 from storage.postgres.store import Row, Store, Transaction
 
@@ -98,6 +99,7 @@ def open_task(
         type=kind,
         status=status,
         by=by,
+        operation_id=current()[:200],
         details=Jsonb(dict(details or {})),
         total=total,
         key=key,

@@ -8,7 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
-from contracts.operation import current
+from contracts.operation import doing, span_of
 
 #: Seconds. A search takes milliseconds, a rebuild minutes: the steps are close where most is.
 DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 120)
@@ -154,5 +154,10 @@ def _relabelled(sample: Sample, more: dict[str, str]) -> Sample:
 
 def _exemplar() -> dict[str, str] | None:
     """OpenMetrics allows 128 characters: a caller's own id is 32, one of ours at most 36."""
-    operation_id = current()
-    return {"operation_id": operation_id[:64]} if operation_id else None
+    now = doing()
+    if not now.id:
+        return None
+    found = {"operation_id": now.id[:64]}
+    if now.parent:
+        found["span_id"] = span_of(now.parent)
+    return found

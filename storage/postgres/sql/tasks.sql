@@ -1,7 +1,9 @@
 -- name: open
-insert into tasks (id, type, status, started_by, details, key, total, enqueued_at, started_at)
+insert into tasks (
+    id, type, status, started_by, operation_id, details, key, total, enqueued_at, started_at
+)
 values (
-    %(id)s, %(type)s, %(status)s, %(by)s, %(details)s, %(key)s, %(total)s,
+    %(id)s, %(type)s, %(status)s, %(by)s, %(operation_id)s, %(details)s, %(key)s, %(total)s,
     coalesce(%(enqueued_at)s, now()), case when %(status)s = 'processing' then now() end
 )
 on conflict do nothing;

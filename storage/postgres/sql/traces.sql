@@ -5,17 +5,34 @@ from jsonb_populate_recordset(null::spans, %(spans)s::jsonb)
 on conflict do nothing;
 
 -- name: spans
+-- Of a task: those of the operation that made it, and of the messages that are its members.
 select operation_id, message_id, at, actor, queue, worker, waited_ms, ms, attempt, outcome, error,
     slow, shape, caller, steps
 from spans
-where operation_id = any(%(ids)s) or message_id = any(%(ids)s)
+where
+    operation_id = any(%(ids)s)
+    or operation_id = any(array(
+        select t.operation_id
+        from tasks as t
+        where t.id = any(%(uuids)s::uuid []) and t.operation_id <> ''
+    ))
+    or message_id = any(%(ids)s)
+    or message_id = any(array(
+        select m.message_id::text
+        from task_members as m
+        where m.task_id = any(%(uuids)s::uuid [])
+        order by m.step, m.member
+        limit 500
+    ))
 order by at
 limit 500;
 
 -- name: letters
 select id, actor, state, reason, error, message, failed_at
 from dead_letters
-where operation_id = any(%(ids)s) or message_id = any(%(ids)s)
+where
+    operation_id = any(%(ids)s) or message_id = any(%(ids)s)
+    or task_id = any(%(uuids)s::uuid [])
 order by failed_at
 limit 50;
 
@@ -28,7 +45,7 @@ limit 50;
 -- name: tasks
 select id, type, status, started_by
 from tasks
-where id = any(%(uuids)s::uuid[]);
+where id = any(%(uuids)s::uuid []);
 
 -- name: slow
 select

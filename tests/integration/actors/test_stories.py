@@ -2,10 +2,12 @@
 
 import pytest
 
-from actors import entries, traces
+from actors import entries, imports, tasks, traces
 from actors.spans import SpanLog
 from contracts import operation
 from contracts.entries import CreateEntry, EntryFields, GetEntry
+from contracts.imports import StartImport
+from contracts.tasks import Member, StartTask, Step
 from contracts.traces import GetTrace, ListSlow, RecordSpans, Trace
 from tests.support.house import House, Work, work
 from tests.support.spans import Told
@@ -50,6 +52,41 @@ def test_a_create_that_is_tried_again_is_one_story(
     steps = created.steps or ()
     assert {"effects.claim", "entries.insert"} <= {step.name for step in steps}
     assert sum(step.ms for step in steps) <= created.ms
+
+
+@pytest.mark.parametrize("begun_under", [OPERATION, ""])
+def test_a_task_is_told_with_its_members(house: House, spans: Told, begun_under: str) -> None:
+    """By the task's id: those of every step, and what else its operation did; nobody else's."""
+    members = [
+        Member(actor=work.name, request=Work(text=text).model_dump(mode="json")) for text in "abc"
+    ]
+    steps = Step(name="one", members=members[:2]), Step(name="two", members=members[2:])
+    operation.enter(begun_under)
+    task = house.call(tasks.start, StartTask(type="test", steps=steps)).task
+    operation.enter("another")
+    with house.running("tests"):
+        house.send(work, Work(text="stranger", key="k"))
+        take(spans.came, 4)
+    spans.flush()
+    operation.enter("")
+    found = house.call(traces.get, GetTrace(id=str(task)))
+    assert [one.id for one in found.tasks] == [task]
+    sent = {str(row["id"]) for row in house.rows("select message_id as id from task_members")}
+    assert {one.message_id for one in found.spans} == sent
+    (row,) = house.rows("select operation_id from tasks")
+    assert row["operation_id"] == begun_under
+
+
+def test_a_task_tells_what_its_operation_did(house: House, spans: Told) -> None:
+    """An import's chunks are no members: they are of the operation that began it."""
+    task = house.call(imports.start, StartImport(source="s")).id
+    with house.running("tests"):
+        house.send(work, Work(text="of the same operation", key="k"))
+        take(spans.came, 1)
+    spans.flush()
+    operation.enter("")
+    (span,) = house.call(traces.get, GetTrace(id=str(task))).spans
+    assert (span.operation_id, span.actor) == (OPERATION, work.name)
 
 
 def test_slow_statements_are_listed_by_what_they_took(house: House, spans: Told) -> None:

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from actors import entries
+from actors.metrics.meters import Meters
 from actors.middleware.telemetry import install
 from actors.telemetry import start
 from actors.telemetry.tracing import Telemetry
@@ -185,6 +186,28 @@ def test_metrics_are_those_of_prometheus(told: Telemetry, collector: Collector) 
     (point,) = found["seconds"].histogram.data_points
     assert list(point.bucket_counts) == [1, 2, 1]
     assert (list(point.explicit_bounds), point.count, point.sum) == ([1, 2], 4, 12.6)
+
+
+def test_exemplars_name_the_operation(told: Telemetry, collector: Collector) -> None:
+    """With the trace and the span under which it was, and each of them once."""
+    operation.enter(CALLER, parent=f"00-{CALLER}-{ABOVE}-01")
+    meters = Meters()
+    meters.ran("q", "a", 0.0015, 0, "done")
+    operation.enter("an id of one's own")
+    meters.ran("q", "a", 7.0, 0, "done")
+    assert told.pushing is not None
+    told.pushing.show(meters.registry)
+    for expected in ({(CALLER, CALLER, ABOVE), ("an id of one's own", "", "")}, set()):
+        told.pushing.push()
+        _, request = collector.received.get(timeout=SOON)
+        metrics = request.resource_metrics[0].scope_metrics[0].metrics
+        (point,) = next(
+            m for m in metrics if m.name == "casebook_actor_seconds"
+        ).histogram.data_points
+        assert {
+            (one.filtered_attributes[0].value.string_value, one.trace_id.hex(), one.span_id.hex())
+            for one in point.exemplars
+        } == expected
 
 
 @pytest.mark.parametrize(

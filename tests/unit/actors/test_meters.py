@@ -121,7 +121,7 @@ def test_circuit_breakers_are_shown(tmp_path: Path) -> None:
 
 
 def test_an_exemplar_names_the_operation(tmp_path: Path) -> None:
-    """In OpenMetrics; the caller's own id, where its traceparent has one."""
+    """In OpenMetrics; the caller's own id and span, where its traceparent has them."""
     try:
         assert begin(f"00-{CALLER}-00f067aa0ba902b7-01") == current() == CALLER
         meters = Meters()
@@ -131,7 +131,7 @@ def test_an_exemplar_names_the_operation(tmp_path: Path) -> None:
         text = read(exporter.url, OPENMETRICS) or ""
         exporter.stop()
         slot.release()
-        assert f'# {{operation_id="{CALLER}"}} 0.2' in text
+        assert f'# {{operation_id="{CALLER}",span_id="00f067aa0ba902b7"}} 0.2' in text
         assert merged([text, text]).endswith("# EOF\n")
     finally:
         enter("")
