@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from contracts.errors import TooLittleText
 from storage.embedding import lsa
@@ -42,3 +43,11 @@ def test_nobody_imports_the_extra_who_does_not_ask_for_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_it_calculates_on_one_thread() -> None:
+    """A BLAS would take every core, and spin there while searches want them."""
+    lsa.learn(TEXTS, 2, "english")
+    found = [one for one in threadpool_info() if one["user_api"] == "blas"]
+    assert found
+    assert {one["num_threads"] for one in found} == {1}
