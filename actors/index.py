@@ -34,20 +34,29 @@ SHOWN = 20  # ids that a comparison names
 
 
 class Again:
-    """How `follow` asks to be run again, and tells that it has published something, which cools
-    answers; given by the indexer's root."""
+    """How `follow` asks to be run again, and whom it tells what it has published; given by the
+    indexer's root.
+
+    published: called after each batch: answers have cooled
+    announce:  says what is published; with `again` also where nothing is new
+    """
 
     def __init__(
-        self, nudge: Callable[[int], None], published: Callable[[], None] = lambda: None
+        self,
+        nudge: Callable[[int], None],
+        published: Callable[[], None] = lambda: None,
+        announce: Callable[[bool], None] = lambda again: None,
     ) -> None:
         self.nudge = nudge
         self.published = published
+        self.announce = announce
 
 
 @actor(queue=INDEX, time_limit=timedelta(hours=1))
 def follow(request: FollowIndex, follower: Follower, again: Again) -> Nothing:
     """Apply one batch of changes to the index; asks to be run again where there are more."""
     done = follower.step()
+    again.announce(False)
     if done.applied:
         again.published()
     if done.more:
@@ -72,6 +81,7 @@ def check(request: CheckIndex, follower: Follower, again: Again) -> IndexChecked
     Raises: IndexUnavailable.
     """
     found = follower.check(whole=request.whole)
+    again.announce(True)  # each minute: Redis may have lost it
     if found.damaged:
         again.nudge(0)
     return IndexChecked(files=found.files, bytes=found.size, damaged=found.damaged)

@@ -15,6 +15,7 @@ from actors import errors, logs, traces
 from actors.alerting.channels import Channels, Outage
 from actors.alerting.samples import Node
 from actors.analytics import EventRetention
+from actors.announcing import Announcer
 from actors.broker.broker import StreamsBroker
 from actors.broker.worker import Worker
 from actors.catalogue import roles, worker_broker
@@ -95,7 +96,8 @@ def run(settings: Settings, role_name: str) -> bool:
             follower = Follower(settings.index, store, settings.language)
             stack.callback(follower.close)
             published = Cooled(broker) if settings.cache_url is not None else lambda: None
-            broker.resources |= {Follower: follower, Again: Again(nudge, published)}
+            announce = Announcer(broker, settings.node, settings.index)
+            broker.resources |= {Follower: follower, Again: Again(nudge, published, announce)}
             listener = Listener(database_url, nudge, reader)
             listener.start()
             stack.callback(listener.stop)

@@ -98,13 +98,20 @@ class _Question:
 class Answers:
     """Gives answers and keeps them. Belongs to one event loop.
 
-    `published` tells what is published on this node, None where nothing says so: then no search is
-    answered from a cache, but for the last known answer.
+    `published` tells what is published, None where nothing says so: then no search is answered
+    from a cache, but for the last known answer. `met` is told how far the indexes are that answers
+    come from.
     """
 
-    def __init__(self, cache: Cache, published: Callable[[], Fresh | None]) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        published: Callable[[], Fresh | None],
+        met: Callable[[Position], None] = lambda position: None,
+    ) -> None:
         self._cache = cache
         self._published = published
+        self._met = met
         self._flights: Flights[Answer] = Flights()
         self._fetches: Flights[Kept | None] = Flights()
         self._keeping: set[asyncio.Task[None]] = set()
@@ -193,7 +200,7 @@ class Answers:
 
     async def _beyond(self, asked: _Question) -> Answer:
         """What the hot layer does not have."""
-        warm = await self._fetches.join(asked.key, partial(self._cache.fetch, asked.key))
+        warm = await self._fetches.join(asked.key, partial(self._fetched, asked.key))
         if answer := self._given(asked, warm, "warm"):
             return answer
         hot = self._cache.get_now(asked.key)
@@ -217,7 +224,7 @@ class Answers:
         give_up, pause = time.monotonic() + min(asked.timeout, CLAIM), PAUSE[0]
         while True:
             # Sent in this order: whoever gets the claim sees what the one before has kept.
-            claim, found = warm.claim(asked.claim, CLAIM), self._cache.fetch(asked.key)
+            claim, found = warm.claim(asked.claim, CLAIM), self._fetched(asked.key)
             token, kept = await asyncio.gather(claim, found)
             if kept is not None and asked.is_fresh(kept):
                 self._keep(asked, None, token)
@@ -234,9 +241,21 @@ class Answers:
             found = kept = await _asked(asked)
             if asked.lags(kept):
                 found = kept = await _caught_up(asked, kept)
+            self._meet(kept)
         finally:
             self._keep(asked, found, token)
         return _marked(kept) if asked.lags(kept) else Answer(kept.body, "miss")
+
+    async def _fetched(self, key: str) -> Kept | None:
+        """What the warm layer has, perhaps from a process that has heard more than this one."""
+        kept = await self._cache.fetch(key)
+        if kept is not None:
+            self._meet(kept)
+        return kept
+
+    def _meet(self, kept: Kept) -> None:
+        if kept.position:
+            self._met(Position.parse(kept.position))
 
     def _keep(self, asked: _Question, kept: Kept | None, token: str | None) -> None:
         if kept is not None and _is_known(asked, kept, self._cache.get_now(asked.key)):

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from prometheus_client.registry import Collector
 
 from actors import errors, logs, traces
+from actors.announcing import Heard
 from actors.broker.admission import Admission
 from actors.broker.client import Client
 from actors.failures import FailureLog
@@ -51,6 +52,7 @@ from storage.cache.hot import Hot
 from storage.cache.layers import Cache
 from storage.cache.warm import Warm
 from storage.index.current import Current
+from storage.index.freshness import Fresh
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -77,7 +79,8 @@ def make_app(settings: Settings) -> FastAPI:
             client,
             Gatherer(client) as gatherer,
             _cache(settings, breakers) as cache,
-            Answers(cache, Current(settings.index).fresh) as answers,
+            Heard(settings.redis_url.get_secret_value()) as heard,
+            Answers(cache, _published(settings, heard), heard.met) as answers,
         ):
             app.state.backend = Backend(
                 client, answers, settings.node, settings.read_timeout, settings.write_timeout
@@ -124,6 +127,12 @@ def make_app(settings: Settings) -> FastAPI:
     for room in rooms:
         app.include_router(room.router)
     return app
+
+
+def _published(settings: Settings, heard: Heard) -> Callable[[], Fresh | None]:
+    """What is published: here, or by the nodes where this process sees no index's folder."""
+    here = Current(settings.index)
+    return lambda: here.fresh() or heard.fresh()
 
 
 def _cache(settings: Settings, breakers: Breakers) -> Cache:

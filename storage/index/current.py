@@ -37,11 +37,11 @@ class Current:
 
     def _load(self) -> Fresh | None:
         found = room.read(self._root)
-        return Fresh.of(found, _tuning(self._root)) if found else None
+        return Fresh.of(found, tuned(self._root)) if found else None
 
 
-def _tuning(root: Path) -> int:
-    """As a search reads it: nothing is tuned where nothing can be read."""
+def tuned(root: Path) -> int:
+    """The version of what is tuned, as a search reads it: 0 where nothing can be read."""
     try:
         version: int = orjson.loads(path(root).read_bytes())["version"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -9,7 +9,7 @@ answer is used is bounded by its age. See docs/decisions/0021-caches.md.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.position import Position
 from storage.index.published import Published
@@ -31,6 +31,8 @@ class Fresh:
     edition: str
     _touched: Touched
     _last: Position
+    #: Other nodes' indexes that are as far: each knows of its own answers what it has touched.
+    _peers: tuple["Fresh", ...] = ()
 
     @classmethod
     def of(cls, published: Published, tuning: int = 0) -> "Fresh":
@@ -39,6 +41,23 @@ class Fresh:
         last = max([known.rest, *known.categories.values()])
         told = edition(published.language, tuning, known.built)
         return cls(published.position, told, known, last)
+
+    @classmethod
+    def furthest(cls, nodes: Iterable["Fresh"]) -> "Fresh | None":
+        """What several nodes have published, by the one that is furthest; all of one epoch."""
+        known = sorted(nodes, key=cls._rank, reverse=True)
+        if not known:
+            return None
+        first, *others = known
+        return replace(first, _peers=tuple(one for one in others if one._is_level(first)))
+
+    def at_least(self, position: Position) -> "Fresh":
+        """The same where somebody is seen to be at `position`; further than what was published, it
+        says nothing of what was touched on the way."""
+        if position.epoch != self.position.epoch or self.position.reaches(position):
+            return self
+        touched = Touched.everything(position, self._touched.built)
+        return Fresh(position, self.edition, touched, position)
 
     def since(self, categories: Iterable[str] = ()) -> Position:
         """The last position at which one of these was touched; without any, anything."""
@@ -55,6 +74,18 @@ class Fresh:
         be as new as anything here: what two indexes hold at one position may differ by what was
         written just then.
         """
+        own = next((one for one in self._peers if one.edition == made), self)
+        return own._holds(position, made, categories, asked)
+
+    def _rank(self) -> tuple[Position, int, str]:
+        return self.position, int(self.edition.split(".", 3)[2]), self.edition
+
+    def _is_level(self, first: "Fresh") -> bool:
+        """Whether its answers are as new as those of `first`, read and tuned in the same way."""
+        same = self.edition.split(".", 3)[:3] == first.edition.split(".", 3)[:3]
+        return same and self.position.reaches(first.position)
+
+    def _holds(self, position: str, made: str, categories: Iterable[str], asked: float) -> bool:
         ours, others = (text.split(".", 3) for text in (self.edition, made))
         if ours[:3] != others[:3] or asked < self._touched.built:
             return False

@@ -69,11 +69,19 @@ def stamp_of(path: Path | str) -> Stamp | None:
 def read(root: Path) -> Published | None:
     """What is published; None if nothing is, or it can't be read, or is of another schema."""
     try:
-        kept = orjson.loads((root / NAME).read_bytes())
+        return parse((root / NAME).read_bytes())
+    except OSError:
+        return None
+
+
+def parse(data: bytes) -> Published | None:
+    """What `write` wrote; None if it can't be read, or is of another schema."""
+    try:
+        kept = orjson.loads(data)
         kept["position"] = Position.parse(kept["position"])
         kept["touched"] = Touched.read(kept.get("touched"))
         published = Published(**{name: kept[name] for name in kept.keys() & Published._fields})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return None
     return published if published.schema_version == SCHEMA_VERSION else None
 

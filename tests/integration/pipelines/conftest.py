@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 from redis import Redis
 
+from contracts.position import Position
 from deploy.valkey import EmbeddedCache
 from pipelines.answers import Answers
 from storage.breaker import Breaker
@@ -17,7 +18,7 @@ from storage.index.freshness import Fresh
 #: Seconds that the warm layer may take: not under test, and the machine may be slow.
 PATIENT = 5.0
 Published = Callable[[], Fresh | None]
-Process = Callable[[Published], AbstractAsyncContextManager[Answers]]
+Process = Callable[..., AbstractAsyncContextManager[Answers]]
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +44,13 @@ def process(cache_url: str) -> Process:
     """Makes what each process has: a hot layer of its own, and the warm one that all share."""
 
     @asynccontextmanager
-    async def make(published: Published) -> AsyncIterator[Answers]:
+    async def make(
+        published: Published, met: Callable[[Position], None] = lambda position: None
+    ) -> AsyncIterator[Answers]:
         warm = Warm(cache_url, Breaker("cache", failures=1000), PATIENT)
         async with (
             Cache(Hot(10_000_000), warm) as cache,
-            Answers(cache, published) as answers,
+            Answers(cache, published, met) as answers,
         ):
             yield answers
 

@@ -14,6 +14,7 @@ import pytest
 from dramatiq import Broker, Middleware
 
 from actors import entries
+from actors.announcing import Announcer
 from actors.broker.client import Client
 from actors.queues import producer_broker
 from contracts.entries import CreateEntry, EntryChanges, EntryFields, UpdateEntry
@@ -150,6 +151,30 @@ def test_a_search_costs_a_message_once(node: Node) -> None:
                 "hot",
                 "miss",
             )
+
+    scenario(node, told)
+
+
+def test_a_shim_that_sees_no_index_hears_of_it(node: Node, tmp_path: Path) -> None:
+    """It answers from its cache as well, and no longer once it has heard of a commit."""
+    root, url = node.settings.index, node.settings.redis_url.get_secret_value()
+    announce = Announcer(producer_broker(url, "test"), "test", root)
+
+    async def until(http: httpx.AsyncClient, wanted: str) -> httpx.Response:
+        while True:  # until it has heard, every answer is computed
+            found = await http.get("/v1/search?q=alpha")
+            if source(found) == wanted:
+                return found
+
+    async def told() -> None:
+        async with node.shim(data=tmp_path / "elsewhere") as http:
+            assert [source(await http.get("/v1/search?q=alpha")) for _ in range(3)] == ["miss"] * 3
+            await asyncio.to_thread(announce)
+            before = await until(http, "hot")
+            await asyncio.to_thread(node.add, "alpha record", category="VSAM")
+            await asyncio.to_thread(announce)
+            after = await until(http, "miss")
+            assert (before.json()["total"], after.json()["total"]) == (2, 3)
 
     scenario(node, told)
 

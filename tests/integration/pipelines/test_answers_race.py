@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,10 @@ import orjson
 import pytest
 from redis import Redis
 
+from actors.announcing import Announcer, Heard
+from actors.broker.broker import StreamsBroker
 from contracts.errors import IndexBehind
+from contracts.position import Position
 from contracts.search import SearchQuery
 from pipelines.answers import Answers
 from storage.index.current import Current
@@ -32,11 +35,22 @@ class Node:
     writer: IndexWriter
     reader: IndexReader
     current: Current
+    announce: Announcer
     #: Each category's last commit that everybody can see.
     published: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CATEGORIES, 0))
 
+    history: list[tuple[int, str]] = field(default_factory=list)
+
+    def as_of(self, number: int) -> dict[str, int]:
+        """Each category's last commit up to this one."""
+        last = dict.fromkeys(CATEGORIES, 0)
+        last.update((name, commit) for commit, name in self.history if commit <= number)
+        return last
+
     def commit(self, number: int, category: str) -> None:
-        """One change."""
+        """One change; the one before it is told of only now."""
+        self.announce()
+        self.history.append((number, category))
         changed = entry(f"state of {category}", category=category, version=number)
         self.writer.apply([changed], ())
         self.writer.commit(at(number))
@@ -44,12 +58,13 @@ class Node:
 
 
 @pytest.fixture
-def nodes(tmp_path: Path) -> Iterator[list[Node]]:
+def nodes(tmp_path: Path, own_redis_url: str) -> Iterator[list[Node]]:
     """This node, and one that lags behind it."""
     made = []
     for name in ("here", "there"):
         root = tmp_path / name
-        node = Node(IndexWriter.build_new(root), IndexReader(root), Current(root))
+        announce = Announcer(StreamsBroker(own_redis_url), name, root)
+        node = Node(IndexWriter.build_new(root), IndexReader(root), Current(root), announce)
         for number, category in enumerate(CATEGORIES, 1):
             node.commit(number, category)
         made.append(node)
@@ -72,8 +87,18 @@ async def write(nodes: list[Node], ended: asyncio.Event) -> None:
     ended.set()
 
 
-async def ask(answers: Answers, nodes: list[Node], seed: int, ended: asyncio.Event) -> set[str]:
-    """Ask again and again; where the answers came from."""
+Seen = Callable[[], dict[str, int]]
+
+
+async def ask(
+    answers: Answers,
+    nodes: list[Node],
+    seed: int,
+    seen: Seen,
+    ended: asyncio.Event,
+    given: Callable[[int], None] = lambda position: None,
+) -> set[str]:
+    """Ask again and again, for nothing older than was `seen`; where the answers came from."""
     choose, sources = random.Random(seed), set()
 
     async def compute(request: SearchQuery, timeout: float) -> bytes:
@@ -89,12 +114,13 @@ async def ask(answers: Answers, nodes: list[Node], seed: int, ended: asyncio.Eve
         category = choose.choice([*CATEGORIES, ""])
         filters = {"category": (category,)} if category else {}
         request = SearchQuery(q="state", **filters)
-        seen = dict(nodes[0].published)
+        least = seen()
         answer = await answers.get("search.query", request, compute, timeout=10.0)
         told: dict[str, Any] = orjson.loads(answer.body)
         found = {hit["category"]: hit["version"] for hit in told["hits"]}
         assert set(found) == ({category} if category else set(CATEGORIES))
-        assert all(version >= seen[name] for name, version in found.items()), (seen, told, answer)
+        assert all(version >= least[name] for name, version in found.items()), (least, told, answer)
+        given(Position.parse(told["position"]).txid)
         sources.add(answer.source)
         await asyncio.sleep(0.001)  # a hot answer waits for nothing: others have their turn
     return sources
@@ -106,8 +132,12 @@ def test_nobody_is_taken_back(process: Process, nodes: list[Node], cache_url: st
 
     async def scenario() -> set[str]:
         ended = asyncio.Event()
+
+        def seen() -> dict[str, int]:
+            return dict(nodes[0].published)
+
         async with process(nodes[0].current.fresh) as one, process(nodes[0].current.fresh) as two:
-            asking = [ask((one, two)[n % 2], nodes, n, ended) for n in range(ASKERS)]
+            asking = [ask((one, two)[n % 2], nodes, n, seen, ended) for n in range(ASKERS)]
             _, *sources = await asyncio.gather(write(nodes, ended), *asking)
         return set().union(*sources)
 
@@ -115,3 +145,27 @@ def test_nobody_is_taken_back(process: Process, nodes: list[Node], cache_url: st
     with Redis.from_url(cache_url) as client:
         used = {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
     assert not {"scan", "keys"} & used
+
+
+def test_nobody_is_taken_back_where_no_folder_is_seen(
+    process: Process, nodes: list[Node], own_redis_url: str
+) -> None:
+    """A process that hears of commits from Redis gives nothing older than what it has heard of, nor
+    than what it has given: nodes say late what their workers answer from."""
+    given: list[int] = []  # positions of a process's answers
+
+    async def scenario() -> set[str]:
+        ended = asyncio.Event()
+        async with Heard(own_redis_url) as heard, process(heard.fresh, heard.met) as answers:
+
+            def seen() -> dict[str, int]:
+                fresh = heard.fresh()
+                # The machine stood still: nothing is known, and nothing is given from a cache.
+                far = max([fresh.position.txid, *given]) if fresh else 0
+                return nodes[0].as_of(far)
+
+            asking = [ask(answers, nodes, n, seen, ended, given.append) for n in range(ASKERS)]
+            _, *sources = await asyncio.gather(write(nodes, ended), *asking)
+        return set().union(*sources)
+
+    assert run(scenario()) >= {"hot", "miss"}

@@ -1,8 +1,12 @@
 """What counts as touched, and which answers hold."""
 
+from pathlib import Path
+
 import pytest
 
 from contracts.position import Position
+from storage.index import published
+from storage.index.elsewhere import Told, furthest, pack, unpack
 from storage.index.freshness import Fresh
 from storage.index.published import Published
 from storage.index.schema import SCHEMA_VERSION
@@ -101,3 +105,56 @@ def test_it_comes_back_as_it_was_written() -> None:
     assert Touched.read(kept) == touched
     for broken in (None, [], {}, kept | {"rest": "x"}, kept | {"categories": {"a": [1]}}):
         assert Touched.read(broken) is None
+
+
+def node(number: int, touched: Touched, *, built: float, epoch: str = "e", said: int = 0) -> Told:
+    """What a node has said: how far it is."""
+    where = Published("v", 1, at(number, epoch), SCHEMA_VERSION, 5, "english", touched)
+    return Told(said, Fresh.of(where._replace(touched=touched._replace(built=built))))
+
+
+def test_several_nodes_are_as_far_as_the_furthest() -> None:
+    """Of a node that is as far, its own word counts for its own answers; of one that is behind,
+    only what is as new as everything."""
+    db2 = BEGUN.by(at(9), {"db2"})
+    nodes = [node(9, db2, built=1.0), node(9, db2, built=2.0), node(8, BEGUN, built=3.0)]
+    now = furthest(nodes)
+    assert now is not None
+    assert (now.position, now.since(("DB2",)), now.since(("VSAM",))) == (at(9), at(9), at(1))
+    made = [one.fresh.edition for one in nodes]
+    narrow = [now.valid(str(at(8)), edition, ("VSAM",), asked=BUILT) for edition in made]
+    assert narrow == [True, True, False]
+    assert now.valid(str(at(9)), made[2], ("VSAM",), asked=BUILT)
+    assert furthest([]) is None
+
+
+def test_who_spoke_last_tells_the_history() -> None:
+    """A node that is gone, and was further in a history that a restore has ended, is nobody."""
+    gone = node(99, Touched.everything(at(99, "old")), built=1.0, epoch="old", said=1)
+    now = furthest([gone, node(5, BEGUN, built=2.0, said=2)])
+    assert now is not None
+    assert now.position == at(5)
+
+
+def test_somebody_is_further_than_what_was_published() -> None:
+    """Then nothing is known of what was touched on the way; another history says nothing."""
+    now = fresh(BEGUN.by(at(5), {"db2"}))
+    seen = now.at_least(at(12))
+    assert (seen.position, seen.since(("VSAM",))) == (at(12), at(12))
+    assert holds(now, 9, "VSAM")
+    assert not holds(seen, 9, "VSAM")
+    assert holds(seen, 12, "VSAM")
+    assert now.at_least(at(3)) is now
+    assert now.at_least(at(12, "other")) is now
+
+
+def test_what_is_told_comes_back(tmp_path: Path) -> None:
+    """As bytes and back; what is damaged, or of another release, is nothing."""
+    assert pack(tmp_path, 7) is None
+    where = Published("v", 1, at(9), SCHEMA_VERSION, 5, "english", BEGUN.by(at(5), {"db2"}))
+    published.write(tmp_path, where)
+    said = pack(tmp_path, 7)
+    assert said is not None
+    assert unpack(said) == Told(7, Fresh.of(where))
+    for broken in (b"", b"{}", b"[1]", said[:-1], said.replace(b"schema_version", b"x")):
+        assert unpack(broken) is None
