@@ -136,17 +136,26 @@ class Answers:
             await asyncio.wait(self._keeping)
 
     async def get(
-        self, operation: str, request: M, compute: Compute[M], *, timeout: float, anew: bool = False
+        self,
+        operation: str,
+        request: M,
+        compute: Compute[M],
+        *,
+        timeout: float,
+        anew: bool = False,
+        key: str | None = None,
     ) -> Answer:
         """The answer to a request, within about `timeout` seconds.
 
-        With `anew` it is computed for this caller, whatever is known. Raises: what `compute`
-        raises, where no answer is known either.
+        With `anew` it is computed for this caller, whatever is known. `key` is the request's, for
+        who knows it. Raises: what `compute` raises, where no answer is known either.
         """
-        if not rules.is_kept(operation, request):
-            return Answer(await compute(request, timeout), "miss")
+        if key is None:
+            if not rules.is_kept(operation, request):
+                return Answer(await compute(request, timeout), "miss")
+            key = key_of(operation, request)
         seen = self._published() if RULES[operation].placed else None
-        asked = _Question(operation, request, key_of(operation, request), seen, compute, timeout)
+        asked = _Question(operation, request, key, seen, compute, timeout)
         if anew:
             return await self._computed(asked)
         hot = self._cache.get_now(asked.key)
@@ -159,7 +168,7 @@ class Answers:
 
     @staticmethod
     def key(operation: str, request: BaseModel) -> str:
-        """What `at_hand` wants to be told."""
+        """What `at_hand` wants to be told, and `get` may be; of what is kept."""
         return key_of(operation, request)
 
     def at_hand(self, operation: str, request: BaseModel, key: str) -> Answer | None:

@@ -24,6 +24,7 @@ from contracts.selection import Narrowed
 from contracts.semantic import AskNearest, Nearest
 from contracts.similar import LIKE, MoreLikeThis
 from contracts.suggest import Suggest
+from pipelines.answers import Compute
 from pipelines.ask import ask, ask_for
 
 HINTS, HINT_WITHIN = 5, 1.0  # entries and seconds for a writer to hear of possible duplicates
@@ -55,6 +56,15 @@ async def find(client: Client, request: SearchQuery, *, timeout: float) -> bytes
                 raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE[1])
+
+
+def asking(client: Client) -> Compute[SearchQuery]:
+    """`find` by this client, as Answers computes."""
+
+    async def compute(request: SearchQuery, timeout: float) -> bytes:
+        return await find(client, request, timeout=timeout)
+
+    return compute
 
 
 async def _with_near(client: Client, request: SearchQuery, timeout: float) -> FusedQuery:

@@ -42,6 +42,7 @@ from shim import (
     saved_searches,
     search,
     semantic,
+    shortcut,
     tasks,
     tuning,
 )
@@ -117,6 +118,7 @@ def make_app(settings: Settings) -> FastAPI:
     )
     app.state.shown = app.state.failures = app.state.spans = app.state.collector = None
     app.state.data = settings.data
+    app.add_middleware(shortcut.Shortcut)
     app.add_middleware(door.Door, admission=admission)
     app.add_middleware(metrics.Measured, meters=meters)  # added last: it is the outermost
     problems.install(app)

@@ -5,6 +5,7 @@ at every request: for a search that was half of what the shim did.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any, TypeVar, get_args, get_origin
 
 from fastapi import Request
@@ -20,17 +21,10 @@ COMPONENTS = "#/components/schemas/{model}"
 
 def asked(contract: type[C]) -> Callable[[Request], Awaitable[C]]:
     """A dependency that gives the contract, or answers 422. Routes with it need `shown`, too."""
-    lists = frozenset(
-        name for name, one in contract.model_fields.items() if _is_list(one.annotation)
-    )
 
     async def read(request: Request) -> C:
-        given = request.query_params
-        values = {
-            name: given.getlist(name) if name in lists else value for name, value in given.items()
-        }
         try:
-            return contract.model_validate(values)
+            return in_query(contract, request)
         except ValidationError as error:
             found = error.errors(include_url=False)
             raise RequestValidationError(
@@ -38,6 +32,14 @@ def asked(contract: type[C]) -> Callable[[Request], Awaitable[C]]:
             ) from None
 
     return read
+
+
+def in_query(contract: type[C], request: Request) -> C:
+    """The contract, as the query string gives it. Raises: pydantic.ValidationError."""
+    given, lists = request.query_params, _lists(contract)
+    return contract.model_validate(
+        {name: given.getlist(name) if name in lists else value for name, value in given.items()}
+    )
 
 
 def shown(contract: type[Contract]) -> dict[str, Any]:
@@ -54,6 +56,14 @@ def shown(contract: type[Contract]) -> dict[str, Any]:
             for name, one in schema["properties"].items()
         ]
     }
+
+
+@cache
+def _lists(contract: type[Contract]) -> frozenset[str]:
+    """The fields that may be given more than once."""
+    return frozenset(
+        name for name, one in contract.model_fields.items() if _is_list(one.annotation)
+    )
 
 
 def _is_list(annotation: Any) -> bool:

@@ -58,14 +58,20 @@ class Backend:
         request: M,
         http: Request,
         compute: Compute[M] | None = None,
+        *,
+        key: str | None = None,
     ) -> Answer:
-        """The answer that is nearest; computed anew for who sends `Cache-Control: no-cache`."""
+        """The answer that is nearest; computed anew for who sends `Cache-Control: no-cache`.
+
+        `key` is its key, for who knows it.
+        """
         answer = await self.answers.get(
             operation.name,
             request,
             compute or self._asking(operation),
             timeout=self.read_timeout,
             anew=is_anew(http),
+            key=key,
         )
         self.gave(answer.source)
         return answer

@@ -8,40 +8,28 @@ from actors import search
 from contracts.search import SearchQuery, SearchReply
 from contracts.similar import LikeEntries, MoreLikeThis
 from contracts.suggest import Suggest, Suggestions
-from pipelines import searching
-from pipelines.answers import Compute
+from pipelines.searching import asking
 from shim.analytics import Noted
 from shim.asked import asked, shown
-from shim.backend import Backend, BackendOf, answered
+from shim.backend import BackendOf, answered
 from shim.keys import caller
-from shim.shortcut import Shortcut, remember
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[Depends(caller)])
-often = APIRouter(route_class=Shortcut)
 
 
-def searched(backend: Backend) -> Compute[SearchQuery]:
-    """Asks an actor, as often as it takes."""
-
-    async def compute(request: SearchQuery, timeout: float) -> bytes:
-        return await searching.find(backend.client, request, timeout=timeout)
-
-    return compute
-
-
-@often.get("/search", response_model=SearchReply, openapi_extra=shown(SearchQuery))
+@router.get("/search", response_model=SearchReply, openapi_extra=shown(SearchQuery))
 async def find(
     backend: BackendOf,
     note: Noted,
     http: Request,
     request: Annotated[SearchQuery, Depends(asked(SearchQuery))],
 ) -> Response:
-    """Search entries: words, "phrases", -not, codes."""
-    remember(http, request)
-    return note.answer(request, await backend.read(search.query, request, http, searched(backend)))
+    """Search entries: words, "phrases", -not, codes.
 
-
-router.include_router(often)
+    Most are answered before they come here (shortcut.py).
+    """
+    compute = asking(backend.client)
+    return note.answer(request, await backend.read(search.query, request, http, compute))
 
 
 @router.post("/search", response_model=SearchReply)
@@ -49,7 +37,8 @@ async def find_posted(
     backend: BackendOf, note: Noted, http: Request, request: SearchQuery
 ) -> Response:
     """As GET, for what is too long for a URL (a pasted log)."""
-    return note.answer(request, await backend.read(search.query, request, http, searched(backend)))
+    compute = asking(backend.client)
+    return note.answer(request, await backend.read(search.query, request, http, compute))
 
 
 @router.get("/suggest", response_model=Suggestions, openapi_extra=shown(Suggest))

@@ -1,62 +1,99 @@
-"""A search that was asked before is answered before FastAPI takes its request apart.
+"""Searches by GET are answered before FastAPI takes their requests apart.
 
-Dependencies, headers and the query cost three times what a hot answer does. Here nothing is
-awaited: where anything is not at hand, the request goes the usual way.
+Routing, dependencies and declared headers cost more than all else that the shim does for a search.
+Where key or query can't be read here the request goes the usual way, which says what is wrong.
 """
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import NamedTuple
 
 from cachetools import LRUCache
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
+from pydantic import ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from actors import search
 from contracts.analytics import NAME_MAX
+from contracts.errors import CasebookError
 from contracts.search import SearchQuery
 from pipelines.answers import Answers
+from pipelines.searching import asking
 from shim import keys
 from shim.analytics import SESSION, SearchNote
+from shim.asked import in_query
 from shim.backend import Backend, is_anew
+from shim.problems import problem
 
 QUERIES, LENGTH_MAX = 4_096, 1_000  # queries that are known as they are written, and bytes of one
 
-#: What a query asks for and the key of its answer: both are the query's alone.
-_asked: LRUCache[bytes, tuple[SearchQuery, str]] = LRUCache(QUERIES)
+
+class Route(NamedTuple):
+    """What metrics and stories call a request by."""
+
+    path: str
 
 
-class Shortcut(APIRoute):
-    """The route of searches by GET."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The usual one, and the hot answer before it."""
-        usual = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            return hot(request) or await usual(request)
-
-        return handle
+SEARCH = Route("/v1/search")
 
 
-def remember(http: Request, request: SearchQuery) -> None:
-    """This is what a query asks for."""
-    query = http.scope["query_string"]
-    if len(query) <= LENGTH_MAX and query not in _asked and Answers.keeps("search.query", request):
-        _asked[query] = request, Answers.key("search.query", request)
+class Asked(NamedTuple):
+    """What a query asks for, and the key of its answer if that is kept: both are the query's."""
+
+    request: SearchQuery
+    key: str | None
 
 
-def hot(http: Request) -> Response | None:
-    """The answer of now, if key, query and answer are at hand."""
-    asked = _asked.get(http.scope["query_string"])
-    session = http.headers.get(SESSION)
-    if asked is None or is_anew(http) or len(session or "") > NAME_MAX:
-        return None
-    by = keys.at_hand(http)
-    if by is None:
-        return None
+class Shortcut:
+    """ASGI: searches, and behind it the app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._asked: LRUCache[bytes, Asked] = LRUCache(QUERIES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != SEARCH.path or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        http = Request(scope)
+        session = http.headers.get(SESSION)
+        by = keys.at_hand(http) if len(session or "") <= NAME_MAX else None
+        asked = self._read(http) if by is not None else None
+        if by is None or asked is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = SEARCH
+        note = SearchNote(http.app.state.recording, by, session)
+        try:
+            response = await _answer(http, asked, note)
+        except CasebookError as error:
+            response = problem(http, error)
+        await response(scope, receive, send)
+
+    def _read(self, http: Request) -> Asked | None:
+        """None for what can't be read."""
+        query: bytes = http.scope["query_string"]
+        asked = self._asked.get(query)
+        if asked is not None:
+            return asked
+        try:
+            request = in_query(SearchQuery, http)
+        except ValidationError:
+            return None
+        kept = Answers.keeps(search.query.name, request)
+        asked = Asked(request, Answers.key(search.query.name, request) if kept else None)
+        if len(query) <= LENGTH_MAX:
+            self._asked[query] = asked
+        return asked
+
+
+async def _answer(http: Request, asked: Asked, note: SearchNote) -> Response:
+    """The hot answer, or that of the usual chain. Raises: CasebookError."""
     backend: Backend = http.app.state.backend
-    note = SearchNote(http.app.state.recording, by, session)
-    answer = backend.answers.at_hand("search.query", *asked)
-    if answer is None:
-        return None
-    backend.gave(answer.source)
-    return note.answer(asked[0], answer)
+    request, key = asked
+    if key is not None and not is_anew(http):
+        hot = backend.answers.at_hand(search.query.name, request, key)
+        if hot is not None:
+            backend.gave(hot.source)
+            return note.answer(request, hot)
+    compute = asking(backend.client)
+    answer = await backend.read(search.query, request, http, compute, key=key)
+    return note.answer(request, answer)
