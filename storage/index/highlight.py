@@ -37,8 +37,9 @@ class Highlighter:
         self._code_fits = tuple(code_fits)
         # English stems begin as their words do: this spares most words the stemming.
         self._beginnings = tuple({found[:2] for found in self._stems})
-        # Hits have most of their words in common.
-        self._known: dict[str, str | None] = {}
+        # Hits have most of their words in common: each is looked at once.
+        self._seen: set[str] = set()
+        self._searched: dict[str, str] = {}
 
     def piece(self, text: str) -> str | None:
         """HTML with `<b>` of up to PIECE_MAX characters of `text`; None if no word is in it."""
@@ -58,17 +59,20 @@ class Highlighter:
 
     def _words(self, text: str) -> Iterator[tuple[str, str]]:
         """The words of `text` that were searched, and as what."""
-        known = self._known
         # The pattern takes six times as long, and is needed for other letters than ASCII's.
-        for word in set(written_words(text) if text.isascii() else _WORD.findall(text)):
-            try:
-                searched = known[word]
-            except KeyError:
-                searched = known[word] = self._searched(word)
-            if searched:
-                yield word, searched
+        ascii_only = text.isascii()
+        words = set(written_words(text) if ascii_only else _WORD.findall(text))
+        fresh = words - self._seen
+        self._seen |= fresh
+        if ascii_only and not self._fits:
+            fresh = {word for word in fresh if word.startswith(self._beginnings)}
+        for word in fresh:
+            if searched := self._what(word):
+                self._searched[word] = searched
+        return ((word, self._searched[word]) for word in words & self._searched.keys())
 
-    def _searched(self, word: str) -> str | None:
+    def _what(self, word: str) -> str | None:
+        """As what a word was searched; None if it was not."""
         if word.startswith(self._beginnings) or not word.isascii():
             found = stem(word)
             if found in self._stems:

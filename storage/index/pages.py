@@ -48,7 +48,9 @@ class Pages:
         ranked = skip < WINDOW  # what follows stays in the engine's order
         first, size = (0, max(WINDOW, skip + most)) if ranked else (skip, most)
         found = self._searcher.search(self.query, size, offset=first)
-        hits = self._ranking.order(found.hits)[skip : skip + most] if ranked else found.hits
+        hits = found.hits
+        if ranked:
+            hits = self._ranking.order(hits, skip + most)[skip : skip + most]
         count: int = found.count  # type: ignore[attr-defined]  # the stubs leave it out
         return count, hits
 

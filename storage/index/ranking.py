@@ -4,6 +4,7 @@ import functools
 import math
 import time
 from collections.abc import Iterable, Sequence
+from operator import add
 
 import orjson
 import tantivy
@@ -30,19 +31,31 @@ class Ranking:
         self._searcher = searcher
         self._documents: dict[tuple[int, int], tantivy.Document] = {}
         self._profile = profile
+        #: What use, success and age can add at most.
+        self._record_max = profile.usage + profile.success + profile.recency
         self._codes = bool(asked.codes)
         runs = (leaf.stems for leaf in leaves(asked.root) if isinstance(leaf, Words))
         self._words = frozenset(word for run in runs for word, _ in run)
 
-    def order(self, hits: Sequence[Hit]) -> list[Hit]:
-        """The engine's first hits with their boosts, the best first; ties stay in its order."""
-        first = hits[:WINDOW]
-        lifted = [
+    def order(self, hits: Sequence[Hit], most: int = WINDOW) -> list[Hit]:
+        """The engine's first hits with their boosts, the best first; ties stay in its order.
+
+        Only the first `most` are wanted: what no boost can lift among them is not looked at.
+        """
+        first = self._lifted(hits[: min(WINDOW, max(TITLES, most))])
+        if len(first) < min(WINDOW, len(hits)):
+            least = sorted((score for score, _ in first), reverse=True)[most - 1]
+            rest = hits[len(first) : WINDOW]
+            near = [hit for hit in rest if hit[0] + self._points(hit[0]) * self._record_max > least]
+            first += self._lifted(near, titles=False)
+        first.sort(key=lambda hit: -hit[0])
+        return [*first, *hits[len(first) :]]
+
+    def _lifted(self, hits: Sequence[Hit], *, titles: bool = True) -> list[Hit]:
+        return [
             (score + self._points(score) * boost, address)
-            for (score, address), boost in zip(first, self._boosts(first), strict=True)
+            for (score, address), boost in zip(hits, self._boosts(hits, titles), strict=True)
         ]
-        lifted.sort(key=lambda hit: -hit[0])
-        return [*lifted, *hits[WINDOW:]]
 
     def _points(self, score: float) -> float:
         """What a boost is a part of; pinned entries stay where they are."""
@@ -50,10 +63,12 @@ class Ranking:
             return 0.0
         return min(score, BESIDE_CODES) if self._codes else score
 
-    def _boosts(self, hits: Sequence[Hit]) -> list[float]:
+    def _boosts(self, hits: Sequence[Hit], titles: bool) -> list[float]:
         addresses = [address for _, address in hits]
-        parts = zip(self._titles(addresses), self._records(addresses), strict=True)
-        return [title + sum(record) for title, record in parts]
+        records = map(sum, self._records(addresses))
+        if not titles:
+            return list(records)
+        return list(map(add, self._titles(addresses), records))
 
     def parts(self, score: float, address: tantivy.DocAddress) -> dict[str, float]:
         """What each boost adds to the engine's score of one hit of the window, by its name."""
@@ -94,19 +109,19 @@ class Ranking:
             for field in ("usage", "success", "failure", "updated")
         )
         today = int(time.time() // _DAY)
-        # Of many hits the most were never used, and changed on the same few days.
-        known: dict[tuple[float, ...], tuple[float, float, float]] = {}
+        worth = profile.usage, profile.success, profile.recency
+        # Most hits were never used, and many changed on the same few days.
         for used, helped, failed, changed in zip(usage, success, failure, updated, strict=True):
-            record = (used or 0, helped or 0, failed or 0, (changed or 0) // _DAY_MICROSECONDS)
-            worth = known.get(record)
-            if worth is None:
-                used, helped, failed, day = record
-                worth = known[record] = (
-                    profile.usage * popularity(used),
-                    profile.success * success_rate(helped, failed),
-                    profile.recency * recency(today - day),
-                )
-            yield worth
+            day = int(changed or 0) // _DAY_MICROSECONDS
+            yield _record(worth, used or 0, helped or 0, failed or 0, today - day)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _record(
+    worth: tuple[float, float, float], used: float, helped: float, failed: float, days: float
+) -> tuple[float, float, float]:
+    usage, success, fresh = worth
+    return usage * popularity(used), success * success_rate(helped, failed), fresh * recency(days)
 
 
 @remembered
@@ -123,20 +138,17 @@ def likeness(asked: frozenset[str], title: frozenset[str]) -> float:
     return shared * shared / (len(asked) * len(title)) if shared else 0.0
 
 
-@functools.lru_cache(maxsize=10_000)
 def popularity(usage: float) -> float:
     """0 for an entry that was never used, 1 for one that was used USED_OFTEN times or more."""
     return min(1.0, math.log1p(max(0, usage)) / math.log1p(USED_OFTEN))
 
 
-@functools.lru_cache(maxsize=10_000)
 def success_rate(success: float, failure: float) -> float:
     """The part of reported uses that were successes, as if one of each had been before (Laplace):
     a first report moves it from 0.5 to 0.67 or 0.33, and not all the way."""
     return (success + 1) / (success + failure + 2)
 
 
-@functools.lru_cache(maxsize=10_000)
 def recency(days: float) -> float:
     """1 for what changed today, half as much every HALF_LIFE."""
     return math.exp2(-max(0, days) / HALF_LIFE)
