@@ -71,16 +71,16 @@ class Consumer:
         With `and_take`, also take up to that many new messages in the same write. What was
         claimed by another consumer meanwhile stays with it.
         """
+        again = self._settling is not None
         if self._settling is None:
-            replies = [command for one in deliveries for command in _reply_commands(one)]
-            self._settling = (_token(), deliveries, replies)
+            self._settling = (_token(), deliveries, _reply_commands(deliveries))
         token, settled, replies = self._settling
         # Reconnecting inside the write would hide that an earlier read's answer was lost.
         self.link.connect()
         now = self.link.clock.now_ms()
         ends = [ended(one, now) for one in settled]
         takes = and_take > 0 and self._seen_generation == self.link.generation
-        commands = [*replies, self._settle_command(token, ends, takes=takes)]
+        commands = [*replies, self._settle_command(token, ends, takes=takes, again=again)]
         if takes:
             commands.append(self._next_command(and_take))
         answers = self.link.ask(*commands)
@@ -214,13 +214,16 @@ class Consumer:
             died_under=died_under,
         )
 
-    def _settle_command(self, token: str, ends: Sequence[Ended], *, takes: bool = False) -> Command:
+    def _settle_command(
+        self, token: str, ends: Sequence[Ended], *, takes: bool = False, again: bool = False
+    ) -> Command:
         keys = self.keys
         names = (
             *(keys.waiting, keys.suspects, keys.delayed, keys.dead, keys.receipt + self.name),
             *(keys.unique, keys.rules, keys.signal, keys.counts),
         )
-        arguments: list[str | bytes | int] = [GROUP, self.name, token, RECEIPT_LIFETIME, int(takes)]
+        arguments: list[str | bytes | int] = [GROUP, self.name, token, RECEIPT_LIFETIME]
+        arguments += int(takes), int(again)
         for one in ends:
             arguments += one
         return scripts.call("settle", names, *arguments)
@@ -270,17 +273,23 @@ def claim_command(keys: QueueKeys, *, crash_limit: int, worker: str) -> Command:
     return scripts.call("claim", names, GROUP, keys.alive, crash_limit, 1000, worker)
 
 
-def _reply_commands(delivery: Delivery) -> list[Command]:
-    if delivery.reply is None:
-        return []
-    place, frame = delivery.reply
-    return [(b"RPUSH", place, frame), (b"PEXPIRE", place, REPLY_LIFETIME)]
+def _reply_commands(deliveries: Sequence[Delivery]) -> list[Command]:
+    """All replies of one list in one command."""
+    places: dict[str, list[bytes]] = {}
+    for delivery in deliveries:
+        if delivery.reply is not None:
+            place, frame = delivery.reply
+            places.setdefault(place, []).append(frame)
+    commands: list[Command] = []
+    for place, frames in places.items():
+        commands += (b"RPUSH", place, *frames), (b"PEXPIRE", place, REPLY_LIFETIME)
+    return commands
 
 
 def _refused_replies(commands: Sequence[Command], answers: Sequence[Any]) -> list[Command]:
     """What sends again, at maxmemory, the replies that Redis took none of."""
     return [
-        scripts.call("reply", (str(command[1]),), command[2], REPLY_LIFETIME)
+        scripts.call("reply", (str(command[1]),), REPLY_LIFETIME, *command[2:])
         for command, answer in zip(commands, answers, strict=False)  # the settle's comes after
         if command[0] == b"RPUSH" and isinstance(answer, ResponseError)
     ]

@@ -27,16 +27,28 @@ if ruled[2] then
   count = math.min(count, room)
 end
 
-local moved = {}
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 256)) do
-  local crashes, body = string.match(member, '^(%d+) (.*)$')
-  redis.call('ZREM', delayed, member) -- first, so that at maxmemory the script may finish
-  moved['delayed:' .. member] =
-    redis.call('XADD', waiting, '*', 'body', body, 'crashes', crashes)
+local function promote()
+  local moved = {}
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 256)) do
+    local crashes, body = string.match(member, '^(%d+) (.*)$')
+    redis.call('ZREM', delayed, member) -- first, so that at maxmemory the script may finish
+    moved['delayed:' .. member] =
+      redis.call('XADD', waiting, '*', 'body', body, 'crashes', crashes)
+  end
+  follow(unique, moved)
 end
-follow(unique, moved)
-local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
-local pause = first[2] and math.max(0, tonumber(first[2]) - now) or -1
+
+local function first_due()
+  local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+  return first[2] and tonumber(first[2])
+end
+
+local due = first_due()
+if due and due <= now then
+  promote()
+  due = first_due()
+end
+local pause = due and math.max(0, due - now) or -1
 
 -- Whoever waits for a slot may have one; those that this wakes go on from there.
 local function answer(origin, entries)
@@ -47,7 +59,7 @@ local function answer(origin, entries)
 end
 
 -- A suspect runs alone: only where no other one is being tried, and without neighbours.
-if redis.call('EXISTS', suspects) == 1 and redis.call('XPENDING', suspects, group)[1] == 0 then
+if redis.call('XLEN', suspects) > 0 and redis.call('XPENDING', suspects, group)[1] == 0 then
   local taken = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1,
     'STREAMS', suspects, '>')
   if taken then return answer('suspects', taken[1][2]) end

@@ -2,7 +2,8 @@
 -- Ends deliveries: each message leaves its pending list and arrives at its next place in one step.
 -- KEYS: waiting, suspects, delayed, dead, receipt, unique, rules, signal, counts
 -- ARGV: group, consumer, token, receipt lifetime in ms,
---       "1" where the consumer takes new messages in the same write, then five per message:
+--       "1" where the consumer takes new messages in the same write,
+--       "1" where the token may have come before, then five per message:
 --       origin ("waiting"|"suspects"), entry id, verdict, argument, body
 --   verdict   argument          next place
 --   done      -                 none
@@ -16,11 +17,13 @@
 local waiting, suspects, delayed, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local receipt, unique, rules, signal, counts = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local group, consumer, token, lifetime = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local takes = ARGV[5] == '1'
+local takes, again = ARGV[5] == '1', ARGV[6] == '1'
+local FIRST = 7 -- of the arguments that tell of messages
+local MANY = 100000 -- more than a consumer holds
 
 -- Where new ones are taken, next.lua, in the same write, tells of the rules and of free slots.
 local ruled = takes and {} or redis.call('HMGET', rules, 'paused', 'limit')
-local kept = redis.call('GET', receipt)
+local kept = again and redis.call('GET', receipt)
 if kept and string.sub(kept, 1, #token + 1) == token .. ' ' then
   local answer = {}
   for word in string.gmatch(string.sub(kept, #token + 2), '%a+') do
@@ -30,30 +33,55 @@ if kept and string.sub(kept, 1, #token + 1) == token .. ' ' then
   return answer
 end
 
+-- What this consumer holds of a stream: asked for at once, as one by one costs thrice as much.
+local function held(stream)
+  local found = {}
+  local pending = redis.pcall('XPENDING', stream, group, '-', '+', MANY, consumer)
+  if pending.err then return found end -- the stream was deleted under us
+  for _, one in ipairs(pending) do found[one[1]] = true end
+  return found
+end
+
+local owned = {} -- by stream, once it is asked
+local leaving = {[waiting] = {}, [suspects] = {}}
+local released = {}
+for i = FIRST, #ARGV, 5 do
+  local stream, id = ARGV[i] == 'suspects' and suspects or waiting, ARGV[i + 1]
+  owned[stream] = owned[stream] or held(stream)
+  if owned[stream][id] then
+    table.insert(leaving[stream], id)
+    if ARGV[i + 2] == 'release' then
+      released[id] = redis.call('XRANGE', stream, id, id)[1]
+    end
+  end
+end
+
+-- Leaving comes first: XACK and XDEL are allowed at maxmemory, and once a script has written,
+-- Redis lets it finish.
+for stream, ids in pairs(leaving) do
+  if ids[1] then
+    redis.call('XACK', stream, group, unpack(ids))
+    redis.call('XDEL', stream, unpack(ids))
+  end
+end
+
 local answer, settled, wake = {}, false, false
 local moved, ended = {}, {}
-
-for i = 6, #ARGV, 5 do
+for i = FIRST, #ARGV, 5 do
   local origin, id, verdict, argument, body =
     ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local stream = origin == 'suspects' and suspects or waiting
-  local owned = redis.pcall('XPENDING', stream, group, id, id, 1, consumer)
-  if owned.err or #owned == 0 then
+  if not owned[stream][id] then
     answer[#answer + 1] = 'lost'
   else
-    local entry = verdict == 'release' and redis.call('XRANGE', stream, id, id)[1]
-    -- Leaving comes first: XACK and XDEL are allowed at maxmemory, and once a script has
-    -- written, Redis lets it finish.
-    redis.call('XACK', stream, group, id)
-    redis.call('XDEL', stream, id)
     if verdict == 'retry' then
       local time = redis.call('TIME')
       local due = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(argument)
       local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
       redis.call('ZADD', delayed, due, '0 ' .. body)
       wake = wake or not first[2] or due < tonumber(first[2])
-    elseif entry then
-      moved[id] = redis.call('XADD', stream, '*', unpack(entry[2]))
+    elseif released[id] then
+      moved[id] = redis.call('XADD', stream, '*', unpack(released[id][2]))
       wake = wake or stream == suspects -- readers block on waiting alone
     elseif verdict == 'dead' then
       local reason, report = string.match(argument, '^(%S+) (.*)$')

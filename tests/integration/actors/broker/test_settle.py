@@ -139,9 +139,9 @@ def test_the_same_token_answers_the_same(
     )
     words = [
         consumer.link.ask_one(
-            scripts.call("settle", names, GROUP, consumer.name, token, LATER, 0, *ended)
+            scripts.call("settle", names, GROUP, consumer.name, token, LATER, 0, again, *ended)
         )
-        for token in ("a", "a", "b", "a")
+        for token, again in (("a", 0), ("a", 1), ("b", 1), ("a", 1))
     ]
     assert words == [[b"done", b"done", b"lost"]] * 2 + [[b"lost"] * 3, [b"done", b"done", b"lost"]]
     assert [letter.args for letter in letters(redis, keys, 0)] == [["one"], ["two"]]
