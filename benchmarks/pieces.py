@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import uvicorn
+from fastapi import Depends
 from redis import Redis
 
 from benchmarks.instance import free_port
@@ -26,6 +27,7 @@ from storage.postgres.migrations import migrate
 from storage.postgres.store import Store
 
 KEY = "benchmark"
+HELLO = "/hello"  # a route of the benchmark's shim that only looks at the caller's key
 UP_WITHIN = 60.0  # seconds
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -154,8 +156,13 @@ def serve(role: str, port: int, *rest: str) -> None:
     if role == "shim":
         from settings import Settings
         from shim.app import make_app
+        from shim.keys import caller
 
         app = make_app(Settings.load())
+
+        @app.get(HELLO, dependencies=[Depends(caller)])
+        async def hello() -> dict[str, str]:
+            return {"hello": "world"}
     else:
         from benchmarks import direct as peer
 

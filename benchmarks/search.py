@@ -1,12 +1,15 @@
 """Searches over HTTP through shim, queue and worker, beside the same search in FastAPI processes.
 
-    python -m benchmarks.search [--folder FOLDER] [--seconds S]
+    python -m benchmarks.search [--folder FOLDER] [--seconds S] [--part PART]
 
 with `wrk` on the PATH. FOLDER holds corpus.jsonl(.gz) and queries.jsonl (BEIR's form); without one
 a corpus of 64,533 entries is made up. One table: requests/s and times at 16 and 64 clients without
-any cache, with 1 and 2 workers and shims, then a log of the queries by Zipf's law with the cache on
-and off. CPU is what a request costs in each kind of process: other work on the machine weighs on
-the rates, and hardly on that. Linux only.
+any cache, with 1 and 2 workers and shims (`path`), then a log of the queries by Zipf's law with the
+cache on and off (`zipf`). Below it what the path adds to a lone search (`added`, added.py), and a
+hot answer beside a route that says hello (`hot`, hot.py). A PART is one of these four words.
+
+CPU is what a request costs in each kind of process: other work on the machine weighs on the rates,
+and hardly on that. Linux only.
 """
 
 import argparse
@@ -26,7 +29,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 import orjson
 
-from benchmarks import corpus, pieces
+from benchmarks import added, corpus, hot, pieces
 from benchmarks.judged import load
 from benchmarks.pieces import KEY, Ground, Pieces
 from contracts.position import Position
@@ -36,6 +39,9 @@ CLIENTS = (16, 64)
 SECONDS = 4
 ZIPF = 20_000  # requests of the log
 SCRIPT = Path(__file__).with_name("search.lua")
+PARTS = ("path", "zipf", "added", "hot")
+FEW = 50  # queries that everybody asks
+MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 NO_CACHE = "Cache-Control: no-cache"
 
 
@@ -149,13 +155,21 @@ def written(texts: Sequence[str], file: Path) -> Path:
     return file
 
 
+def p50(url: str, route: str, paths: Path, clients: int, seconds: int) -> float:
+    """wrk's median in ms."""
+    value, unit = re.fullmatch(
+        r"([\d.]+)(\w+)", wrk(url, route, paths, clients, seconds).p50
+    ).groups()  # type: ignore[union-attr]  # its form
+    return float(value) * MS[unit]
+
+
 def table(rows: Sequence[Row]) -> str:
     """The rows as text; ratios to one FastAPI process at the same clients."""
     base = {row.clients: row.rate for row in rows if row.name == "one FastAPI process"}
     lines = [f"{'':32}{'clients':>8}{'/s':>8}{'ratio':>7}{'p50':>10}{'p99':>10}  CPU us a request"]
     for row in rows:
-        ratio = row.rate / base[row.clients]
-        start = f"{row.name:32}{row.clients:>8}{row.rate:>8.0f}{ratio:>7.2f}"
+        ratio = f"{row.rate / base[row.clients]:.2f}" if base else "-"
+        start = f"{row.name:32}{row.clients:>8}{row.rate:>8.0f}{ratio:>7}"
         lines.append(f"{start}{row.p50:>10}{row.p99:>10}  {row.cpu}")
     return "\n".join(lines)
 
@@ -165,17 +179,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
     parser.add_argument("--folder", type=Path, help="corpus.jsonl(.gz) and queries.jsonl")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="a line (%(default)s)")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this (all)")
     options = parser.parse_args()
+    parts = options.part or PARTS
     with TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
         data = folder / "data"
         data.mkdir()
         texts = index(data / "index", options.folder)
         paths = written(texts, folder / "paths")
+        rows: list[Row] = []
         with pieces.ground(data) as on:
-            rows = full_path(on, paths, options.seconds)
-            rows += zipf(on, texts, folder, options.seconds)
-        print(table(rows))
+            if "path" in parts:
+                rows += full_path(on, paths, options.seconds)
+            if "zipf" in parts:
+                rows += zipf(on, texts, folder, options.seconds)
+            if rows:
+                print(table(rows))
+            if "added" in parts:
+                print(added.compare(on, paths.read_text().splitlines()))
+            if "hot" in parts:
+                few = written(texts[:FEW], folder / "few")
+                print(*hot.compare(on, few, options.seconds, p50), sep="\n")
 
 
 if __name__ == "__main__":
