@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from psycopg.errors import CheckViolation
 
 from actors.actor import actor
+from actors.warming import Warmth, cool
 from contracts.analytics import Event, EventsRecorded, RecordEvents, RolledUp, RollUp, time_of
 from contracts.base import Nothing
+from storage.cache.answers import STATISTICS
 from storage.postgres.store import Store, Transaction
 
 log = logging.getLogger(__name__)
@@ -68,12 +70,12 @@ def _kept(event: Event, retention: EventRetention) -> bool:
 
 
 @actor(queue="upkeep", time_limit=timedelta(minutes=5))
-def roll_up(request: RollUp, store: Store) -> RolledUp:
+def roll_up(request: RollUp, store: Store, warmth: Warmth) -> RolledUp:
     """Count what is not counted yet: events in turns of some batches, then changes of entries.
 
     A turn takes its batches' names and adds their events in one transaction: killed anywhere, it
     has counted them wholly or not at all. Events are counted for the time at which they were,
-    whenever they come.
+    whenever they come. Afterwards no answer that was made from what was counted before is fresh.
     """
     events = changes = 0
     while counted := _count_batches(store):
@@ -85,6 +87,8 @@ def roll_up(request: RollUp, store: Store) -> RolledUp:
             tx.notify()
     while counted := _count_changes(store):
         changes += counted
+    # Though nothing was counted: a run before may have been killed between counting and this.
+    cool(warmth, STATISTICS)
     return RolledUp(events=events, changes=changes)
 
 

@@ -100,6 +100,18 @@ async def _run(
             await layer.release(CLAIM, token)
 
 
+def cool(warmth: Warmth, tag: str) -> None:
+    """Invalidate a tag. An instance that can't be reached is not waited for: what is kept under the
+    tag ends by its age as well."""
+    if warmth.url:
+        asyncio.run(_cool(warmth, tag))
+
+
+async def _cool(warmth: Warmth, tag: str) -> None:
+    async with Warm(warmth.url, warmth.breaker, PATIENCE) as layer:
+        await layer.invalidate(tag)
+
+
 class Run:
     """One run, from its beginning to its report."""
 
@@ -116,10 +128,12 @@ class Run:
         self._warmed: Counter[str] = Counter()
         self._fresh: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
+        self._rolled_up: str | None = None
 
     async def through(self, chosen: list[Wish]) -> Warmed:
         """Warm what is chosen, as far as time and traffic allow."""
         left, ended = len(chosen), Ended.DONE
+        self._rolled_up = await self._layer.token(answers.STATISTICS)
         for start in range(0, len(chosen), BATCH):
             batch = chosen[start : start + BATCH]
             ended = await self._batch(batch)
@@ -170,8 +184,10 @@ class Run:
         lifetime = (rule.fresh if rule.placed else rule.fresh and rule.fresh + rule.again) or LAST
         if answers.age_of(kept) > max(lifetime - EVERY.total_seconds(), lifetime / 2):
             return False
+        if not rule.placed and not rule.tag:
+            return True
         current = self._current.fresh() if rule.placed else None
-        return not rule.placed or answers.is_fresh(name, wish.request, kept, current)
+        return answers.is_fresh(name, wish.request, kept, current, self._rolled_up)
 
     def _computed(self, wish: Wish) -> Kept | None:
         began = time.time()
@@ -180,7 +196,7 @@ class Run:
         except CasebookError as error:
             self._failed[error.code] += 1
             return None
-        return answers.kept_of(wish.operation.name, bytes(body), began)
+        return answers.kept_of(wish.operation.name, bytes(body), began, self._rolled_up)
 
     async def _turn(self) -> Ended:
         """Wait until another answer may be computed; `done` if it may."""

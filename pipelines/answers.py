@@ -34,6 +34,7 @@ from storage.cache.answers import (
 )
 from storage.cache.layer import Kept
 from storage.cache.layers import Cache
+from storage.cache.tokens import Tokens
 from storage.cache.warm import Warm
 from storage.index.freshness import Fresh
 
@@ -67,11 +68,13 @@ class _Question:
     request: Any
     key: str
     seen: Fresh | None
+    #: Of the operation's tag.
+    token: str | None
     compute: Compute[Any]
     timeout: float
 
     def is_fresh(self, kept: Kept) -> bool:
-        return is_fresh(self.operation, self.request, kept, self.seen)
+        return is_fresh(self.operation, self.request, kept, self.seen, self.token)
 
     @property
     def since(self) -> Position | None:
@@ -81,7 +84,7 @@ class _Question:
     @property
     def flight(self) -> str:
         """Equal for who may share an answer: nothing that it looks at was touched in between."""
-        edition = self.seen and self.seen.edition
+        edition = self.seen.edition if self.seen else self.token
         return f"{self.key} {getattr(self.request, 'after', None)} {edition} {self.since}"
 
     @property
@@ -112,6 +115,7 @@ class Answers:
         self._cache = cache
         self._published = published
         self._met = met
+        self._tokens = Tokens(cache)
         self._flights: Flights[Answer] = Flights()
         self._fetches: Flights[Kept | None] = Flights()
         self._keeping: set[asyncio.Task[None]] = set()
@@ -154,8 +158,10 @@ class Answers:
             if not rules.is_kept(operation, request):
                 return Answer(await compute(request, timeout), "miss")
             key = key_of(operation, request)
-        seen = self._published() if RULES[operation].placed else None
-        asked = _Question(operation, request, key, seen, compute, timeout)
+        rule = RULES[operation]
+        seen = self._published() if rule.placed else None
+        token = await self._tokens.of(rule.tag) if rule.tag else None
+        asked = _Question(operation, request, key, seen, token, compute, timeout)
         if anew:
             return await self._computed(asked)
         hot = self._cache.get_now(asked.key)
@@ -185,7 +191,8 @@ class Answers:
         self, operation: str, request: M, compute: Compute[M], *, timeout: float
     ) -> Answer:
         """The answer as it is computed now; only where that can't be done, the last known one."""
-        asked = _Question(operation, request, key_of(operation, request), None, compute, timeout)
+        key = key_of(operation, request)
+        asked = _Question(operation, request, key, None, None, compute, timeout)
         try:
             return await self._computed(asked)
         except AWAY as error:
@@ -283,7 +290,8 @@ class Answers:
 
 async def _asked(asked: _Question) -> Kept:
     began = time.time()
-    return kept_of(asked.operation, await asked.compute(asked.request, asked.timeout), began)
+    body = await asked.compute(asked.request, asked.timeout)
+    return kept_of(asked.operation, body, began, asked.token)
 
 
 async def _caught_up(asked: _Question, behind: Kept) -> Kept:

@@ -27,7 +27,7 @@ from contracts.position import Position
 from contracts.search import SearchQuery, SearchReply
 from contracts.similar import LikeEntries, MoreLikeThis
 from contracts.suggest import Suggest, Suggestions
-from storage.cache.layer import Kept
+from storage.cache.layer import NOTHING, Kept
 from storage.index.freshness import Fresh
 
 KEEP = 86_400.0  # seconds: as the last known answer it may be given so long
@@ -47,18 +47,31 @@ class Rule:
     again: float = 0.0
     #: It comes from the index, and is fresh only while nothing that it looked at is touched.
     placed: bool = True
+    #: It is fresh only while this tag is not invalidated; where nobody can tell, for UNTOLD.
+    tag: str = ""
 
 
+#: Made from roll-ups: each one invalidates it.
+STATISTICS = "statistics"
+#: There is a roll-up a minute; of one whose word did not arrive, answers hear by their age.
+ROLLED_UP = 70.0
+UNTOLD = 2.0
 #: What no position covers (use, age, words that became frequent) is as old as this at most.
 SEARCHES = 600.0
+
+
+def _rolled_up(request: type[BaseModel], reply: type[BaseModel]) -> Rule:
+    return Rule(request, reply, ROLLED_UP, again=20.0, placed=False, tag=STATISTICS)
+
+
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "search.query": Rule(SearchQuery, SearchReply, SEARCHES),
         "search.suggest": Rule(Suggest, Suggestions, SEARCHES, again=60.0),
         "search.like": Rule(MoreLikeThis, LikeEntries, SEARCHES),
-        "analytics_answers.dashboard": Rule(AskDashboard, Dashboard, 2.0, 60.0, placed=False),
-        "analytics_lists.queries": Rule(ListQueries, Answer, 2.0, 60.0, placed=False),
-        "analytics_lists.entries": Rule(ListUsedEntries, Answer, 2.0, 60.0, placed=False),
+        "analytics_answers.dashboard": _rolled_up(AskDashboard, Dashboard),
+        "analytics_lists.queries": _rolled_up(ListQueries, Answer),
+        "analytics_lists.entries": _rolled_up(ListUsedEntries, Answer),
         # Who has written an entry reads what they wrote: always asked for, kept for a bad day.
         "entries.get": Rule(GetEntry, Entry, 0.0, placed=False),
     }
@@ -96,10 +109,11 @@ def _shape(operation: str) -> bytes:
     return digest(shape).encode()
 
 
-def kept_of(operation: str, body: bytes, asked: float) -> Kept:
-    """An answer as it is kept. `asked`: when its computation began, in Unix seconds."""
+def kept_of(operation: str, body: bytes, asked: float, token: str | None = None) -> Kept:
+    """An answer as it is kept. `asked`: when its computation began, in Unix seconds; `token`: what
+    the operation's tag had before."""
     if not RULES[operation].placed:
-        return Kept(body, made_at=asked)
+        return Kept(body, made_at=asked, meta={"token": token} if token else NOTHING)
     told = orjson.loads(body)
     # A worker of an older release does not tell: its answer is never taken for one of now.
     meta = {"edition": told.get("edition", "")}
@@ -113,13 +127,19 @@ def age_of(kept: Kept, now: float | None = None) -> float:
     return max(0.0, (time.time() if now is None else now) - kept.made_at)
 
 
-def is_fresh(operation: str, request: BaseModel, kept: Kept, seen: Fresh | None) -> bool:
-    """Whether a kept answer is the answer of now; `seen` is what is published, None for unknown.
+def is_fresh(
+    operation: str, request: BaseModel, kept: Kept, seen: Fresh | None, token: str | None = None
+) -> bool:
+    """Whether a kept answer is the answer of now; `seen` is what is published, `token` what the
+    operation's tag has; None for unknown.
 
     One that was made in the future is not: whoever made it has another clock.
     """
     rule = RULES[operation]
-    if not -SKEW <= time.time() - kept.made_at <= rule.fresh or not rule.fresh:
+    most = UNTOLD if rule.tag and token is None else rule.fresh
+    if not -SKEW <= time.time() - kept.made_at <= most or not most:
+        return False
+    if rule.tag and token is not None and kept.meta.get("token") != token:
         return False
     if not reaches(kept, request):
         return False

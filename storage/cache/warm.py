@@ -116,6 +116,10 @@ class Warm(Layer):
             (NAME, tag): token.decode() for tag, token in zip(names, tokens, strict=True) if token
         }
 
+    async def token(self, tag: str) -> str | None:
+        """What changes when a tag is invalidated; None where the instance can't tell."""
+        return (await self.epochs(tag)).get((NAME, tag))
+
     async def invalidate(self, *tags: str) -> None:
         """Forget all values that have one of these tags; it works in a full instance as well."""
         self._owed.update(tags)

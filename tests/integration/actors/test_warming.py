@@ -134,6 +134,21 @@ def test_a_commit_cools_what_it_touched(popular: House, follower: Follower) -> N
     assert is_warm(popular, search.query, OF_ALL)
 
 
+def test_a_roll_up_cools_statistics(popular: House) -> None:
+    """What was made from what was counted before is no answer of now; the next run warms it."""
+
+    async def token() -> str | None:
+        async with layer(popular) as kept:
+            return await kept.token(answers.STATISTICS)
+
+    warm(popular)
+    before = asyncio.run(token())
+    assert (warm(popular).fresh["statistics"], asyncio.run(token())) == (3, before)
+    popular.call(analytics.roll_up, RollUp())
+    assert asyncio.run(token()) not in (None, before)
+    assert warm(popular).warmed == {"statistics": 3}
+
+
 def test_the_newer_the_more_popular(popular: House) -> None:
     """Three of the day before yesterday count less than two of now; what was masked or found
     nothing counts nothing."""

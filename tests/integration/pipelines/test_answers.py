@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from actors.warming import Warmth, cool
 from contracts.analytics_answers import AskDashboard
 from contracts.entries import GetEntry
 from contracts.errors import (
@@ -22,7 +24,9 @@ from contracts.search import SearchQuery
 from contracts.suggest import Suggest
 from pipelines import answers as chain
 from pipelines.answers import Answer, Answers
+from storage.breaker import Breaker
 from storage.cache import answers as rules
+from storage.cache import tokens
 from storage.index.freshness import Fresh
 from storage.index.published import Published
 from storage.index.schema import SCHEMA_VERSION
@@ -295,10 +299,11 @@ def test_a_worker_that_is_behind_is_asked_again(
 
 
 @pytest.mark.parametrize(
-    ("operation", "request_"), [(SUGGEST, Suggest(q="xy")), (DASHBOARD, AskDashboard())]
+    ("operation", "request_", "later"),
+    [(SUGGEST, Suggest(q="xy"), 3), (DASHBOARD, AskDashboard(), 75)],
 )
 def test_stale_while_revalidating(
-    process: Process, monkeypatch: pytest.MonkeyPatch, operation: str, request_: Any
+    process: Process, monkeypatch: pytest.MonkeyPatch, operation: str, request_: Any, later: float
 ) -> None:
     """The old one is given at once, and another is computed, once, for who asks next."""
 
@@ -307,7 +312,7 @@ def test_stale_while_revalidating(
         async with process(index.published) as answers:
             await ask(answers, index, operation, request_)
             index.commit("db2")
-            monkeypatch.setattr(rules.time, "time", lambda now=time.time: now() + 3)
+            monkeypatch.setattr(rules.time, "time", lambda now=time.time: now() + later)
             index.go.clear()
             given = [await ask(answers, index, operation, request_) for _ in range(5)]
             assert {(one.source, number(one)) for one in given} == {("hot", 1)}
@@ -315,6 +320,39 @@ def test_stale_while_revalidating(
             await answers.idle()
             assert number(await ask(answers, index, operation, request_)) == 2
             assert index.asked == 2
+
+    run(scenario())
+
+
+def test_a_roll_up_ends_statistics_everywhere(
+    process: Process, cache_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then they are fresh, in every process; after it the old ones are given while others
+    are computed, and are what is last known while that can't be."""
+    monkeypatch.setattr(tokens, "EVERY", 0.0)
+    warmth = Warmth(cache_url, Breaker("cache"), Path())
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as one, process(index.published) as other:
+
+            async def numbers() -> list[int]:
+                found = [await ask(which, index, DASHBOARD, AskDashboard()) for which in both]
+                await asyncio.gather(*(which.idle() for which in both))
+                return [number(answer) for answer in found]
+
+            both = (one, other)
+            assert await numbers() == [1, 1]
+            monkeypatch.setattr(rules.time, "time", lambda now=time.time: now() + 30)
+            assert (await numbers(), index.asked) == ([1, 1], 1)
+            await asyncio.to_thread(cool, warmth, rules.STATISTICS)
+            await numbers()
+            assert (await numbers(), index.asked) == ([2, 2], 2)
+            await asyncio.to_thread(cool, warmth, rules.STATISTICS)
+            monkeypatch.setattr(rules.time, "time", lambda now=time.time: now() + 1000)
+            index.error = DatabaseUnavailable()
+            found = await ask(one, index, DASHBOARD, AskDashboard())
+            assert (found.source, number(found)) == ("stale", 2)
 
     run(scenario())
 

@@ -2,9 +2,12 @@
 
 import sys
 import threading
+from pathlib import Path
 
 from actors import analytics
+from actors.warming import Warmth
 from contracts.analytics import RollUp
+from storage.breaker import Breaker
 from storage.postgres.store import Store, Transaction
 
 run = Transaction.run
@@ -21,4 +24,4 @@ def stop_at_latency(tx: Transaction, name: str, /, **parameters: object) -> int:
 Transaction.run = stop_at_latency  # type: ignore[method-assign, assignment]  # only stops
 store = Store(sys.argv[1])
 store.open()
-analytics.roll_up(RollUp(), store)
+analytics.roll_up(RollUp(), store, Warmth("", Breaker("cache"), Path()))
