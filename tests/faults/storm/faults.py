@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import psycopg
+from redis import Redis
 
 from tests.faults.storm.house import HEARTBEAT, PATIENCE, House
 from tests.faults.storm.journal import Entry
@@ -95,7 +96,7 @@ def _kill_supervisor(field: Field, entry: Entry) -> None:
 def _kill_everything(field: Field, entry: Entry) -> None:
     """The supervisor first, so that nothing is told to end in good order."""
     house = field.house
-    servers = [house.server_pid(server) for server in (house.valkey, house.postgres)]
+    servers = [house.server_pid(server) for server in house.servers]
     victims = {one.pid: one for one in (house.supervisor(), *house.children())}
     victims |= {pid: psutil.Process(pid) for pid in servers if pid is not None}
     for victim in victims.values():
@@ -103,7 +104,7 @@ def _kill_everything(field: Field, entry: Entry) -> None:
             victim.kill()
             entry.kills += 1
     entry.deaths, entry.target = 1, f"{len(victims)} processes"
-    for server in (house.valkey, house.postgres):
+    for server in house.servers:
         if server.process:
             server.process.wait(PATIENCE)
     house.revive()
@@ -121,7 +122,7 @@ def _kill_client(field: Field, entry: Entry) -> None:
 def _kill_server(name: str) -> Strike:
     def strike(field: Field, entry: Entry) -> None:
         house = field.house
-        server = house.valkey if name == "valkey" else house.postgres
+        server = getattr(house, name)
         pid = _server(house, name)
         psutil.Process(pid).kill()
         entry.kills, entry.target = 1, f"{name} {pid}"
@@ -137,7 +138,7 @@ def _kill_server(name: str) -> Strike:
 
 def _server(house: House, name: str) -> int:
     """Its pid, once it runs (the supervisor starts embedded ones again)."""
-    server = house.valkey if name == "valkey" else house.postgres
+    server = getattr(house, name)
     deadline = time.monotonic() + PATIENCE
     while (pid := house.server_pid(server)) is None:
         assert time.monotonic() < deadline, f"{name} was not started again"
@@ -193,6 +194,38 @@ def _pause_server(name: str) -> Strike:
     return strike
 
 
+def _slow_cache(field: Field, entry: Entry) -> None:
+    """Every answer of it comes too late; nobody waits for it."""
+    victim = psutil.Process(_server(field.house, "cache"))
+    for _ in range(20):
+        victim.send_signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        victim.send_signal(signal.SIGCONT)
+        time.sleep(0.005)
+    entry.target = f"cache {victim.pid}"
+
+
+def _full_cache(field: Field, entry: Entry) -> None:
+    with Redis.from_url(field.house.cache.url) as cache:
+        before = cache.config_get("maxmemory")["maxmemory"]
+        cache.config_set("maxmemory", "1mb")
+        time.sleep(field.chance.uniform(0.5, 2.0))
+        cache.config_set("maxmemory", before)
+    entry.target = "maxmemory 1mb"
+
+
+def _lying_cache(field: Field, entry: Entry) -> None:
+    """A bit of every value is another one."""
+    with Redis.from_url(field.house.cache.url) as cache:
+        names = list(cache.scan_iter("{casebook:cache}:v:*"))
+        for name in names:
+            size = cache.strlen(name)
+            if size:
+                place = field.chance.randrange(8 * size)
+                cache.setbit(name, place, 1 - cache.getbit(name, place))
+    entry.target = f"{len(names)} values"
+
+
 KILLS = (
     Fault("kill -9 worker", _kill_child("worker")),
     Fault("kill -9 importer", _kill_child("importer")),
@@ -209,6 +242,13 @@ SERVERS = (
     Fault("kill -9 Valkey", _kill_server("valkey")),
     Fault("kill -9 PostgreSQL", _kill_server("postgres")),
     Fault("kill -9 a PostgreSQL backend", _kill_backend),
+)
+CACHE = (
+    Fault("kill -9 the cache", _kill_server("cache")),
+    Fault("SIGSTOP the cache", _pause_server("cache")),
+    Fault("the cache slow", _slow_cache),
+    Fault("the cache full", _full_cache),
+    Fault("the cache damaged", _lying_cache),
 )
 PAUSES = (
     Fault("SIGSTOP Valkey past the heartbeat", _pause_server("valkey")),

@@ -16,7 +16,7 @@ from deploy.lock import holder
 from deploy.postgres import PORT, EmbeddedPostgres
 from deploy.process import kill_group
 from deploy.server import Server
-from deploy.valkey import EmbeddedValkey
+from deploy.valkey import EmbeddedCache, EmbeddedValkey
 from tests.faults.storm.disk import Disk
 from tests.support.casebook import Casebook, free_port
 from tests.support.proxy import Proxy
@@ -46,6 +46,7 @@ class House:
         self.data = base / "data"
         servers = self.data if embedded else base / "servers"
         self.postgres, self.valkey = EmbeddedPostgres(servers), EmbeddedValkey(servers)
+        self.cache = EmbeddedCache(servers)
         self.casebook = Casebook(self.data, free_port())
         self.index_disk = Disk(self.data / "index") if disks else None
         self.aof_disk = Disk(servers / "valkey") if disks else None
@@ -66,6 +67,7 @@ class House:
         }
         if self.redis_proxy and self.postgres_proxy:
             told["CASEBOOK_REDIS_URL"] = self.redis_proxy.url
+            told["CASEBOOK_CACHE_URL"] = self.cache.url
             told["CASEBOOK_DATABASE_URL"] = _over_tcp(self.postgres.url, self.postgres_proxy.port)
         return told
 
@@ -73,6 +75,11 @@ class House:
     def redis_url(self) -> str:
         """Where our processes, and the load's own client, find Redis."""
         return self.redis_proxy.url if self.redis_proxy else self.valkey.url
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """All of them, in the order in which they start."""
+        return self.postgres, self.valkey, self.cache
 
     def redis(self) -> Redis:
         """A direct connection, past the proxy. Close it."""
@@ -85,8 +92,8 @@ class House:
                 if disk:
                     disk.mount()
             if not self.embedded:
-                self.postgres.start()
-                self.valkey.start()
+                for server in self.servers:
+                    server.start()
                 socket = self.postgres.folder.known_sockets() / f".s.PGSQL.{PORT}"
                 self.redis_proxy = self._proxies.enter_context(Proxy(self.valkey.url))
                 self.postgres_proxy = self._proxies.enter_context(
@@ -144,13 +151,13 @@ class House:
         """Of an embedded server, whoever runs it; None while it's down."""
         if not self.embedded:
             return server.pid
-        mark = "valkey.sock" if server is self.valkey else "bin/postgres"
+        mark = "bin/postgres" if server is self.postgres else f"{server.name}.sock"
         found = [one.pid for one in self.children() if mark in " ".join(_cmdline(one))]
         return found[0] if found else None
 
     def revive(self) -> None:
         """Start again servers of the harness's own that died; embedded ones come by themselves."""
-        for server in (self.postgres, self.valkey):
+        for server in self.servers:
             if not self.embedded and server.pid is None:
                 server.start()
 
@@ -159,7 +166,7 @@ class House:
         known = {os.getpid(), self._supervisor, *(guest.pid for guest in self.guests)}
         with contextlib.suppress(psutil.NoSuchProcess):
             known |= {one.pid for one in self.supervisor().children(recursive=True)}
-        for server in (self.postgres, self.valkey):
+        for server in self.servers:
             if not self.embedded and server.pid:
                 known.add(server.pid)
                 known |= {one.pid for one in psutil.Process(server.pid).children(recursive=True)}
@@ -177,11 +184,11 @@ class House:
         self.casebook.process("down")
         for one in self.strangers():
             with contextlib.suppress(psutil.Error):
-                if one.pid not in (self.postgres.pid, self.valkey.pid):
+                if one.pid not in [server.pid for server in self.servers]:
                     one.kill()
         if not self.embedded:
             self._proxies.close()
-            for server in (self.valkey, self.postgres):
+            for server in reversed(self.servers):
                 server.stop()
                 if server.process:
                     kill_group(server.process)

@@ -35,12 +35,16 @@ THEMES: dict[str, tuple[Sequence[Fault], int]] = {
     "supervisor": ((*faults.WHOLE, *faults.KILLS[:4]), 6),
     "servers": (faults.SERVERS, 6),
     "schedule": ((*SCHEDULERS, faults.SERVERS[0]), 6),
+    "cache": ((*faults.CACHE, faults.KILLS[3]), 8),
     # No consumer dies in these four: nothing may be claimed.
     "cuts": (outages.CUTS, 9),
     "pauses": (faults.PAUSES, 4),
     "outages": (outages.OUTAGES, 3),
     "disks": (outages.DISKS, 2),
-    "everything": ((*faults.KILLS, *faults.SERVERS, *outages.CUTS, *outages.OUTAGES), 8),
+    "everything": (
+        (*faults.KILLS, *faults.SERVERS, *faults.CACHE, *outages.CUTS, *outages.OUTAGES),
+        8,
+    ),
 }
 KINDS = [fault.kind for theme in list(THEMES.values())[:-1] for fault in theme[0]]
 KINDS = [*dict.fromkeys(KINDS)]
