@@ -25,9 +25,9 @@ from storage.index.freshness import Fresh
 log = logging.getLogger(__name__)
 
 #: Hash: node -> what it has published (2 KB; 25 KB where 256 categories were touched).
-NODES = "casebook:{published}:nodes"
+NODES = "{casebook:published}:nodes"
 #: Stream: the names of nodes that have published something.
-SAID = "casebook:{published}:said"
+SAID = "{casebook:published}:said"
 KEEP = 1_000  # of these names: who was away for longer reads everything again
 
 LISTEN = 0.5  # seconds without news after which Redis is asked for a sign of life

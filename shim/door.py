@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from actors.broker.admission import Admission, Coming, asking
+from actors.broker.admission import Admission, Coming
 from contracts.errors import Overloaded
 from shim.keys import known
 from shim.problems import problem
@@ -42,7 +42,6 @@ class Door:
         self._answered: dict[Target, None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asking.set(None)  # a request that came behind another inherits that one's context
         queues = _queues(scope)
         if queues is None:
             await self._app(scope, receive, send)

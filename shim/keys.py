@@ -7,7 +7,7 @@ from cachetools import TTLCache
 from fastapi import Depends, Header, Request
 
 from actors import system
-from actors.broker.admission import STRANGER, asking
+from actors.broker.admission import STRANGER
 from contracts.errors import Unauthorized, Unavailable
 from contracts.operation import called_by
 from contracts.system import KeyVerified, VerifyKey
@@ -31,7 +31,7 @@ async def caller(
         raise Unauthorized()
     name = _fresh.get(digest)
     if name is None:
-        asking.set(_known.get(digest, STRANGER))
+        called_by(_known.get(digest, STRANGER))
         name = await _ask(backend, digest)
         _fresh[digest] = _known[digest] = name
     return _called(request, name)
@@ -54,7 +54,6 @@ def _of(authorization: str | None) -> str | None:
 
 def _called(request: Request, name: str) -> str:
     called_by(name)
-    asking.set(name)
     request.app.state.recording.signed_in(name)
     return name
 

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from actors.broker.limit import Limit
 from contracts.errors import Overloaded
+from contracts.operation import doing
 
 #: Seconds that a request may wait in its queue when very many come (limit.py). Queues that are
 #: not here have senders who know when to stop (imports), or nobody who waits.
@@ -24,14 +25,11 @@ TARGETS: Mapping[str, float] = {
     "entries": 0.1,
     "operators": 0.2,
 }
-STRANGER = ""  # all those whose key is not known yet, as one
+STRANGER = "(unknown key)"  # all those whose key is not known yet, as one
 HALVED = 1.0  # seconds in which what somebody has had counts half
 FORGOTTEN = 0.5  # requests: who has had less and waits for none is not counted among the callers
 ROOM = 4  # who has had the mean finds the house full when all but a fourth of the places are taken
 AGAIN = 30  # seconds: the longest that anyone is sent away for
-
-#: For whom this task asks; None: for the process itself, which is never refused.
-asking: ContextVar[str | None] = ContextVar("asking", default=None)
 
 
 @dataclass
@@ -67,12 +65,13 @@ class Admission:
         self._gates = {queue: Gate(queue, target, clock) for queue, target in targets.items()}
 
     def enter(self, queue: str) -> "Place | None":
-        """A place among those who wait for this queue; None where no place is needed.
+        """A place among those who wait for this queue; None where no place is needed: the queue
+        has no gate, or the process asks for itself, for nobody who called.
 
         Raises: Overloaded.
         """
-        gate, by = self._gates.get(queue), asking.get()
-        return None if gate is None or by is None else gate.enter(by)
+        gate, by = self._gates.get(queue), doing().by
+        return gate.enter(by) if gate is not None and by else None
 
     def expect(self, queue: str, by: str) -> "Coming | None":
         """Word of a request of this task that may want a place later; None where it needs none.

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.broker.admission import AGAIN, STRANGER, Admission, Gate, Place, asking
+from actors.broker.admission import AGAIN, STRANGER, Admission, Gate, Place
 from actors.broker.limit import FEW
 from contracts.errors import Overloaded, from_dict
+from contracts.operation import called_by
 
 
 class Time:
@@ -118,12 +119,9 @@ def test_only_those_who_ask_for_somebody_need_a_place() -> None:
     """What the process asks for itself (its health), and queues without a gate, pass."""
     admission = Admission({"search": 0.05})
     assert admission.enter("search") is None
-    token = asking.set("one")
-    try:
-        assert admission.enter("imports") is None
-        assert admission.enter("search") is not None
-    finally:
-        asking.reset(token)
+    called_by("one")
+    assert admission.enter("imports") is None
+    assert admission.enter("search") is not None
     assert set(admission.loads()) == {"search"}
 
 

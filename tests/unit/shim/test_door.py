@@ -7,9 +7,10 @@ import orjson
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from actors.broker.admission import Admission, arrived, asking
+from actors.broker.admission import STRANGER, Admission, arrived
 from actors.broker.limit import FEW
 from contracts.errors import Overloaded
+from contracts.operation import called_by
 from shim import door
 from shim.door import Door
 
@@ -67,12 +68,12 @@ class Caller:
 
 def fill(admission: Admission, queue: str) -> None:
     """Take all places, for those who are unknown here."""
-    token = asking.set("")
+    called_by(STRANGER)
     try:
         while True:
             admission.enter(queue)
     except Overloaded:
-        asking.reset(token)
+        called_by("")
 
 
 def test_who_would_be_refused_is_turned_away_before_anything_is_done() -> None:
@@ -122,7 +123,7 @@ def test_who_shares_an_answer_is_not_on_the_way() -> None:
 
     async def scenario() -> None:
         admission = Admission()
-        asking.set("")
+        called_by(STRANGER)
         for _ in range(2 * FEW):
             assert admission.expect("search", "")
             arrived()

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from actors.actor import actor
-from actors.broker.admission import Admission, asking
+from actors.broker.admission import Admission
 from actors.broker.broker import StreamsBroker
 from actors.broker.client import Client
 from actors.broker.limit import FEW
 from actors.broker.worker import Worker
 from contracts.errors import NoReply, Overloaded
+from contracts.operation import called_by
 from tests.support.operations import Say
 from tests.support.waiting import SOON, run
 
@@ -58,7 +59,7 @@ def ask(queue_name: str) -> Ask:
     """Asks for somebody."""
 
     async def ask(client: Client, by: str, *, timeout: float = SOON) -> bytes:
-        asking.set(by)
+        called_by(by)
         message = pour.message(Say(text=by), queue=queue_name)
         return await client.call(message, timeout=timeout, deadline=True)
 
