@@ -24,7 +24,7 @@ TOLD_MOST = 500  # entries a roll-up
 
 COUNTS = ("count_events", "count_queries", "count_latency", "count_entries", "count_clicks")
 #: What names an entry's day or a query goes with the events; totals of days stay.
-PRUNED = ("hours", "latency", "queries", "entries", "clicks")
+PRUNED = ("hours", "latency", "queries", "entries", "tags", "clicks")
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def dashboard(request: AskDashboard, store: Store) -> Dashboard:
             popular_queries=first_queries(tx, asked, Queries.POPULAR, SHOWN),
             unanswered_queries=first_queries(tx, asked, Queries.UNANSWERED, SHOWN),
             popular_entries=first_used(tx, asked, SHOWN, category=request.category),
-            rows=_trend(tx, asked, request, where),
+            rows=_trend(tx, asked, request),
         )
 
 
@@ -106,44 +106,56 @@ def _by_hour(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]
     if request.by == "category":
         rows = tx.rows("analytics_answers.over_categories", metrics=metrics, **asked.parts)
     else:
-        rows = tx.rows(
-            "analytics_answers.over_time",
-            ("category",) if request.category else ("all",),
-            metrics=metrics,
-            by=request.by,
-            zone=request.zone,
-            category=request.category,
-            shape=SHAPES.get(request.by, DAILY),
-            **asked.hours,
-        )
+        rows = _over_time(tx, asked, request.by, request.zone, request.category, metrics)
     return _pivoted(rows)
 
 
+def _over_time(
+    tx: Transaction, asked: Span, by: str, zone: str, category: str | None, metrics: list[str]
+) -> list[Row]:
+    where = ("category",) if category else ("all",)
+    given: dict[str, Any] = {
+        **{"metrics": metrics, "by": by, "zone": zone, "category": category},
+        "shape": SHAPES.get(by, DAILY),
+        **asked.hours,
+    }
+    if zone != "UTC" and by != "hour":
+        return tx.rows("analytics_answers.over_days_of_zone", where, step=f"1 {by}", **given)
+    return tx.rows("analytics_answers.over_time", where, **given)
+
+
 def _by_day(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]:
-    first_by = next(iter(METRICS[request.metric].over))
+    if request.by not in SHAPES:
+        return _by_name(tx, asked, request)
+    given: dict[str, Any] = {"by": request.by, "shape": SHAPES[request.by], **asked.days}
+    if request.table == "query":
+        rows = tx.rows("analytics_lists.queries_over_time", query=request.query, **given)
+    else:
+        limits = _limits(request)
+        where = conditions(**limits)
+        rows = tx.rows("analytics_lists.entries_over_time", where, **given, **limits)
+    return {row["key"]: row for row in rows}
+
+
+def _by_name(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]:
+    first_by, limits = next(iter(METRICS[request.metric].over)), _limits(request)
+    given: dict[str, Any] = {"first_by": first_by, "limit": request.limit, **asked.days}
     if request.by == "query":
         names = [request.query] if request.query is not None else None
         rows = queries_by(tx, asked, first_by, request.limit, names)
         return {row["query"]: row for row in rows}
-    limits = {"category": request.category, "tag": request.tag, "entry": request.entry}
-    common: dict[str, Any] = {"by": request.by, **asked.days}
-    if request.by not in SHAPES:
-        rows = tx.rows(
-            "analytics_lists.over_entries",
-            conditions(**limits),
-            first_by=first_by,
-            limit=request.limit,
-            **common,
-            **limits,
-        )
-        return {row["key"]: row for row in rows}
-    common["shape"] = SHAPES[request.by]
-    if request.table == "query":
-        rows = tx.rows("analytics_lists.queries_over_time", query=request.query, **common)
+    where = conditions(**limits)
+    if request.by == "tag" and not where:
+        rows = tx.rows("analytics_lists.over_tags", **given)
+    elif request.by == "entry" and first_by == "used" and not where:
+        return {str(row["id"]): row for row in first_used(tx, asked, request.limit)}
     else:
-        where = conditions(**limits)
-        rows = tx.rows("analytics_lists.entries_over_time", where, **common, **limits)
+        rows = tx.rows("analytics_lists.over_entries", where, by=request.by, **given, **limits)
     return {row["key"]: row for row in rows}
+
+
+def _limits(request: AskReport) -> dict[str, Any]:
+    return {"category": request.category, "tag": request.tag, "entry": request.entry}
 
 
 def _needed(metric: str) -> list[str]:
@@ -173,19 +185,8 @@ def _percentiles(tx: Transaction, asked: Span) -> dict[str, float | None]:
     return percentiles([(row["bucket"], int(row["searches"])) for row in rows])
 
 
-def _trend(
-    tx: Transaction, asked: Span, request: AskDashboard, where: tuple[str, ...]
-) -> tuple[Row, ...]:
-    rows = tx.rows(
-        "analytics_answers.over_time",
-        where,
-        metrics=list(TREND),
-        by="day",
-        zone=request.zone,
-        shape=DAILY,
-        category=request.category,
-        **asked.hours,
-    )
+def _trend(tx: Transaction, asked: Span, request: AskDashboard) -> tuple[Row, ...]:
+    rows = _over_time(tx, asked, "day", request.zone, request.category, list(TREND))
     return tuple(
         {
             "day": day,

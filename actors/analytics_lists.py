@@ -159,15 +159,14 @@ def first_used(
     tx: Transaction, asked: Span, limit: int, category: str | None = None, tag: str | None = None
 ) -> tuple[Row, ...]:
     limits = {"category": category, "tag": tag}
-    if where := conditions(**limits):
-        likely = tx.rows("analytics_lists.used_among", where, likely=limit, **asked.days, **limits)
+    where, days = conditions(**limits), asked.days
+    first: dict[str, Any] = {"depth": _depth(asked, limit), "likely": 3 * limit, **days}
+    if tag is not None:
+        likely = tx.rows("analytics_lists.used_among", where, likely=limit, **days, **limits)
+    elif category is not None:
+        likely = tx.rows("analytics_lists.likely_used_of_category", where, **first, **limits)
     else:
-        likely = tx.rows(
-            "analytics_lists.likely_used",
-            depth=_depth(asked, limit),
-            likely=3 * limit,
-            **asked.days,
-        )
+        likely = tx.rows("analytics_lists.likely_used", **first)
     ids = [row["entry_id"] for row in likely]
     rows = tx.rows("analytics_lists.used", entries=ids, limit=limit, **asked.days)
     return tuple({**row, "success_rate": value("success_rate", row)} for row in rows)

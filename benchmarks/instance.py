@@ -60,10 +60,10 @@ class Instance:
 
 
 @contextmanager
-def instance() -> Iterator[Instance]:
-    """A Casebook without the sample, stopped and removed at the end."""
+def instance(data: Path | None = None) -> Iterator[Instance]:
+    """A Casebook without the sample, stopped at the end; removed unless `data` says where."""
     with TemporaryDirectory(prefix="benchmark-") as folder:
-        casebook = Instance(Path(folder), free_port())
+        casebook = Instance(data or Path(folder), free_port())
         try:
             casebook.run("up", "--detach", "--port", str(casebook.port))
             yield casebook

@@ -3,7 +3,7 @@
 select pg_advisory_xact_lock(hashtext('casebook roll-up'));
 
 truncate events, event_batches, event_hours, event_days, search_latency, search_latency_days,
-query_days, entry_days, entry_usage, entry_counts;
+query_days, entry_days, tag_days, entry_usage, entry_counts;
 
 delete from entries where source = 'made';
 
@@ -79,14 +79,26 @@ from search_latency
 group by 1, 2;
 
 insert into entry_days (
-    entry_id, day, shown, viewed, copied, taken, exported, worked, failed, ratings, rating_sum
+    entry_id, day, category, shown, viewed, copied, taken, exported, worked, failed, ratings,
+    rating_sum
 )
 select
-    e.id, current_date - d, v * 8, v, v / 3, 0, 0, v / 9, v / 30, v / 12, v / 3
+    e.id, current_date - d, e.category, v * 8, v, v / 3, 0, 0, v / 9, v / 30, v / 12, v / 3
 from generate_series(0, %(days)s - 1) as d,
-(select id, row_number() over () as n from entries where source = 'made') as e,
+(select id, category, row_number() over () as n from entries where source = 'made') as e,
 lateral (select (0.03 * %(day)s / (1 + (e.n * 7919 + d * 31) %% 20000))::integer as v) as t
 where v > 0;
+
+insert into tag_days (
+    tag, day, shown, viewed, copied, taken, exported, worked, failed, ratings, rating_sum
+)
+select
+    t.tag, d.day, sum(d.shown), sum(d.viewed), sum(d.copied), sum(d.taken), sum(d.exported),
+    sum(d.worked), sum(d.failed), sum(d.ratings), sum(d.rating_sum)
+from entry_days as d
+inner join entries as e on e.id = d.entry_id
+cross join unnest(e.tags) as t (tag)
+group by 1, 2;
 
 insert into entry_usage (entry_id, usage, success, failure, last_used_at)
 select entry_id, sum(used), sum(worked), sum(failed), max(day)

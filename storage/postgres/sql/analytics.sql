@@ -56,6 +56,10 @@ where day < current_date - %(days)s;
 delete from entry_days
 where day < current_date - %(days)s;
 
+-- name: prune_tags
+delete from tag_days
+where day < current_date - %(days)s;
+
 -- name: prune_clicks
 delete from search_clicks
 where search_id < uuid_at(now() - make_interval(days => %(days)s));

@@ -55,6 +55,80 @@ from (
 ) as grouped
 order by start;
 
+-- name: over_days_of_zone
+-- A day of a zone is the day of UTC nearest to it, with the hours between their begins added or
+-- taken away: those of a few hours are read, and not of all 24. In a zone that is off the full
+-- hour it begins with the next full one.
+with begins as (
+    select %(since)s as at
+    union
+    select %(until)s
+    union
+    select b.at
+    from
+        generate_series(
+            date_trunc(%(by)s, %(since)s at time zone %(zone)s), %(until)s at time zone %(zone)s,
+            %(step)s::interval
+        ) as l (local),
+        lateral (
+            select date_trunc(
+                'hour', l.local at time zone %(zone)s + interval '1 hour - 1 microsecond', 'UTC'
+            ) as at
+        ) as b
+    where b.at > %(since)s and b.at < %(until)s
+),
+
+marks as materialized (
+    select
+        at, day, lag(at) over w as before, lead(day) over w as next_day,
+        case when at < day then 1 else -1 end as sign,
+        least(at, day) as first, greatest(at, day) as last
+    from (
+        select at, date_trunc('day', at + interval '12 hours', 'UTC') as day
+        from begins
+    ) as b
+    window w as (order by at)
+),
+
+days as materialized (
+    select m.at as start, d.day::date as day
+    from marks as m
+    cross join lateral generate_series(
+        m.day at time zone 'UTC', m.next_day at time zone 'UTC' - interval '1 day', interval '1 day'
+    ) as d (day)
+),
+
+hours as materialized (
+    select h.hour, s.start, s.sign
+    from marks as m
+    cross join lateral generate_series(
+        m.first, m.last - interval '1 hour', interval '1 hour'
+    ) as h (hour)
+    cross join lateral (values
+        (case when m.next_day is not null then m.at end, m.sign), (m.before, -m.sign)
+    ) as s (start, sign)
+    where s.start is not null
+),
+
+parts as (
+    select n.start, c.metric, c.value
+    from event_days as c
+    inner join days as n on n.day = c.day
+    where
+        c.metric = any(%(metrics)s) and c.day >= (%(since)s at time zone 'UTC')::date
+        and c.day <= (%(until)s at time zone 'UTC')::date and {where}
+    union all
+    select n.start, c.metric, n.sign * c.value
+    from event_hours as c
+    inner join hours as n on n.hour = c.hour
+    where c.metric = any(%(metrics)s) and c.hour = any(array(select hour from hours)) and {where}
+)
+
+select
+    to_char(date_trunc(%(by)s, start at time zone %(zone)s), %(shape)s) as key, metric, value
+from (select start, metric, sum(value) as value from parts group by start, metric) as grouped
+order by start;
+
 -- name: over_categories
 select category as key, metric, sum(value) as value
 from (

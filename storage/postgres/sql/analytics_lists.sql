@@ -65,9 +65,29 @@ group by t.entry_id
 order by sum(t.n) desc, t.entry_id
 limit %(likely)s;
 
+-- name: likely_used_of_category
+-- By the category that an entry had on that day; one that has left it since is none of them.
+select t.entry_id
+from generate_series(%(first)s::date, %(last)s::date, interval '1 day') as d (day)
+cross join lateral (
+    select entry_id, used as n
+    from entry_days
+    where
+        category = coalesce(
+            (select name from categories where key = lower(%(category)s)), %(category)s
+        )
+        and day = d.day::date and used > 0
+    order by used desc
+    limit %(depth)s
+) as t
+inner join entries as e on e.id = t.entry_id and {where}
+group by t.entry_id
+order by sum(t.n) desc, t.entry_id
+limit %(likely)s;
+
 -- name: used_among
--- Where entries are narrowed, few of a day's first may be among them: all of theirs are added up,
--- entry by entry.
+-- Where entries are narrowed by tag, few of a day's first may be among them: all of theirs are
+-- added up, entry by entry.
 select e.id as entry_id
 from entries as e
 cross join lateral (
@@ -232,6 +252,30 @@ order by
         when 'worked' then sum(u.worked)
         when 'failed' then sum(u.failed)
     end desc nulls last, 1
+limit %(limit)s;
+
+-- name: over_tags
+-- Of all entries, by the tags that they had when it was counted; most first.
+select
+    tag as key, sum(shown) as shown, sum(viewed) as viewed, sum(copied) as copied,
+    sum(taken) as taken, sum(exported) as exported, sum(used) as used, sum(ratings) as ratings,
+    sum(rating_sum) as rating_sum, sum(worked) as worked, sum(failed) as failed
+from tag_days
+where day between %(first)s and %(last)s
+group by tag
+order by
+    case %(first_by)s
+        when 'shown' then sum(shown)
+        when 'viewed' then sum(viewed)
+        when 'copied' then sum(copied)
+        when 'taken' then sum(taken)
+        when 'exported' then sum(exported)
+        when 'used' then sum(used)
+        when 'ratings' then sum(ratings)
+        when 'rating_sum' then sum(rating_sum)
+        when 'worked' then sum(worked)
+        when 'failed' then sum(failed)
+    end desc, 1
 limit %(limit)s;
 
 -- name: entries_over_time

@@ -171,7 +171,8 @@ on conflict (day, bucket) do update
 set searches = search_latency_days.searches + excluded.searches;
 
 -- name: count_entries
--- By entry and day, and onto the counters of the entry. Ids that no entry has count nowhere.
+-- By entry and by tag and day, and onto the counters of the entry. Ids that no entry has count
+-- nowhere.
 with noted as (
     select
         entry_id, at, 0 as shown, (kind = 'viewed')::integer as viewed,
@@ -190,25 +191,28 @@ with noted as (
 
 counted as (
     select
-        o.entry_id, (o.at at time zone 'UTC')::date as day, sum(o.shown) as shown,
-        sum(o.viewed) as viewed, sum(o.copied) as copied, sum(o.taken) as taken,
+        o.entry_id, e.category, e.tags, (o.at at time zone 'UTC')::date as day,
+        sum(o.shown) as shown, sum(o.viewed) as viewed, sum(o.copied) as copied, sum(o.taken) as taken,
         sum(o.exported) as exported, sum(o.worked) as worked, sum(o.failed) as failed,
         sum(o.ratings) as ratings, sum(o.rating_sum) as rating_sum,
         max(o.at) filter (where o.viewed + o.copied + o.taken + o.exported > 0) as last_used_at
     from noted as o
-    where exists (select 1 from entries as e where e.id = o.entry_id)
-    group by 1, 2
+    inner join entries as e on e.id = o.entry_id
+    group by 1, 2, 3, 4
 ),
 
 days as (
     insert into entry_days (
-        entry_id, day, shown, viewed, copied, taken, exported, worked, failed, ratings, rating_sum
+        entry_id, day, category, shown, viewed, copied, taken, exported, worked, failed, ratings,
+        rating_sum
     )
     select
-        entry_id, day, shown, viewed, copied, taken, exported, worked, failed, ratings, rating_sum
+        entry_id, day, category, shown, viewed, copied, taken, exported, worked, failed, ratings,
+        rating_sum
     from counted
     on conflict (entry_id, day) do update
     set
+        category = excluded.category,
         shown = entry_days.shown + excluded.shown,
         viewed = entry_days.viewed + excluded.viewed,
         copied = entry_days.copied + excluded.copied,
@@ -218,6 +222,29 @@ days as (
         failed = entry_days.failed + excluded.failed,
         ratings = entry_days.ratings + excluded.ratings,
         rating_sum = entry_days.rating_sum + excluded.rating_sum
+),
+
+tags as (
+    insert into tag_days as t (
+        tag, day, shown, viewed, copied, taken, exported, worked, failed, ratings, rating_sum
+    )
+    select
+        g.tag, c.day, sum(c.shown), sum(c.viewed), sum(c.copied), sum(c.taken), sum(c.exported),
+        sum(c.worked), sum(c.failed), sum(c.ratings), sum(c.rating_sum)
+    from counted as c
+    cross join unnest(c.tags) as g (tag)
+    group by g.tag, c.day
+    on conflict (tag, day) do update
+    set
+        shown = t.shown + excluded.shown,
+        viewed = t.viewed + excluded.viewed,
+        copied = t.copied + excluded.copied,
+        taken = t.taken + excluded.taken,
+        exported = t.exported + excluded.exported,
+        worked = t.worked + excluded.worked,
+        failed = t.failed + excluded.failed,
+        ratings = t.ratings + excluded.ratings,
+        rating_sum = t.rating_sum + excluded.rating_sum
 )
 
 insert into entry_usage as u (

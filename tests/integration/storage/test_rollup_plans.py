@@ -28,7 +28,7 @@ select
 from generate_series(1, {10 * ENTRIES}) as n;
 
 insert into event_hours (metric, hour, category, value)
-select m, date_trunc('hour', now()) - h * interval '1 hour', c, 1
+select m, date_trunc('hour', now()) - h * interval '1 hour', c, 1 + h % 7
 from generate_series(0, {DAYS} * 24) as h, unnest(array['searches', 'empty', 'viewed']) as m,
 unnest(array['', 'category 1', 'category 2', 'category 3']) as c;
 
@@ -37,9 +37,10 @@ select metric, (hour at time zone 'UTC')::date, category, sum(value)
 from event_hours group by 1, 2, 3;
 
 insert into entry_days (
-    entry_id, day, shown, viewed, copied, taken, exported, worked, failed, ratings, rating_sum
+    entry_id, day, category, shown, viewed, copied, taken, exported, worked, failed, ratings,
+    rating_sum
 )
-select e.id, current_date - d, 9, 1, 0, 0, 0, (d % 30 = 0)::integer, 0, 0, 0
+select e.id, current_date - d, e.category, 9, 1, 0, 0, 0, (d % 30 = 0)::integer, 0, 0, 0
 from generate_series(0, {DAYS}) as d, entries as e
 where e.external_id::integer <= {ENTRIES};
 
@@ -79,7 +80,7 @@ ASKED: dict[str, tuple[str, tuple[str, ...], dict[str, Any], int]] = {
         },
         2 * (5 + 40 + 3),
     ),
-    "days of another zone are read from the covering index": (
+    "hours are read from the covering index": (
         "analytics_answers.over_time",
         ("all",),
         {
@@ -87,13 +88,40 @@ ASKED: dict[str, tuple[str, tuple[str, ...], dict[str, Any], int]] = {
             "since": UNTIL - timedelta(days=20),
             "until": UNTIL,
             "daily": False,
-            "by": "day",
+            "by": "hour",
             "zone": "Europe/Berlin",
-            "shape": "YYYY-MM-DD",
+            "shape": "YYYY-MM-DD HH24:MI",
         },
         20 * 24,
     ),
+    "days of another zone are days of UTC, and the hours between": (
+        "analytics_answers.over_days_of_zone",
+        ("all",),
+        {
+            "metrics": ["searches"],
+            "since": UNTIL - timedelta(days=20),
+            "until": UNTIL,
+            "by": "day",
+            "step": "1 day",
+            "zone": "Europe/Berlin",
+            "shape": "YYYY-MM-DD",
+        },
+        # The ends may be half a day off.
+        2 * 12 + 20 * (1 + 2) + 2,
+    ),
     "a category's entries are looked up, not all of all days": (
+        "analytics_lists.likely_used_of_category",
+        ("of_category",),
+        {
+            "category": "category 3",
+            "first": LAST - timedelta(days=30),
+            "last": LAST,
+            "likely": 10,
+            "depth": 5,
+        },
+        5 * 31,
+    ),
+    "a tag's entries are looked up, not all of all days": (
         "analytics_lists.used_among",
         ("of_category",),
         {"category": "category 3", "first": LAST - timedelta(days=30), "last": LAST, "likely": 10},
@@ -130,3 +158,27 @@ def test_no_more_is_read_than_the_answer_needs(filled: str, name: str) -> None:
         for node in looked_at
     )
     assert read <= most
+
+
+@pytest.mark.parametrize("by", ["day", "week", "month"])
+@pytest.mark.parametrize(
+    "zone",
+    ["Europe/Berlin", "America/New_York", "Asia/Tokyo", "Asia/Kolkata", "Pacific/Kiritimati"],
+)
+@pytest.mark.parametrize("where", ["all", "category"])
+def test_days_of_a_zone_are_those_that_its_hours_add_up_to(
+    filled: str, zone: str, by: str, where: str
+) -> None:
+    """Whatever lies between its midnight and that of UTC, and where the clocks change."""
+    given = {
+        **{"metrics": ["searches", "empty"], "by": by, "step": f"1 {by}", "zone": zone},
+        **{"since": UNTIL - timedelta(days=50, hours=7), "until": UNTIL, "daily": False},
+        **{"shape": "YYYY-MM-DD", "category": "category 2"},
+    }
+    with psycopg.connect(filled) as session:
+        quick, plain = (
+            sorted(session.execute(statement(f"analytics_answers.{name}", (where,)), given))
+            for name in ("over_days_of_zone", "over_time")
+        )
+    assert quick == plain
+    assert len(plain) >= 4
