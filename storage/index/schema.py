@@ -12,7 +12,7 @@ import tantivy
 
 from storage.index.codes import bare_codes, find_codes
 from storage.index.ranking import success_rate
-from storage.index.text import WORDS, clean, ready_words, remembered, stems, written_words
+from storage.index.text import WORDS, clean, ready_words, remembered, words_of
 from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, TITLE_WEIGHT
 
 #: Of the fields and of how text becomes words and codes. Raise it with any change to either: an
@@ -34,6 +34,9 @@ BUCKETS = 256  # parts of nearly equal size that all entries can be read in
 ENTRY, POSITION = "entry", "position"
 #: Of an entry in the index: one without a solution is a draft.
 DRAFT, ACTIVE = STATUSES = "draft", "active"
+
+
+Fields = dict[str, str | int | bytes | list[str]]
 
 
 class IndexDocument(NamedTuple):
@@ -114,96 +117,98 @@ def entry_document(entry: IndexDocument) -> tantivy.Document:
     """The document of an entry. Raises ValueError or TypeError for values that don't fit."""
     title, problem, solution = clean(entry.title), clean(entry.problem), clean(entry.solution)
     tags = [clean(tag) for tag in entry.tags]
-    document = tantivy.Document()
-    _add_keywords(document, entry, bool(solution.strip()))
-    _add_numbers(document, entry)
-    _add_texts(document, title, problem, solution, tags, entry.codes)
-    document.add_bytes("card", _card(entry, title, tags))
-    document.add_bytes("more", _more(entry))
-    document.add_bytes("problem_shown", problem[:SHOWN_MAX].encode())
-    document.add_bytes("solution_shown", solution[:SHOWN_MAX].encode())
+    fields: Fields = {
+        **_keywords(entry, bool(solution.strip())),
+        **_numbers(entry),
+        **_texts(title, problem, solution, tags, entry.codes),
+        "card": _card(entry, title, tags),
+        "more": _more(entry),
+        "problem_shown": problem[:SHOWN_MAX].encode(),
+        "solution_shown": solution[:SHOWN_MAX].encode(),
+    }
+    # At once: a call for each value took as long as splitting the texts.
+    document: tantivy.Document = tantivy.Document.from_dict(fields, schema())
     return document
 
 
-def _add_keywords(document: tantivy.Document, entry: IndexDocument, solved: bool) -> None:
+def _keywords(entry: IndexDocument, solved: bool) -> Fields:
     category = key(entry.category)
-    document.add_text("kind", ENTRY)
-    document.add_text("id", entry.id)
-    document.add_text("bucket", bucket(entry.id))
-    document.add_text("category", category)
-    document.add_text("severity", key(entry.severity))
-    document.add_text("status", ACTIVE if solved else DRAFT)
-    document.add_text("year", str(entry.updated_at.year))
-    _add(document, "within", {category, *map(key, entry.within)})
     path = [clean(name).replace(STEP, " ") for name in (*reversed(entry.within), entry.category)]
-    document.add_text("path", STEP.join(path))
-    _add(document, "name", {key(name) for name in (entry.id, entry.external_id) if name})
-    _add(document, "source", filter(None, [key(entry.source)]))
-    _add(document, "author", filter(None, [key(entry.author)]))
+    return {
+        "kind": ENTRY,
+        "id": entry.id,
+        "bucket": bucket(entry.id),
+        "category": category,
+        "severity": key(entry.severity),
+        "status": ACTIVE if solved else DRAFT,
+        "year": str(entry.updated_at.year),
+        "within": list({category, *map(key, entry.within)}),
+        "path": STEP.join(path),
+        "name": list({key(name) for name in (entry.id, entry.external_id) if name}),
+        "source": [key(entry.source)] if entry.source else [],
+        "author": [key(entry.author)] if entry.author else [],
+    }
 
 
-def _add_numbers(document: tantivy.Document, entry: IndexDocument) -> None:
-    document.add_integer("updated", microseconds(entry.updated_at))
-    document.add_integer("created", microseconds(entry.created_at or entry.updated_at))
-    document.add_integer("usage", entry.usage)
-    document.add_integer("success", entry.success)
-    document.add_integer("failure", entry.failure)
+def _numbers(entry: IndexDocument) -> Fields:
     rate = success_rate(entry.success, entry.failure)
-    document.add_integer("success_rate", round(rate * 1_000_000))
-    document.add_integer("place", place(entry.id))
+    return {
+        "updated": microseconds(entry.updated_at),
+        "created": microseconds(entry.created_at or entry.updated_at),
+        "usage": entry.usage,
+        "success": entry.success,
+        "failure": entry.failure,
+        "success_rate": round(rate * 1_000_000),
+        "place": place(entry.id),
+    }
 
 
-def _add_texts(
-    document: tantivy.Document,
-    title: str,
-    problem: str,
-    solution: str,
-    tags: list[str],
-    said: Sequence[str],
-) -> None:
-    title_codes = find_codes(title)
-    codes = set(title_codes)
-    words = set(written_words(title))
+def _texts(title: str, problem: str, solution: str, tags: list[str], said: Sequence[str]) -> Fields:
+    title_codes, heading = find_codes(title), words_of(title)
+    codes, words = set(title_codes), set(heading.written)
     # Values of their own, so that no phrase runs from one into the next.
+    scored: list[str] = []
+    fields: Fields = {}
     for field, text, weight in (
         ("problem", problem, PROBLEM_WEIGHT),
         ("solution", solution, SOLUTION_WEIGHT),
     ):
         if text:
-            stemmed = stems(text)
-            document.add_text(field, stemmed)
-            _add(document, "text", [stemmed] * weight)
+            found = words_of(text)
+            fields[field] = found.stems
+            scored += [found.stems] * weight
             codes.update(find_codes(text))
-            words.update(written_words(text))
-    for tag in tags:
-        told = _told(tag)
-        document.add_text("tag", told.key)
-        _add(document, "text", [told.stems] * TAGS_WEIGHT)
+            words.update(found.written)
+    for told in map(_told, tags):
+        scored += [told.stems] * TAGS_WEIGHT
         codes.update(told.codes)
         words.update(told.words)
     for code in map(clean, said):
-        if found := find_codes(code) or bare_codes(code):
-            codes.update(found)
+        if shaped := find_codes(code) or bare_codes(code):
+            codes.update(shaped)
         else:  # of no shape that we know: its words find it
-            _add(document, "text", [stems(code)])
-            words.update(written_words(code))
-    stemmed = stems(title)
-    document.add_text("title", stemmed)
-    _add(document, "text", [stemmed] * TITLE_WEIGHT)
-    title_words = written_words(title)
-    start = key(title)
-    document.add_text("title_words", " ".join(title_words))
-    begins = {word[:size] for word in title_words for size in WORD_BEGINNINGS}
-    _add(document, "begins", begins | {f"^{start[:size]}" for size in TITLE_BEGINNINGS})
-    document.add_text("words", " ".join(words))
-    _add(document, "title_codes", title_codes)
-    _add(document, "first_codes", _first_codes(title, title_codes))
-    _add(document, "codes", codes)
+            found = words_of(code)
+            scored.append(found.stems)
+            words.update(found.written)
+    return fields | {
+        "tag": [_told(tag).key for tag in tags],
+        "text": scored + [heading.stems] * TITLE_WEIGHT,
+        "title": heading.stems,
+        "title_words": " ".join(heading.written),
+        "begins": _beginnings(title, heading.written),
+        "words": " ".join(words),
+        "title_codes": title_codes,
+        "first_codes": _first_codes(title, title_codes),
+        "codes": list(codes),
+    }
 
 
-def _add(document: tantivy.Document, field: str, texts: Iterable[str]) -> None:
-    for text in texts:
-        document.add_text(field, text)
+def _beginnings(title: str, words: Iterable[str]) -> list[str]:
+    start = key(title[: TITLE_BEGINNINGS[-1]])
+    begins = {f"^{start[:size]}" for size in TITLE_BEGINNINGS}
+    for word in words:
+        begins.update([word[:size] for size in WORD_BEGINNINGS])
+    return list(begins)
 
 
 def _first_codes(title: str, title_codes: list[str]) -> list[str]:
@@ -224,7 +229,8 @@ class _Told(NamedTuple):
 @remembered
 def _told(tag: str) -> _Told:
     """A tag seldom comes alone, or once."""
-    return _Told(key(tag), stems(tag), tuple(find_codes(tag)), tuple(written_words(tag)))
+    found = words_of(tag)
+    return _Told(key(tag), found.stems, tuple(find_codes(tag)), tuple(found.written))
 
 
 def _card(entry: IndexDocument, title: str, tags: list[str]) -> bytes:

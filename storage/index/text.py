@@ -9,7 +9,7 @@ import contextvars
 import functools
 import string
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import tantivy
 
@@ -156,10 +156,26 @@ def stems(text: str) -> str:
     An entry's words are counted several times over, and most words have come before: looked up
     here they cost a fraction of what the engine's steps would.
     """
-    if not text.isascii():
-        return " ".join(every_word().analyze(text))
-    words = text.encode().translate(_WORDS).decode().split()
+    if text.isascii():
+        return _stemmed(written_words(text))
+    return " ".join(every_word().analyze(text))
+
+
+def _stemmed(words: list[str]) -> str:
     return " ".join(map(_known(spoken()).__getitem__, words))
+
+
+class Words(NamedTuple):
+    """A text as `written_words` and as `stems` give it."""
+
+    written: list[str]
+    stems: str
+
+
+def words_of(text: str) -> Words:
+    """Both at once: splitting is most of either."""
+    written = written_words(text)
+    return Words(written, _stemmed(written) if text.isascii() else stems(text))
 
 
 @functools.cache
