@@ -175,7 +175,7 @@ def _by_context(text: str) -> Iterator[str]:
         yield from (f"fs{number}" for number in _STATUS.findall(text))
         yield from (f"ims-{letters}" for letters in _IMS_STATUS.findall(text))
         yield from (f"ims-{letters}" for letters in _STATUS_CODE.findall(text))
-    if any(beginning in text for beginning in _CICS_ABENDS):
+    if any(map(text.__contains__, _CICS_ABENDS)):
         yield from _CICS_ABEND.findall(text)
     if "fs" in text:
         yield from (f"fs{number}" for number in _FS.findall(text))

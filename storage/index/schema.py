@@ -205,10 +205,8 @@ def _texts(title: str, problem: str, solution: str, tags: list[str], said: Seque
 
 def _beginnings(title: str, words: Iterable[str]) -> list[str]:
     start = key(title[: TITLE_BEGINNINGS[-1]])
-    begins = {f"^{start[:size]}" for size in TITLE_BEGINNINGS}
-    for word in words:
-        begins.update([word[:size] for size in WORD_BEGINNINGS])
-    return list(begins)
+    begins = {word[:size] for word in words for size in WORD_BEGINNINGS}
+    return list(begins.union([f"^{start[:size]}" for size in TITLE_BEGINNINGS]))
 
 
 def _first_codes(title: str, title_codes: list[str]) -> list[str]:
