@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from benchmarks.processes import PROJECT
+from benchmarks.processes import PROJECT, unwinding
 
 MODULES = ("queue", "drain", "dead_letters", "imports", "neighbours", "system", "overload")
 
@@ -13,9 +13,19 @@ def main() -> bool:
     well = True
     for module in MODULES:
         print(f"== python -m benchmarks.{module}", flush=True)
-        done = subprocess.run([sys.executable, "-m", f"benchmarks.{module}"], cwd=PROJECT)
-        well = well and done.returncode == 0
+        well = _run(module) and well
     return well
+
+
+def _run(module: str) -> bool:
+    with (
+        unwinding(),
+        subprocess.Popen([sys.executable, "-m", f"benchmarks.{module}"], cwd=PROJECT) as process,
+    ):
+        try:
+            return process.wait() == 0
+        finally:
+            process.terminate()  # where a signal came: it ends what it has started
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,11 @@ from tempfile import TemporaryDirectory
 
 import orjson
 
-from benchmarks.processes import PROJECT
+from benchmarks.processes import PROJECT, running, unwinding
+from deploy.lock import holder
+
+READY_WITHIN = 120.0  # seconds
+STOP_WITHIN = 60.0  # seconds: workers may take half of them to end what they do
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,22 @@ class Instance:
 
 @contextmanager
 def instance(data: Path | None = None) -> Iterator[Instance]:
-    """A Casebook without the sample, stopped at the end; removed unless `data` says where."""
-    with TemporaryDirectory(prefix="benchmark-") as folder:
-        casebook = Instance(data or Path(folder), free_port())
-        try:
-            casebook.run("up", "--detach", "--port", str(casebook.port))
+    """A Casebook without the sample, stopped at the end, also when a signal comes; removed unless
+    `data` says where.
+
+    Raises: RuntimeError with what it said where it does not get ready.
+    """
+    with unwinding(), TemporaryDirectory(prefix="benchmark-") as folder:
+        casebook = Instance(data or Path(folder, "data"), free_port())
+        log = Path(folder, "up.log")
+        command = [sys.executable, "-m", "cli", "up", "--port", str(casebook.port)]
+        with running(command, log, casebook.environment, STOP_WITHIN) as supervisor:
+            deadline = time.monotonic() + READY_WITHIN
+            while not ((found := holder(casebook.data)) and found.url):
+                if supervisor.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"Casebook did not get ready: {log.read_text()}")
+                time.sleep(0.02)
             yield casebook
-        finally:
-            casebook.run("down")
 
 
 def free_port() -> int:

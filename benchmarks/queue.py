@@ -7,7 +7,6 @@ take turns (A B C A B C), so that a noisy minute of the machine does not fall on
 import argparse
 import dataclasses
 import json
-import signal
 import statistics
 import sys
 import time
@@ -19,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import drain, peers
 from benchmarks.load import Figures
-from benchmarks.processes import running
+from benchmarks.processes import running, unwinding
 from benchmarks.server import server
 
 RUN_WITHIN = 60.0
@@ -146,13 +145,11 @@ def main() -> int:
     if unknown := {*names, base} - {*known}:
         parser.error(f"no such peer: {', '.join(sorted(unknown))}")
 
-    # Either unwinds the blocks that stop the server and the workers.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit("stopped by a signal"))
-    rows = measure(names, options.rounds)
-    for row in rows if options.drain else ():
-        if not row.error:
-            row.one_way = drain.run(row.name, drain.MESSAGES)
+    with unwinding():
+        rows = measure(names, options.rounds)
+        for row in rows if options.drain else ():
+            if not row.error:
+                row.one_way = drain.run(row.name, drain.MESSAGES)
     print(as_json(rows, base) if options.json else table(rows, base))
     return int(any(row.error for row in rows))
 
