@@ -1,4 +1,4 @@
-"""How a worker process starts: in phases, each timed, told in the log and to whoever asks.
+"""How a process starts: in phases, each timed, told in the log and to whoever asks.
 
 What can't be done yet (PostgreSQL is away, the schema is an older one, there is no index) does not
 keep the process from what it can do: it begins to work, and the phase is tried until it is over.
@@ -127,7 +127,7 @@ class StartUp(threading.Thread):
 
 
 def processes(link: Link) -> list[ProcessState]:
-    """How far each worker process is, those that are gone left out. Raises: QueueUnavailable."""
+    """How far each process is, those that are gone left out. Raises: QueueUnavailable."""
     found = link.ask_one((b"HVALS", PROCESSES))
     states = [ProcessState.model_validate_json(body) for body in found]
     living = [one for one in states if time.time() - one.at < FORGOTTEN]

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from actors import errors, logs, traces
 from actors.announcing import Heard
 from actors.broker.admission import Admission
+from actors.broker.broker import StreamsBroker
 from actors.broker.client import Client
 from actors.failures import FailureLog
 from actors.metrics.caching import Caches
@@ -21,6 +22,7 @@ from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters, Named
 from actors.queues import producer_broker
 from actors.spans import SpanLog
+from actors.startup import StartUp
 from actors.telemetry.start import collect, telemetry
 from pipelines.answers import Answers
 from pipelines.privacy import pseudonyms
@@ -43,6 +45,7 @@ from shim import (
     search,
     semantic,
     shortcut,
+    startup,
     tasks,
     tuning,
 )
@@ -97,11 +100,12 @@ def make_app(settings: Settings) -> FastAPI:
                 meters.registry.register(Dropped(events=gatherer, failures=failures, spans=spans))
                 app.state.backend.gave = meters.gave
                 meters.registry.register(Caches(cache, asyncio.get_running_loop()))
-            for outbox in (failures, spans):
-                outbox.start()
+            start = _start(settings, broker, slot, _published(settings, heard))
+            for thread in (failures, spans, start):
+                thread.start()
             yield
-            for outbox in (failures, spans):
-                await asyncio.to_thread(outbox.stop)
+            for thread in (failures, spans, start):
+                await asyncio.to_thread(thread.stop)
             if collector is not None:
                 await asyncio.to_thread(collector.stop)
             slot.release()
@@ -135,6 +139,14 @@ def _published(settings: Settings, heard: Heard) -> Callable[[], Fresh | None]:
     """What is published: here, or by the nodes where this process sees no index's folder."""
     here = Current(settings.index)
     return lambda: here.fresh() or heard.fresh()
+
+
+def _start(
+    settings: Settings, broker: StreamsBroker, slot: Slot, published: Callable[[], Fresh | None]
+) -> StartUp:
+    url = settings.cache_url.get_secret_value() if settings.cache_url else None
+    phases = startup.phases(broker, url, lambda: published() is not None)
+    return StartUp(broker.url, settings.node, slot.name, phases)
 
 
 def _cache(settings: Settings, breakers: Breakers) -> Cache:

@@ -45,6 +45,7 @@ def test_ready_says_what_each_part_is_like(http: httpx.Client) -> None:
     }
     common = ["pool", "connectivity", "migrations", "index"]
     assert started["worker-0"] == ("ready", [*common, "warm"])
+    assert started["shim-0"] == ("ready", ["connectivity", "workers", "index", "cache"])
     assert started["indexer-0"] == started["importer-0"] == ("ready", common)
     samples = http.get("/v1/health/history", params={"limit": 5}).json()["samples"]
     assert samples[0]["numbers"]["connections"] >= 1

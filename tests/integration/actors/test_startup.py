@@ -10,10 +10,12 @@ from actors.broker.link import Link
 from actors.startup import FORGOTTEN, READY, Phase, StartUp, phases, processes
 from contracts.errors import DatabaseUnavailable
 from contracts.system import ProcessState
+from shim import startup
 from storage.index.searcher import IndexReader
 from storage.postgres.migrations import migrate
 from storage.postgres.store import Store
 from tests.support.dying import until
+from tests.support.house import House
 
 
 @pytest.fixture
@@ -83,6 +85,30 @@ def test_the_phases_of_a_worker(
     (told,) = processes(link)
     assert (told.phase, list(told.ms)) == ("index", ["pool", "connectivity", "migrations"])
     store.close()
+
+
+def test_the_phases_of_a_shim(house: House) -> None:
+    """It waits for somebody who answers searches, for an index, and for the cache."""
+    seen = []
+    url, nobody = house.broker.url, "redis://127.0.0.1:1"
+    link = Link(url)
+
+    def told() -> tuple[str, list[str]]:
+        start.attempt()
+        (state,) = processes(link)
+        return state.phase, list(state.ms)
+
+    start = start_of(url, startup.phases(house.broker, url, lambda: bool(seen)))
+    assert told() == ("workers", ["connectivity", "cache"])
+    with house.running("search"):
+        until(lambda: told()[0] == "index")
+    seen.append("an index")
+    assert told()[0] == READY
+    start.stop()
+    start = start_of(url, startup.phases(house.broker, nobody, lambda: True)[-1:])
+    assert told() == ("cache", [])
+    start.stop()
+    link.close()
 
 
 def test_who_is_gone_is_not_told_of(link: Link) -> None:
