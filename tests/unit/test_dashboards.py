@@ -2,10 +2,14 @@
 
 import asyncio
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import orjson
+import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from actors.alerting.rules import RULES
 from actors.broker.admission import Admission
@@ -86,3 +90,20 @@ def test_prometheus_has_our_rules() -> None:
         *("CasebookDatabaseAway", "CasebookRedisAway", "CasebookAway", "CasebookOverloaded"),
         "CasebookLeftAlone",
     }
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="Debian's package prometheus has it")
+@pytest.mark.parametrize("what", ["config", "rules", "metrics"])
+def test_promtool_finds_nothing(what: str) -> None:
+    """Rules, configuration, and names and help of what each process counts."""
+    files = {"config": "prometheus.yml", "rules": "alerts.yml"}
+    meters = Meters()
+    meters.ran("q", 'an "actor"\n', 0.1, 0.0, "done")
+    meters.answered("GET", "/v1/search", 200, 0.1)
+    command = ["promtool", "check", what]
+    if what in files:
+        command.append(str(DEPLOY / "prometheus" / files[what]))
+    done = subprocess.run(
+        command, input=generate_latest(meters.registry), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr.decode()) == (0, ""), done.stdout.decode()

@@ -161,6 +161,18 @@ def test_a_late_event_counts_where_it_belongs(house: House) -> None:
     assert [(row["hour"], row["value"]) for row in rows] == [(NOON, 2.0)]
 
 
+def test_a_clock_that_jumps_loses_nothing(house: House) -> None:
+    """Ahead, then back: ids come out of order, and each event counts in the hour that it names."""
+    jumps = (NOON, NOON + timedelta(hours=3), NOON - timedelta(hours=3))
+    for number, at in enumerate(jumps):
+        record(house, event(number, EventKind.EXPORTED, at=at))
+        house.call(analytics.roll_up, RollUp())
+    rows = house.rows(
+        "select hour, value from event_hours where metric = 'exported' and category = ''"
+    )
+    assert {row["hour"]: row["value"] for row in rows} == dict.fromkeys(jumps, 1)
+
+
 def test_only_a_searchs_first_click_counts(house: House) -> None:
     """Also where the others come later, and with the rank that the search showed."""
     one, two = entry(house, "one"), entry(house, "two")
