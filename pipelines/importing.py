@@ -1,4 +1,5 @@
-"""Bulk import: chunks in flight within a window, each asked again until it has its answer."""
+"""Bulk import: chunks in flight within a window, at the index's pace, each asked again until it has
+its answer."""
 
 import asyncio
 import contextlib
@@ -41,6 +42,7 @@ from pipelines.chunks import Chunk, cut
 from pipelines.formats import rows
 from pipelines.formats.rows import Reading
 from pipelines.formats.source import Found
+from pipelines.pace import Pace, keep
 from pipelines.rejects import RejectsFile
 from pipelines.window import Window
 
@@ -150,7 +152,7 @@ async def _send_all(
 ) -> int:
     """Send every chunk; how many there were. Raises: TooManyRejects, and as `import_streams`."""
     chunks = iter(chunks)
-    window, flying = Window(), set[asyncio.Task[None]]()
+    window, pace, flying = Window(), Pace(), set[asyncio.Task[None]]()
     counts, sent = ImportCounts(), 0
 
     async def send(chunk: Chunk) -> None:
@@ -163,6 +165,7 @@ async def _send_all(
 
     try:
         async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(keep(client, pace))
             while True:
                 while len(flying) >= window.size:
                     await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
@@ -171,10 +174,12 @@ async def _send_all(
                 chunk = await asyncio.to_thread(next, chunks, None)
                 if chunk is None:
                     break
+                await asyncio.sleep(pace.pause(len(chunk)))
                 sent += 1
                 task = group.create_task(send(chunk))
                 flying.add(task)
                 task.add_done_callback(flying.discard)
+            keeping.cancel()
     except* CasebookError as errors:
         raise errors.exceptions[0] from None  # the first says why; the others were cancelled
     if _too_many(counts, plan):
