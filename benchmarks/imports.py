@@ -1,33 +1,30 @@
 """Bulk import beside its floor and its peers, in one run.
 
-    python -m benchmarks.imports [--entries N] [--corpus FILE...] [--ours] [--stream MB]
+    python -m benchmarks.imports [--entries N] [--corpus FILE...] [--ours]
 
 Without files it makes up a corpus. FILEs have a JSON object a line: `_id`, `title`, `text`,
-`metadata`. With `--ours` the floor and the peers are left out; with `--stream` a generator sends
-that many MB through stdin, and only rates and memory are told.
+`metadata`. With `--ours` the floor and the peers are left out.
 """
 
 import argparse
 import itertools
 import os
-import random
 import statistics
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import orjson
-import psycopg
 
 from benchmarks import corpus, floor, import_peers
 from benchmarks.instance import Instance, instance
 from benchmarks.processes import PROJECT
+from benchmarks.progress import Progress
 from benchmarks.system import MAPPING
 from benchmarks.usage import cpu_of, cpu_seconds, peaks
 from contracts.position import Position
@@ -35,8 +32,6 @@ from deploy.postgres import EmbeddedPostgres
 from storage.index.searcher import IndexReader
 
 WITHIN = 900.0  # seconds to become searchable after the last row
-LOOK = 1.0  # seconds between two looks at how far things are
-STEP = 100_000  # entries between two rates
 QUERIES = 300
 
 
@@ -49,90 +44,27 @@ class Ended(NamedTuple):
     client_cpu: float
 
 
-class Point(NamedTuple):
-    """How far things are at a moment, and the CPU seconds used so far."""
-
-    moment: float
-    stored: int
-    indexed: int
-    storing: float
-    indexing: float
-
-
-class Pace:
-    """How far storing and indexing are, over time."""
-
-    def __init__(self, casebook: Instance) -> None:
-        self._points: list[Point] = []
-        self._casebook = casebook
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> "Pace":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ending.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        reader = IndexReader(self._casebook.data / "index")
-        count = "select coalesce(sum(received), 0)::bigint from import_chunks"
-        with psycopg.connect(database(self._casebook), autocommit=True) as session:
-            while not self._ending.wait(LOOK):
-                row = session.execute(count).fetchone()
-                published, used = reader.published(), cpu_seconds(self._casebook)
-                self._points.append(
-                    Point(
-                        time.monotonic(),
-                        row[0] if row else 0,
-                        published.documents if published else 0,
-                        used["importer"] + used["postgres"] + used["valkey"],
-                        used["indexer"],
-                    )
-                )
-
-    def tell(self) -> None:
-        """Print rate and CPU of every STEP entries, stored and indexed."""
-        self._tell("stored", lambda p: (p.stored, p.storing))
-        self._tell("indexed", lambda p: (p.indexed, p.indexing))
-
-    def _tell(self, name: str, of: Callable[[Point], tuple[int, float]]) -> None:
-        edge, rates, costs = self._points[0], [], []
-        for point in self._points:
-            (count, used), (before, then) = of(point), of(edge)
-            if count == 0:
-                edge = point
-            if count - before >= STEP:
-                rates.append((count - before) / (point.moment - edge.moment))
-                costs.append((used - then) / (count - before) * 1e6)
-                edge = point
-        if len(rates) > 1:
-            shown = ", ".join(f"{r:,.0f}/s {c:.0f} us" for r, c in zip(rates, costs, strict=True))
-            print(f"  {name}, each {STEP:,} (rate, CPU an entry): {shown}")
-            print(
-                f"    last/first: rate {rates[-1] / rates[0]:.2f}, CPU {costs[-1] / costs[0]:.2f}"
-            )
-
-
-def database(casebook: Instance) -> str:
-    """The URL of an instance's PostgreSQL."""
-    endpoints = orjson.loads((casebook.data / "endpoints.json").read_bytes())
-    return str(endpoints["database_url"])
-
-
 def run(casebook: Instance, source: Iterator[bytes] | Path, clients: list[int]) -> Ended:
     """Import a file, or a stream through stdin, with `casebook import`; adds its pid to clients."""
+    began = time.monotonic()
+    report, client_cpu = sent(casebook, source, clients, "--no-wait")
+    stored = time.monotonic() - began
+    until_indexed(casebook, Position.parse(report["position"]))
+    searchable = time.monotonic() - began
+    return Ended(report["counts"]["received"], stored, searchable, client_cpu)
+
+
+def sent(
+    casebook: Instance, source: Iterator[bytes] | Path, clients: list[int], *more: str
+) -> tuple[dict[str, Any], float]:
+    """The report of `casebook import` of a file or of a stream through stdin, and CPU seconds."""
     stream = not isinstance(source, Path)
     options = [word for pair in MAPPING for word in ("--map", pair)]
-    options += ["--source", "bench", "--on-long", "truncate", "--json", "--no-wait"]
-    command = [sys.executable, "-m", "cli", "import", "-" if stream else str(source), *options]
-    began = time.monotonic()
+    options += ["--source", "bench", "--on-long", "truncate", "--json", *more]
     client = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "cli", "import", "-" if stream else str(source), *options],
         cwd=PROJECT,
-        env={**os.environ, "CASEBOOK_DATA": str(casebook.data)},
+        env=casebook.environment,
         stdin=subprocess.PIPE if stream else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
@@ -146,11 +78,7 @@ def run(casebook: Instance, source: Iterator[bytes] | Path, clients: list[int]) 
     report = orjson.loads(client.stdout.read())
     _, status, used = os.wait4(client.pid, 0)
     client.returncode = os.waitstatus_to_exitcode(status)
-    stored = time.monotonic() - began
-    until_indexed(casebook, Position.parse(report["position"]))
-    searchable = time.monotonic() - began
-    cpu = used.ru_utime + used.ru_stime
-    return Ended(report["counts"]["received"], stored, searchable, cpu)
+    return report, used.ru_utime + used.ru_stime
 
 
 def until_indexed(casebook: Instance, position: Position) -> None:
@@ -165,11 +93,11 @@ def until_indexed(casebook: Instance, position: Position) -> None:
         time.sleep(0.05)
 
 
-def ours(source: Iterator[bytes] | Path) -> float:
+def ours(source: Path) -> float:
     """Measure and print one import into an empty instance; entries/s to searchable."""
     with instance() as casebook:
         before, clients = cpu_seconds(casebook), list[int]()
-        with Pace(casebook) as pace, peaks(casebook, clients) as most:
+        with Progress(casebook) as progress, peaks(casebook, clients) as most:
             done = run(casebook, source, clients)
         used = cpu_seconds(casebook)
         used.subtract(before)
@@ -183,23 +111,23 @@ def ours(source: Iterator[bytes] | Path) -> float:
         print(f"  CPU, microseconds an entry: {told}; together {sum(each.values()):.0f}")
         memory = ", ".join(f"{name} {most[name]}" for name in ("importer", "indexer"))
         print(f"  peak memory in MB: client {most['client']} (resident), {memory} (anonymous)")
-        pace.tell()
-        if isinstance(source, Path):
-            search(casebook)
+        progress.tell()
+        search(casebook)
     return rate
 
 
-def search(casebook: Instance) -> None:
-    """Print what searches take at the size that is reached."""
+def search(casebook: Instance, queries: Path | None = None) -> float:
+    """Print what searches take at the size that is reached; the p50 in ms."""
     times = []
-    headers = {"Authorization": f"Bearer {casebook.key}"}
+    headers = {"Authorization": f"Bearer {casebook.key}", "Cache-Control": "no-cache"}
     with httpx.Client(base_url=casebook.url, headers=headers, timeout=60) as http:
-        for text in itertools.islice(corpus.queries(None), QUERIES):
+        for text in itertools.islice(corpus.queries(queries), QUERIES):
             start = time.perf_counter()
-            http.get("/v1/search", params={"q": text}).raise_for_status()
+            http.get("/v1/search", params={"q": text[:500]}).raise_for_status()
             times.append((time.perf_counter() - start) * 1000)
-    p95 = statistics.quantiles(times, n=20)[-1]
-    print(f"  search: p50 {statistics.median(times):.1f} ms, p95 {p95:.1f} ms")
+    p50, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
+    print(f"  search: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+    return p50
 
 
 def peers(file: Path, folder: Path, entries: int) -> dict[str, float]:
@@ -222,28 +150,13 @@ def peers(file: Path, folder: Path, entries: int) -> dict[str, float]:
     return rates
 
 
-def generated(size: int) -> Iterator[bytes]:
-    """About `size` bytes of made-up rows, none of them kept."""
-    draw, sent = random.Random(corpus.SEED), 0
-    for first in itertools.count(0, 100):
-        block = b"".join(corpus.row(draw, number) for number in range(first, first + 100))
-        yield block
-        sent += len(block)
-        if sent >= size:
-            return
-
-
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.imports", description=__doc__)
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--corpus", type=Path, nargs="+", default=[])
     parser.add_argument("--ours", action="store_true", help="no floor, no peers")
-    parser.add_argument("--stream", type=int, metavar="MB", help="a stream of this size instead")
     options = parser.parse_args()
-    if options.stream:
-        ours(generated(options.stream * 1_000_000))
-        return 0
     with TemporaryDirectory(prefix="benchmark-") as name:
         folder, file = Path(name), Path(name) / "rows.ndjson"
         files = options.corpus
