@@ -64,43 +64,14 @@ def run(settings: Settings, role_name: str) -> bool:
     )
     role = roles(settings.node, settings.search_threads, settings.bulk_nice)[role_name]
     os.nice(role.nice)
-    database_url = settings.database_url.get_secret_value()
     broker = worker_broker(settings.redis_url.get_secret_value(), settings.node)
     with ExitStack() as stack:
         breakers = Breakers()
-        store = Store(
-            database_url,
-            most=POOL,
-            name=f"casebook {role.name}",
-            breaker=breakers.of("postgresql"),
-        )
-        stack.callback(store.close)
-        reader = IndexReader(settings.index)
-        channels = _channels(settings, breakers)
-        retention = Retention(settings.keep_days, settings.keep_letters)
-        broker.resources |= {
-            Store: store,
-            IndexReader: reader,
-            Retention: retention,
-            EventRetention: EventRetention(settings.keep_events),
-            Tracked: Tracked(broker, store),
-            Node: Node(settings.node, settings.data),
-            Embedders: Embedders(_embedding(settings, breakers)),
-            Channels: channels,
-            Outage: Outage(channels),
-        }
+        _provide(broker, settings, role.name, breakers, stack)
         schedule = SCHEDULE
         if role.name == "indexer":
             schedule += of_node(settings.node)
-            nudge = Nudge(broker, settings.node)
-            follower = Follower(settings.index, store, settings.language)
-            stack.callback(follower.close)
-            published = Cooled(broker) if settings.cache_url is not None else lambda: None
-            announce = Announcer(broker, settings.node, settings.index)
-            broker.resources |= {Follower: follower, Again: Again(nudge, published, announce)}
-            listener = Listener(database_url, nudge, reader)
-            listener.start()
-            stack.callback(listener.stop)
+            _follow(broker, settings, stack)
         elif role.name == "importer":
             broker.resources[Warmth] = _warmth(settings, breakers)
             if settings.cache_url is not None:
@@ -108,6 +79,7 @@ def run(settings: Settings, role_name: str) -> bool:
         slot = Slot(settings.data, role.name)
         stack.callback(slot.release)
         _tell(broker, settings, slot, breakers, stack)
+        store, reader = broker.resources[Store], broker.resources[IndexReader]
         searching = any(reading.queue == "search" for reading in role.readings)
         start = StartUp(
             broker.url, settings.node, slot.name, phases(store, reader, searching=searching)
@@ -125,6 +97,47 @@ def run(settings: Settings, role_name: str) -> bool:
         ending.wait()
         log.info("%s is stopping", worker.name)
         return worker.stop(STOP_WITHIN)
+
+
+def _provide(
+    broker: StreamsBroker, settings: Settings, role: str, breakers: Breakers, stack: ExitStack
+) -> None:
+    """The resources that operations of every role may need; the stack closes them."""
+    assert settings.database_url is not None
+    store = Store(
+        settings.database_url.get_secret_value(),
+        most=POOL,
+        name=f"casebook {role}",
+        breaker=breakers.of("postgresql"),
+    )
+    stack.callback(store.close)
+    channels = _channels(settings, breakers)
+    broker.resources |= {
+        Store: store,
+        IndexReader: IndexReader(settings.index),
+        Retention: Retention(settings.keep_days, settings.keep_letters),
+        EventRetention: EventRetention(settings.keep_events),
+        Tracked: Tracked(broker, store),
+        Node: Node(settings.node, settings.data),
+        Embedders: Embedders(_embedding(settings, breakers)),
+        Channels: channels,
+        Outage: Outage(channels),
+    }
+
+
+def _follow(broker: StreamsBroker, settings: Settings, stack: ExitStack) -> None:
+    """What the indexer needs, and what wakes it."""
+    assert settings.database_url is not None
+    store, reader = broker.resources[Store], broker.resources[IndexReader]
+    follower = Follower(settings.index, store, settings.language)
+    stack.callback(follower.close)
+    nudge = Nudge(broker, settings.node)
+    published = Cooled(broker) if settings.cache_url is not None else lambda: None
+    announce = Announcer(broker, settings.node, settings.index)
+    broker.resources |= {Follower: follower, Again: Again(nudge, published, announce)}
+    listener = Listener(settings.database_url.get_secret_value(), nudge, reader)
+    listener.start()
+    stack.callback(listener.stop)
 
 
 def _tell(
