@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import getpass
+import importlib
 import os
 import re
 import sys
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from contracts.base import field_errors
+from contracts.base import Contract, field_errors
 from contracts.entries import Severity
 from contracts.errors import (
     CasebookError,
@@ -32,6 +33,7 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Contract)
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 KEPT = 4  # exit code: a script must neither go on as if it were done nor send it again
@@ -142,6 +144,25 @@ def talk(conversation: Callable[[Any, Settings], Awaitable[T]]) -> T:
 
     with failures():
         return asyncio.run(run())
+
+
+def ask_operation(
+    name: str, reply: type[M], request: BaseModel, *, timeout: float | None = None
+) -> M:
+    """The reply of an operation, named as the catalogue names it: `mappings.get`.
+
+    timeout: seconds; by default what the settings say for reads or for writes
+    """
+    room, _, function = name.partition(".")
+
+    async def conversation(client: Any, settings: Settings) -> M:
+        from pipelines.ask import ask_for
+
+        operation = getattr(importlib.import_module(f"actors.{room}"), function)
+        within = settings.read_timeout if operation.read else settings.write_timeout
+        return await ask_for(reply, client, operation, request, timeout=timeout or within)
+
+    return talk(conversation)
 
 
 def print_json(value: BaseModel | bytes | dict[str, Any]) -> None:

@@ -3,16 +3,25 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import click
 import orjson
 from pydantic import BaseModel
 
-from commands.base import SEVERITIES, Failure, as_json, failures, me, out, plain, print_json, talk
+from commands.base import (
+    SEVERITIES,
+    Failure,
+    as_json,
+    ask_operation,
+    failures,
+    me,
+    out,
+    plain,
+    print_json,
+)
 from commands.tasks import show_task, watch
-from contracts.base import Contract
 from contracts.bulk import (
     IDS_MAX,
     ChangeEntries,
@@ -25,9 +34,6 @@ from contracts.bulk import (
 from contracts.entries import EntryChanges
 from contracts.imports import GetImport, ImportReport
 from contracts.similar import NEAR, FindingStarted, FindSimilar, GetSimilar, SimilarPage
-from settings import Settings
-
-M = TypeVar("M", bound=Contract)
 
 PATIENCE = 120.0  # seconds: fixing a selection of many entries takes a while
 SHOWN = 20  # skipped entries
@@ -96,7 +102,7 @@ def show_import(import_id: UUID, limit: int, offset: int, json_: bool) -> None:
     from commands.import_report import print_report
 
     request = GetImport(id=import_id, limit=limit, offset=offset)
-    report = _ask("imports", "report", ImportReport, request)
+    report = ask_operation("imports.report", ImportReport, request, timeout=PATIENCE)
     print_json(report) if json_ else print_report(report)
 
 
@@ -129,11 +135,11 @@ def similar(
     """Show an import's entries with the most similar other one, once that was looked for."""
     if find:
         command = FindSimilar(import_id=import_id, by=me())
-        started = _ask("similar", "find", FindingStarted, command)
+        started = ask_operation("similar.find", FindingStarted, command, timeout=PATIENCE)
         if watch(started.task, quiet=json_).status != "succeeded":
             sys.exit(1)
     request = GetSimilar(id=import_id, minimum=minimum, limit=limit, offset=offset)
-    page = _ask("similar", "list_page", SimilarPage, request)
+    page = ask_operation("similar.list_page", SimilarPage, request, timeout=PATIENCE)
     if json_:
         print_json(page)
         return
@@ -157,13 +163,13 @@ def _run(
     wait: bool,
     json_: bool,
 ) -> None:
-    found = _ask("bulk", counting, SelectionCount, command)
+    found = ask_operation(f"bulk.{counting}", SelectionCount, command, timeout=PATIENCE)
     if dry_run or not found.count:
         print_json(found) if json_ else out.print(f"{found.count:,} entries.")
         return
     if not yes:
         click.confirm(f"{what.capitalize()} {found.count:,} entries?", abort=True, err=True)
-    started = _ask("bulk", starting, ChangeStarted, command)
+    started = ask_operation(f"bulk.{starting}", ChangeStarted, command, timeout=PATIENCE)
     if not wait:
         print_json(started) if json_ else out.print(f"task {started.task}")
         return
@@ -178,22 +184,11 @@ def _run(
 
 
 def _show_skips(task: UUID) -> None:
-    page = _ask("bulk", "skips", SkipPage, GetSkips(task=task, limit=SHOWN))
+    page = ask_operation("bulk.skips", SkipPage, GetSkips(task=task, limit=SHOWN), timeout=PATIENCE)
     for skip in page.skips:
         out.print(f"[yellow]skipped[/yellow] {skip.entry_id} {plain(skip.message)}")
     if page.next_cursor:
         out.print(f"[dim]and more: GET /v1/tasks/{task}/skips[/dim]")
-
-
-def _ask(room: str, name: str, reply: type[M], request: BaseModel) -> M:
-    async def conversation(client: Any, settings: Settings) -> M:
-        from actors import bulk, imports, similar
-        from pipelines.ask import ask_for
-
-        operation = getattr({"bulk": bulk, "imports": imports, "similar": similar}[room], name)
-        return await ask_for(reply, client, operation, request, timeout=PATIENCE)
-
-    return talk(conversation)
 
 
 def _fields(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """Saved mappings: list, show, save, remove; and the options that make one."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
-from pydantic import BaseModel
 from rich.markup import escape
 
-from commands.base import as_json, failures, me, out, print_json, talk
-from contracts.base import Contract, Nothing
+from commands.base import as_json, ask_operation, failures, me, out, print_json
+from contracts.base import Nothing
 from contracts.mappings import (
     DeleteMapping,
     GetMapping,
@@ -17,10 +16,8 @@ from contracts.mappings import (
     SavedMappings,
     SaveMapping,
 )
-from settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-M = TypeVar("M", bound=Contract)
 
 
 def shape_options(command: F) -> F:
@@ -40,7 +37,7 @@ def shape_options(command: F) -> F:
 def mappings(context: click.Context, json_: bool) -> None:
     """Mappings that imports use by name (import --mapping)."""
     if context.invoked_subcommand is None:
-        found = _ask(SavedMappings, "list_all", Nothing())
+        found = ask_operation("mappings.list_all", SavedMappings, Nothing())
         if json_:
             print_json(found)
             return
@@ -55,7 +52,7 @@ def show(name: str, json_: bool) -> None:
     """Show one, as the options that make it."""
     with failures():
         request = GetMapping(name=name)
-    found = _ask(SavedMapping, "get", request)
+    found = ask_operation("mappings.get", SavedMapping, request)
     if json_:
         print_json(found)
     else:
@@ -79,7 +76,7 @@ def save(
     with failures():
         shape = parse_shape(pairs, defaults, splits)
         command = SaveMapping(name=name, shape=shape, by=me())
-    saved = _ask(SavedMapping, "save", command)
+    saved = ask_operation("mappings.save", SavedMapping, command)
     if json_:
         print_json(saved)
     else:
@@ -93,24 +90,11 @@ def rm(name: str, json_: bool) -> None:
     """Forget one."""
     with failures():
         command = DeleteMapping(name=name, by=me())
-    gone = _ask(MappingDeleted, "delete", command)
+    gone = ask_operation("mappings.delete", MappingDeleted, command)
     if json_:
         print_json(gone)
     else:
         out.print(f"removed [bold]{escape(gone.name)}[/bold]")
-
-
-def _ask(reply: type[M], operation: str, request: BaseModel) -> M:
-    async def conversation(client: Any, settings: Settings) -> M:
-        from actors import mappings as actors
-        from pipelines.ask import ask_for
-
-        asked = getattr(actors, operation)
-        timeout = settings.read_timeout if asked.read else settings.write_timeout
-        return await ask_for(reply, client, asked, request, timeout=timeout)
-
-    ask: Callable[[Any, Settings], Awaitable[M]] = conversation
-    return talk(ask)
 
 
 def _show(one: SavedMapping) -> None:

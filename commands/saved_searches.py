@@ -1,15 +1,12 @@
 """Searches that are saved: `casebook searches`."""
 
-from typing import Any, TypeVar
-
 import click
-from pydantic import BaseModel
 from rich.markup import escape
 from rich.table import Table
 
-from commands.base import as_json, failures, me, out, plain, print_json, talk
+from commands.base import as_json, ask_operation, failures, me, out, plain, print_json
 from commands.when import shown
-from contracts.base import Contract, Nothing
+from contracts.base import Nothing
 from contracts.saved_searches import (
     ListMatches,
     RemoveSearch,
@@ -19,9 +16,6 @@ from contracts.saved_searches import (
     SaveSearch,
     SearchRemoved,
 )
-from settings import Settings
-
-M = TypeVar("M", bound=Contract)
 
 
 @click.group()
@@ -39,7 +33,7 @@ def save(name: str, query: str, category: tuple[str, ...], webhook: str, json_: 
     """Save QUERY as NAME, in place of what had that name; it matches what comes from now on."""
     with failures():
         command = SaveSearch(name=name, query=query, category=category, webhook=webhook, by=me())
-    done = _ask(SavedSearch, "save", command)
+    done = ask_operation("saved_searches.save", SavedSearch, command)
     print_json(done) if json_ else out.print(f"Saved as {escape(done.name)}.")
 
 
@@ -47,7 +41,7 @@ def save(name: str, query: str, category: tuple[str, ...], webhook: str, json_: 
 @as_json
 def list_(json_: bool) -> None:
     """Show them all, and how many matches each has."""
-    found = _ask(SavedSearches, "list_all", Nothing())
+    found = ask_operation("saved_searches.list_all", SavedSearches, Nothing())
     if json_:
         print_json(found)
         return
@@ -65,7 +59,7 @@ def rm(name: str, json_: bool) -> None:
     """Forget NAME and its matches."""
     with failures():
         command = RemoveSearch(name=name, by=me())
-    done = _ask(SearchRemoved, "remove", command)
+    done = ask_operation("saved_searches.remove", SearchRemoved, command)
     print_json(done) if json_ else out.print(f"{escape(done.name)} is gone.")
 
 
@@ -77,22 +71,10 @@ def matches(name: str, limit: int, json_: bool) -> None:
     """Show what came to fit NAME, the newest first."""
     with failures():
         request = ListMatches(name=name, limit=limit)
-    found = _ask(SavedMatches, "matches", request)
+    found = ask_operation("saved_searches.matches", SavedMatches, request)
     if json_:
         print_json(found)
         return
     for one in found.matches:
         title = plain(one.title) if one.title is not None else "[dim](gone)[/dim]"
         out.print(f"{shown(one.at)}  {one.entry_id}  {title}")
-
-
-def _ask(reply: type[M], operation: str, request: BaseModel) -> M:
-    async def conversation(client: Any, settings: Settings) -> M:
-        from actors import saved_searches
-        from pipelines.ask import ask_for
-
-        asked = getattr(saved_searches, operation)
-        timeout = settings.read_timeout if asked.read else settings.write_timeout
-        return await ask_for(reply, client, asked, request, timeout=timeout)
-
-    return talk(conversation)

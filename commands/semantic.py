@@ -1,14 +1,13 @@
 """Search by meaning: switched on and off, and how far it is."""
 
 import sys
-from typing import Any, TypeVar
 
 import click
 from rich.markup import escape
 
-from commands.base import as_json, me, out, print_json, talk
+from commands.base import as_json, ask_operation, me, out, print_json
 from commands.tasks import show_task, watch
-from contracts.base import Contract, Nothing
+from contracts.base import Nothing
 from contracts.semantic import (
     DisableSemantic,
     EnableSemantic,
@@ -16,9 +15,6 @@ from contracts.semantic import (
     SemanticStarted,
     SemanticState,
 )
-from settings import Settings
-
-M = TypeVar("M", bound=Contract)
 
 
 @click.group(invoke_without_command=True)
@@ -28,7 +24,7 @@ def semantic(context: click.Context, json_: bool) -> None:
     """Search by meaning (`search --mode semantic|hybrid`): how far it is."""
     if context.invoked_subcommand is not None:
         return
-    found = _ask(SemanticState, "state", Nothing())
+    found = ask_operation("semantic.state", SemanticState, Nothing())
     if json_:
         print_json(found)
     elif found.model is None:
@@ -44,7 +40,7 @@ def semantic(context: click.Context, json_: bool) -> None:
 @as_json
 def enable(wait: bool, json_: bool) -> None:
     """Make vectors of all entries, anew where there are some; searches go on meanwhile."""
-    started = _ask(SemanticStarted, "enable", EnableSemantic(by=me()))
+    started = ask_operation("semantic.enable", SemanticStarted, EnableSemantic(by=me()))
     if not wait:
         print_json(started) if json_ else out.print(f"task {started.task}")
         return
@@ -62,17 +58,5 @@ def enable(wait: bool, json_: bool) -> None:
 @as_json
 def disable(json_: bool) -> None:
     """Forget all vectors. Words and codes are found as before."""
-    done = _ask(SemanticDisabled, "disable", DisableSemantic(by=me()))
+    done = ask_operation("semantic.disable", SemanticDisabled, DisableSemantic(by=me()))
     print_json(done) if json_ else out.print(f"{done.vectors} vectors were forgotten.")
-
-
-def _ask(reply: type[M], operation: str, request: Contract) -> M:
-    async def conversation(client: Any, settings: Settings) -> M:
-        from actors import semantic as actors
-        from pipelines.ask import ask_for
-
-        asked = getattr(actors, operation)
-        timeout = settings.read_timeout if asked.read else settings.write_timeout
-        return await ask_for(reply, client, asked, request, timeout=timeout)
-
-    return talk(conversation)

@@ -1,18 +1,14 @@
 """What people teach the search: `casebook synonyms` and `casebook pins`."""
 
-from typing import Any, TypeVar
 from uuid import UUID
 
 import click
-from pydantic import BaseModel
 from rich.markup import escape
 
-from commands.base import as_json, failures, me, out, print_json, talk
-from contracts.base import Contract, Nothing
+from commands.base import as_json, ask_operation, failures, me, out, print_json
+from contracts.base import Nothing
 from contracts.tuning import PinEntries, SearchTuning, SetSynonyms, TuningChanged, Unpin
-from settings import Settings
 
-M = TypeVar("M", bound=Contract)
 _CODES = {"ignore_unknown_options": True}  # `-805` is a code, not an option
 
 
@@ -23,7 +19,7 @@ def synonyms(context: click.Context, json_: bool) -> None:
     """Words that mean the same to the search."""
     if context.invoked_subcommand is not None:
         return
-    found = _ask(SearchTuning, "show", Nothing())
+    found = ask_operation("tuning.show", SearchTuning, Nothing())
     if json_:
         print_json(found)
         return
@@ -41,7 +37,7 @@ def set_synonyms(word: str, same_as: tuple[str, ...], category: str, json_: bool
     """WORD is also called SAME_AS, in place of what was set before; quote phrases."""
     with failures():
         command = SetSynonyms(word=word, same_as=same_as, category=category, by=me())
-    _changed(_ask(TuningChanged, "set_synonyms", command), json_)
+    _changed(ask_operation("tuning.set_synonyms", TuningChanged, command), json_)
 
 
 @synonyms.command("rm", context_settings=_CODES)
@@ -52,7 +48,7 @@ def unset_synonyms(word: str, category: str, json_: bool) -> None:
     """Forget what WORD is called."""
     with failures():
         command = SetSynonyms(word=word, same_as=(), category=category, by=me())
-    _changed(_ask(TuningChanged, "set_synonyms", command), json_)
+    _changed(ask_operation("tuning.set_synonyms", TuningChanged, command), json_)
 
 
 @click.group(invoke_without_command=True)
@@ -62,7 +58,7 @@ def pins(context: click.Context, json_: bool) -> None:
     """Entries that are shown first for a query."""
     if context.invoked_subcommand is not None:
         return
-    found = _ask(SearchTuning, "show", Nothing())
+    found = ask_operation("tuning.show", SearchTuning, Nothing())
     if json_:
         print_json(found)
         return
@@ -78,7 +74,7 @@ def pin(query: str, entries: tuple[UUID, ...], json_: bool) -> None:
     """Show ENTRIES (ids) first, in this order, to who searches for exactly QUERY."""
     with failures():
         command = PinEntries(query=query, entries=entries, by=me())
-    _changed(_ask(TuningChanged, "pin", command), json_)
+    _changed(ask_operation("tuning.pin", TuningChanged, command), json_)
 
 
 @pins.command("rm", context_settings=_CODES)
@@ -88,7 +84,7 @@ def unpin(query: str, json_: bool) -> None:
     """Show what fits best for QUERY again."""
     with failures():
         command = Unpin(query=query, by=me())
-    _changed(_ask(TuningChanged, "unpin", command), json_)
+    _changed(ask_operation("tuning.unpin", TuningChanged, command), json_)
 
 
 def _changed(done: TuningChanged, json_: bool) -> None:
@@ -96,15 +92,3 @@ def _changed(done: TuningChanged, json_: bool) -> None:
         print_json(done)
     else:
         out.print("Done. Searches use it in about a second.")
-
-
-def _ask(reply: type[M], operation: str, request: BaseModel) -> M:
-    async def conversation(client: Any, settings: Settings) -> M:
-        from actors import tuning
-        from pipelines.ask import ask_for
-
-        asked = getattr(tuning, operation)
-        timeout = settings.read_timeout if asked.read else settings.write_timeout
-        return await ask_for(reply, client, asked, request, timeout=timeout)
-
-    return talk(conversation)
