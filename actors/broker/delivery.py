@@ -68,6 +68,11 @@ class Delivery(MessageProxy):
         died_under: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
+        # Each is read several times: the proxy asks its message anew every time.
+        self.message_id: str = message.message_id
+        self.queue_name: str = message.queue_name
+        self.actor_name: str = message.actor_name
+        self.options: dict[str, Any] = message.options
         self.origin = origin
         self.entry = entry
         self.crashes = crashes

@@ -1,8 +1,9 @@
 """The names of a queue's keys. One hash tag a queue keeps each script in one cluster slot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 GROUP = "workers"
+PREFIXES = ("alive", "receipt", "once")
 
 #: A set: every queue that a worker has read. A node that is gone leaves its dead letters behind.
 QUEUES = "casebook:queues"
@@ -30,57 +31,25 @@ class QueueKeys:
     """
 
     queue: str
+    # Made once: a message asks for twenty of them.
+    waiting: str = field(init=False, repr=False, compare=False)
+    suspects: str = field(init=False, repr=False, compare=False)
+    delayed: str = field(init=False, repr=False, compare=False)
+    dead: str = field(init=False, repr=False, compare=False)
+    alive: str = field(init=False, repr=False, compare=False)
+    receipt: str = field(init=False, repr=False, compare=False)
+    once: str = field(init=False, repr=False, compare=False)
+    unique: str = field(init=False, repr=False, compare=False)
+    ticks: str = field(init=False, repr=False, compare=False)
+    rules: str = field(init=False, repr=False, compare=False)
+    signal: str = field(init=False, repr=False, compare=False)
+    counts: str = field(init=False, repr=False, compare=False)
 
-    def _key(self, part: str) -> str:
-        return f"casebook:{{{self.queue}}}:{part}"
-
-    @property
-    def waiting(self) -> str:
-        return self._key("waiting")
-
-    @property
-    def suspects(self) -> str:
-        return self._key("suspects")
-
-    @property
-    def delayed(self) -> str:
-        return self._key("delayed")
-
-    @property
-    def dead(self) -> str:
-        return self._key("dead")
-
-    @property
-    def alive(self) -> str:
-        return self._key("alive:")
-
-    @property
-    def receipt(self) -> str:
-        return self._key("receipt:")
-
-    @property
-    def once(self) -> str:
-        return self._key("once:")
-
-    @property
-    def unique(self) -> str:
-        return self._key("unique")
-
-    @property
-    def ticks(self) -> str:
-        return self._key("ticks")
-
-    @property
-    def rules(self) -> str:
-        return self._key("rules")
-
-    @property
-    def signal(self) -> str:
-        return self._key("signal")
-
-    @property
-    def counts(self) -> str:
-        return self._key("counts")
+    def __post_init__(self) -> None:
+        for one in fields(self)[1:]:
+            ending = ":" if one.name in PREFIXES else ""
+            key = f"casebook:{{{self.queue}}}:{one.name}{ending}"
+            object.__setattr__(self, one.name, key)
 
 
 def kept(name: str) -> str:

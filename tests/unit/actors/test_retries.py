@@ -172,7 +172,7 @@ def test_fatal_errors_have_a_default() -> None:
     ends = []
     for name in ("work", "other"):
         delivery = delivery_of()
-        delivery._message = delivery._message.copy(actor_name=name)
+        delivery.actor_name = name
         retries.after_process_message(broker, delivery, exception=ValueError("x"))
         ends.append(type(delivery.outcome))
     assert ends == [Dead, Retry]
