@@ -3,6 +3,7 @@
 A class's docstring is its default message. `details` is JSON that helps the reader to act.
 """
 
+from functools import cache
 from typing import Any, ClassVar
 
 
@@ -17,13 +18,18 @@ class CasebookError(Exception):
     not_yet: ClassVar[bool] = False
 
     def __init__(self, message: str | None = None, **details: Any) -> None:
-        self.message = message or " ".join((type(self).__doc__ or self.code).split())
+        self.message = message or _said(type(self).__doc__ or self.code)
         self.details = details
         super().__init__(self.message)
 
     def as_dict(self) -> dict[str, Any]:
         """`{code, message, details}`: the form in which an error travels in a reply."""
         return {"code": self.code, "message": self.message, "details": self.details}
+
+
+@cache
+def _said(text: str) -> str:
+    return " ".join(text.split())
 
 
 # --- the request

@@ -123,8 +123,9 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.shown = app.state.failures = app.state.spans = app.state.collector = None
     app.state.data = settings.data
     app.add_middleware(shortcut.Shortcut)
-    app.add_middleware(door.Door, admission=admission)
-    app.add_middleware(metrics.Measured, meters=meters)  # added last: it is the outermost
+    app.add_middleware(metrics.Measured, meters=meters)
+    # Added last it is the outermost: of what it refuses nothing else has to hear.
+    app.add_middleware(door.Door, admission=admission, meters=meters)
     problems.install(app)
     rooms = (  # routes are tried in this order: what is asked for most stands first
         *(search, bulk, entries, imports, mappings, tuning, tasks, dead_letters, queues, health),

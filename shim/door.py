@@ -8,13 +8,15 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
-from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.broker.admission import Admission, Coming
+from actors.metrics.meters import Meters
 from contracts.errors import Overloaded
+from contracts.operation import begin
 from shim.keys import known
-from shim.problems import problem
+from shim.metrics import method_of, traceparent
+from shim.problems import KIND, body_of
 
 #: Paths, beginning so, by what their requests wait for: reads first, then writes.
 QUEUES = {
@@ -36,9 +38,10 @@ class Door:
     What was answered before is let in: a cache may know it, and caches are never full.
     """
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission, meters: Meters | None = None) -> None:
         self._app = app
         self._admission = admission
+        self._meters = meters
         self._answered: dict[Target, None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +57,7 @@ class Door:
             try:
                 coming = self._admission.expect(queue, known(_authorization(scope)))
             except Overloaded as refusal:
-                await problem(Request(scope), refusal)(scope, receive, send)
+                await self._refuse(scope, send, refusal)
                 return
         try:
             if not is_get:
@@ -64,6 +67,24 @@ class Door:
         finally:
             if coming is not None:
                 coming.over()
+
+    async def _refuse(self, scope: Scope, send: Send, refusal: Overloaded) -> None:
+        """The problem, as the server takes it: a Response costs as much again."""
+        operation = begin(traceparent(scope)).encode()
+        status, details = refusal.status, refusal.details
+        body = body_of(
+            scope["path"], status, refusal.code, refusal.message, operation.decode(), details
+        )
+        headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", KIND.encode()),
+            (b"retry-after", b"%d" % details["retry_after"]),
+            (b"x-operation-id", operation),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        if self._meters is not None:
+            self._meters.shed(method_of(scope), status)
 
     def _remember(self, target: Target) -> None:
         self._answered[target] = None

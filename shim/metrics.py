@@ -65,7 +65,7 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        operation_id = begin(_traceparent(scope))
+        operation_id = begin(traceparent(scope))
         collector: Telemetry | None = scope["app"].state.collector
         span = None if collector is None else collector.open("HTTP", "server", doing().parent)
         if span is not None:
@@ -84,7 +84,7 @@ class Measured:
                 self._meters.in_flight.inc()
             await self._app(scope, receive, sending)
         finally:
-            method = scope["method"] if scope["method"] in METHODS else OTHER
+            method = method_of(scope)
             route, seconds = _route(scope), time.perf_counter() - start
             if self._meters is not None:
                 self._meters.in_flight.dec()
@@ -97,11 +97,18 @@ class Measured:
                 end(span, method, route, status)
 
 
-def _traceparent(scope: Scope) -> str | None:
+def traceparent(scope: Scope) -> str | None:
+    """Under what the caller says that this request belongs."""
     for name, value in scope["headers"]:
         if name == b"traceparent":
             return str(value.decode("latin-1"))
     return None
+
+
+def method_of(scope: Scope) -> str:
+    """The request's method, as it is counted: anybody can make one up."""
+    method: str = scope["method"]
+    return method if method in METHODS else OTHER
 
 
 def _route(scope: Scope) -> str:

@@ -14,6 +14,7 @@ from contracts.operation import current
 
 RETRY_AFTER = "1"  # seconds: what was away is asked for again soon
 AGAIN = (QueueUnavailable.status, RateLimited.status)
+KIND = "application/problem+json"
 SHED = "casebook.shed"  # in the scope of a request that was one too many
 
 
@@ -58,26 +59,30 @@ def _operation() -> str:
     return current() or new_id().hex
 
 
-def _respond(
-    request: Request, status: int, code: str, message: str, operation: str, details: dict[str, Any]
-) -> Response:
+def body_of(
+    path: str, status: int, code: str, message: str, operation: str, details: dict[str, Any]
+) -> bytes:
+    """The JSON of a problem."""
     body = {
         "type": "about:blank",
         "title": code.replace("_", " ").capitalize(),
         "status": status,
         "detail": message,
-        "instance": request.scope["path"],  # request.url builds a URL first
+        "instance": path,
         "code": code,
         "operation_id": operation,
         **{name: value for name, value in details.items() if name != "operation_id"},
     }
+    return orjson.dumps(body, default=str)
+
+
+def _respond(
+    request: Request, status: int, code: str, message: str, operation: str, details: dict[str, Any]
+) -> Response:
+    # request.url builds a URL first
+    body = body_of(request.scope["path"], status, code, message, operation, details)
     again = str(details.get("retry_after", RETRY_AFTER))
     headers = {"Retry-After": again} if status in AGAIN else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(
-        orjson.dumps(body, default=str),
-        status,
-        headers=headers,
-        media_type="application/problem+json",
-    )
+    return Response(body, status, headers=headers, media_type=KIND)

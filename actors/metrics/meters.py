@@ -105,6 +105,10 @@ class Meters:
         child = self.requests.of(method, route, f"{status // 100}xx")
         child.observe(seconds, _exemplar())
 
+    def shed(self, method: str, status: int) -> None:
+        """An HTTP request was one too many. No exemplar: no story tells of it."""
+        self.requests.of(method, OTHER, f"{status // 100}xx").observe(0.0)
+
     def warmed_up(self, ended: str, warmed: Mapping[str, int], seconds: float) -> None:
         """A run of warming has ended."""
         for kind, count in warmed.items():

@@ -1,6 +1,7 @@
 """The door: whom it turns away, whom it lets in, and when it stops working for somebody."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -9,11 +10,14 @@ from starlette.types import Receive, Scope, Send
 
 from actors.broker.admission import STRANGER, Admission, arrived
 from actors.broker.limit import FEW
+from actors.metrics.meters import Meters
 from contracts.errors import Overloaded
 from contracts.operation import called_by
 from shim import door
 from shim.door import Door
+from tests.support.counting import calls, fewest
 
+REFUSAL = 80  # calls, with metrics: behind the layer that measures requests it was 137
 SENT = b"authorization", b"Bearer unknown"
 
 
@@ -198,3 +202,20 @@ def test_a_read_that_is_cancelled_by_others_is_cancelled() -> None:
             await reading
 
     asyncio.run(scenario())
+
+
+def test_a_refusal_is_cheap() -> None:
+    """Who refuses many has to have time left to answer: counted in functions that it enters."""
+
+    async def scenario() -> Counter[str]:
+        admission, counted = Admission(), []
+        at = Door(House(), admission, Meters())
+        fill(admission, "search")
+        for _ in range(5):
+            caller, found = Caller("/v1/search"), Counter[str]()
+            with calls(found, "calls"):
+                assert await caller.enter(at) == 503
+            counted.append(found)
+        return fewest(counted)
+
+    assert asyncio.run(scenario())["calls"] <= REFUSAL
