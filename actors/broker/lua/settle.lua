@@ -33,21 +33,31 @@ if kept and string.sub(kept, 1, #token + 1) == token .. ' ' then
   return answer
 end
 
--- What this consumer holds of a stream: asked for at once, as one by one costs thrice as much.
-local function held(stream)
+local function stream_of(i) return ARGV[i] == 'suspects' and suspects or waiting end
+
+local asked = {[waiting] = {}, [suspects] = {}}
+for i = FIRST, #ARGV, 5 do table.insert(asked[stream_of(i)], ARGV[i + 1]) end
+
+-- Which of these this consumer holds: asked for at once, as one by one costs thrice as much.
+local function held(stream, ids)
   local found = {}
-  local pending = redis.pcall('XPENDING', stream, group, '-', '+', MANY, consumer)
+  if not ids[1] then return found end
+  local first, last = '-', '+'
+  if not ids[2] then first, last = ids[1], ids[1] end -- this is quicker still
+  local pending = redis.pcall('XPENDING', stream, group, first, last, MANY, consumer)
   if pending.err then return found end -- the stream was deleted under us
   for _, one in ipairs(pending) do found[one[1]] = true end
   return found
 end
 
-local owned = {} -- by stream, once it is asked
+local owned = {
+  [waiting] = held(waiting, asked[waiting]),
+  [suspects] = held(suspects, asked[suspects]),
+}
 local leaving = {[waiting] = {}, [suspects] = {}}
 local released = {}
 for i = FIRST, #ARGV, 5 do
-  local stream, id = ARGV[i] == 'suspects' and suspects or waiting, ARGV[i + 1]
-  owned[stream] = owned[stream] or held(stream)
+  local stream, id = stream_of(i), ARGV[i + 1]
   if owned[stream][id] then
     table.insert(leaving[stream], id)
     if ARGV[i + 2] == 'release' then
@@ -68,9 +78,8 @@ end
 local answer, settled, wake = {}, false, false
 local moved, ended = {}, {}
 for i = FIRST, #ARGV, 5 do
-  local origin, id, verdict, argument, body =
-    ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local stream = origin == 'suspects' and suspects or waiting
+  local stream, id = stream_of(i), ARGV[i + 1]
+  local verdict, argument, body = ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   if not owned[stream][id] then
     answer[#answer + 1] = 'lost'
   else
