@@ -67,6 +67,11 @@ def noop(request: Nothing) -> Nothing:
     return request
 
 
+async def abandoned(bench: "Bench") -> None:
+    """A read that a worker comes to after its deadline: nobody waits for it any more."""
+    await bench.client.send(noop.message(Nothing(), deadline=1, reply_to="casebook:replies:gone"))
+
+
 @dataclass
 class Bench:
     """A shim and a worker in one process, one message at a time."""
@@ -179,6 +184,7 @@ QUERY = "/v1/search", "q=cobol+job+failed&limit=10"
 SEARCH = Operation(("search",), lambda b: b.http("GET", *QUERY))
 OPERATIONS = {
     "no-op": Operation(("reads",), lambda b: ask(b.client, noop, Nothing(), timeout=SOON)),
+    "abandoned": Operation(("reads",), abandoned),
     "search": SEARCH,
     "hot search": Operation((), lambda b: b.http("GET", *QUERY, cached=True), first=SEARCH),
     "suggest": Operation(("search",), lambda b: b.http("GET", "/v1/suggest", "q=co")),
