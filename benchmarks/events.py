@@ -11,25 +11,29 @@ import statistics
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event as Signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 import psycopg
 
 from actors import analytics
+from actors.broker import queues
 from actors.broker.broker import StreamsBroker
 from actors.queues import producer_broker
 from benchmarks import corpus
 from benchmarks.instance import Instance
 from benchmarks.neighbours import importing, search
 from benchmarks.usage import cpu_seconds
-from contracts.analytics import BATCH_MAX, Event, EventKind
+from contracts.analytics import BATCH_MAX, Event, EventKind, RollUp
 from pipelines.events import id_at
 
+Used = Counter[str]  # CPU seconds by kind of process
 TURNS = 4  # with events, and as many without
 WORDS = 4_000  # different queries of the events that are sent
 FLOOD = 200  # batches that are sent at once
@@ -90,21 +94,56 @@ def servers(casebook: Instance) -> dict[str, str]:
     return found
 
 
-def recorded(session: psycopg.Connection[tuple[int]]) -> int:
-    """Events in the database, by the counts of their batches and of those that are rolled up."""
-    row = session.execute("select last_value from event_batch").fetchone()
-    return BATCH_MAX * int(row[0]) if row else 0
-
-
-def until_recorded(
-    broker: StreamsBroker, session: psycopg.Connection[tuple[int]], count: int, limit: float = 120.0
-) -> None:
-    """Return when the queue is empty and so many events are there, looked at every 20 ms."""
+def until(done: Callable[[], bool], limit: float = 120.0) -> None:
+    """Return when it is, looked at every 20 ms. Raises: TimeoutError."""
     start = time.perf_counter()
-    while broker.depth("analytics")["waiting"] > 0 or recorded(session) < count:
+    while not done():
         if time.perf_counter() - start > limit:
-            raise TimeoutError(f"{recorded(session)} of {count} events after {limit:.0f} s")
+            raise TimeoutError(f"not done after {limit:.0f} s")
         time.sleep(0.02)
+
+
+class Measured(NamedTuple):
+    """A Casebook, its queues and its database."""
+
+    casebook: Instance
+    broker: StreamsBroker
+    session: psycopg.Connection[tuple[int]]
+
+    def recorded(self) -> None:
+        """Return when all that was sent is recorded."""
+        until(lambda: queues.state(self.broker, "analytics").unfinished == 0)
+
+    def rolled_up(self) -> None:
+        """Have everything counted; return when it is."""
+        self.broker.enqueue(analytics.roll_up.message(RollUp()))
+        waiting = f"select from event_batches where events = {BATCH_MAX} limit 1".encode()
+        until(lambda: self.session.execute(waiting).fetchone() is None)
+
+    def count(self) -> int:
+        """Events in the database."""
+        row = self.session.execute("select count(*) from events").fetchone()
+        return row[0] if row else 0
+
+    def search(self, texts: list[str], seconds: float, sender: Sender | None) -> list[float]:
+        """Milliseconds of searches for so long, or beside events until they are rolled up."""
+        ended = threading.Event()
+
+        def beside(sender: Sender) -> None:
+            sender.go()
+            sender.join()
+            self.recorded()
+            self.rolled_up()
+            ended.set()
+
+        if sender is None:
+            thread: threading.Thread = threading.Timer(seconds, ended.set)
+        else:
+            thread = threading.Thread(target=beside, args=(sender,))
+        thread.start()
+        times = search(self.casebook, texts, ended)
+        thread.join()
+        return times
 
 
 def measure_recording(casebook: Instance, rate: int, seconds: int) -> None:
@@ -118,37 +157,32 @@ def measure_recording(casebook: Instance, rate: int, seconds: int) -> None:
     broker = producer_broker(found["redis_url"], "benchmark")
     count = seconds * rate // BATCH_MAX
     taken: dict[bool, list[float]] = {False: [], True: []}
-    cpu: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
+    cpu: dict[bool, Used] = {False: Used(), True: Used()}
     with psycopg.connect(found["database_url"], autocommit=True) as session:
+        house = Measured(casebook, broker, session)
         for number in range(2 * TURNS + 1):
             with_events = number % 2 == 1
             sender = Sender(casebook, number, count, rate) if with_events else None
-            before, used = recorded(session), cpu_seconds(casebook)
-            ended = threading.Event()
-            threading.Timer(seconds, ended.set).start()
-            if sender is not None:
-                sender.go()
-            times = search(casebook, texts, ended)
-            if sender is not None:
-                sender.join()
-                until_recorded(broker, session, before + count * BATCH_MAX)
+            used, began = cpu_seconds(casebook), time.perf_counter()
+            times = house.search(texts, seconds, sender)
             if number:  # the first is to warm up
                 taken[with_events] += times
-                cpu[with_events].update(cpu_seconds(casebook))
-                cpu[with_events].subtract(used)
+                used_up = cpu_seconds(casebook)
+                used_up.subtract(used)
+                used_up["seconds"] = time.perf_counter() - began
+                cpu[with_events].update(used_up)
         _report(taken, cpu, rate, TURNS * count * BATCH_MAX)
-        sender = Sender(casebook, -1, FLOOD, 10**9)
-        before, start = recorded(session), time.perf_counter()
+        before, sender = house.count(), Sender(casebook, -1, FLOOD, 10**9)
+        start = time.perf_counter()
         sender.go()
-        until_recorded(broker, session, before + FLOOD * BATCH_MAX)
-        most = FLOOD * BATCH_MAX / (time.perf_counter() - start)
         sender.join()
-    print(f"at full speed: {most:,.0f} events/s accepted by one worker process")
+        house.recorded()
+        most = FLOOD * BATCH_MAX / (time.perf_counter() - start)
+        kept = house.count() - before
+    print(f"at full speed: {most:,.0f} events/s accepted by one worker process ({kept:,} kept)")
 
 
-def _report(
-    taken: dict[bool, list[float]], cpu: dict[bool, Counter[str]], rate: int, events: int
-) -> None:
+def _report(taken: dict[bool, list[float]], cpu: dict[bool, Used], rate: int, events: int) -> None:
     ratios = []
     for name, with_events in (("alone", False), (f"beside {rate:,} events/s", True)):
         times = taken[with_events]
@@ -157,6 +191,10 @@ def _report(
         print(f"searches {name:22} p50 {p50:6.1f} ms, p99 {p99:6.1f} ms ({len(times)} searches)")
     (p50, mean, p99), (p50_, mean_, p99_) = ratios
     print(f"as long as alone: p50 {p50_ / p50:.2f}, mean {mean_ / mean:.2f}, p99 {p99_ / p99:.2f}")
-    each = {kind: 1e6 * (cpu[True][kind] - cpu[False][kind]) / events for kind in cpu[True]}
+    # Beside events it took longer: what the same time costs without them is taken away.
+    share = cpu[True].pop("seconds") / cpu[False].pop("seconds")
+    each = {
+        kind: 1e6 * (used - share * cpu[False][kind]) / events for kind, used in cpu[True].items()
+    }
     told = ", ".join(f"{kind} {cost:.0f}" for kind, cost in each.items() if cost >= 1)
     print(f"CPU of an event, with its roll-ups, in microseconds: {told}")

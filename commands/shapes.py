@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from commands.base import Failure, err, out, print_json
 from commands.charts import KINDS, Chart, bars, draw
@@ -17,6 +18,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Shape = str | Path
 
+TEXTS = ("title", "comment", "query")
+WIDEST = 4_000  # characters
 RATES = ("success_rate", "click_through", "empty_rate")
 
 
@@ -77,12 +80,26 @@ def show(answer: dict[str, Any], shape: Shape, chart: Chart | None) -> None:
 
 
 def table(rows: list[dict[str, Any]]) -> None:
-    """A column for each name that a row has."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    made = Table(*(name.replace("_", " ") for name in names), box=None, padding=(0, 2, 0, 0))
+    """A line for each row, a column for each name that has a value in any.
+
+    Texts stand last: they are what a narrow terminal cuts. In a file nothing is cut.
+    """
+    named = dict.fromkeys(name for row in rows for name, one in row.items() if one is not None)
+    names = sorted(named, key=lambda name: name in TEXTS)
+    made = Table(box=None, padding=(0, 2, 0, 0))
+    for name in names:
+        made.add_column(name.replace("_", " "), no_wrap=name not in TEXTS)
     for row in rows:
-        made.add_row(*(cell(name, row.get(name)) for name in names))
-    out.print(made)
+        cells = (cell(name, row.get(name)) for name in names)
+        made.add_row(*map(_line, cells))
+    whole = out.measure(made, options=out.options.update(width=WIDEST)).maximum
+    out.print(made, width=None if out.is_terminal else whole)
+
+
+def _line(markup: str) -> Text:
+    text = Text.from_markup(markup, overflow="ellipsis")
+    text.no_wrap = True  # also in a column that may be made narrower
+    return text
 
 
 def cell(name: str, value: Any) -> str:
