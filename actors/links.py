@@ -21,7 +21,7 @@ def state(tx: Transaction, import_id: UUID, source: str, columns: list[Row]) -> 
     if links:
         encoded, names = orjson.dumps(links).decode(), sorted(said)
         tx.run("links.state", links=encoded, names=names, source=source, import_id=import_id)
-    elif said:
+    elif said and (tx.row("links.some", source=source) or {})["found"]:  # most sources have none
         tx.run("links.clear", names=sorted(said), source=source)
 
 

@@ -91,7 +91,10 @@ class Changes:
         """
         if not self._ids:
             return set()
-        theirs = tantivy.Query.term_set_query(schema(), "id", list(self._ids))
+        there = [name for name in self._ids if before.doc_freq("id", name)]
+        if not there:  # an import of new entries: a query for all of them takes far longer
+            return set(self._names)
+        theirs = tantivy.Query.term_set_query(schema(), "id", there)
         paths = {"field": "path", "size": PATHS_MAX, "segment_size": PATHS_MAX}
         counted = before.aggregate(theirs, {"path": {"terms": paths}})["path"]
         if counted["sum_other_doc_count"]:

@@ -15,14 +15,15 @@ select
 from pg_control_system();
 
 -- name: read
--- One batch of settled changes after a position, with the entry as it is now.
+-- One batch of settled changes after a position, with the entry as it is now. Ids as text: that is
+-- what the index has, and what takes least to read.
 select
-    c.txid::text, c.seq, c.entry_id, c.op,
-    e.id, e.title, e.problem, e.solution, e.category, e.severity, e.tags, e.version, e.updated_at,
+    c.txid::text, c.seq, c.entry_id::text, e.id::text,
+    e.title, e.problem, e.solution, e.category, e.severity, e.tags, e.version, e.updated_at,
     e.archived_at, e.source, e.external_id, e.created_by, e.created_at,
     e.custom -> 'codes' as codes, u.usage, u.success, u.failure
 from (
-    select txid, seq, entry_id, op
+    select txid, seq, entry_id
     from changes
     where
         (txid, seq) > (%(txid)s::text::xid8, %(seq)s)

@@ -27,6 +27,9 @@ on conflict (source, from_name, to_name, kind) do update
         strength = excluded.strength, import_id = excluded.import_id, file = excluded.file,
         line = excluded.line;
 
+-- name: some
+select exists (select 1 from links where source = %(source)s) as found;
+
 -- name: clear
 delete from links
 where source = %(source)s and from_name = any(%(names)s::text []);
