@@ -7,12 +7,12 @@ import orjson
 from actors import links, tracking
 from actors.actor import actor
 from actors.rows import by_source, candidates_of, canonical, validate
-from actors.screening import Candidate, Policy, adopt, compare, known, known_texts, screen
+from actors.screening import Candidate, Policy, adopt, compare, screen
 from actors.staging import clear, prepare, stage, switch
+from actors.storing import NOTHING, added, store_rows
 from contracts.base import new_id
 from contracts.errors import (
     ChunkChanged,
-    DatabaseBusy,
     ImportCanceled,
     ImportFinished,
     ImportNotFound,
@@ -35,9 +35,6 @@ from contracts.imports import (
 )
 from storage.postgres.effects import once
 from storage.postgres.store import Row, Store, Transaction
-
-#: What a chunk stored that stored nothing.
-NOTHING: Row = {"created": 0, "updated": 0, "txid": None, "seq": None}
 
 
 @actor(queue="imports")
@@ -88,7 +85,7 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
                 stage(tx, command, taken, _named_by(command, taken), own)
             else:
                 columns = [candidate.columns for candidate in taken]
-                stored = _added(stored, _store(tx, columns, own, command.by))
+                stored = added(stored, store_rows(tx, columns, own, command.by))
                 links.state(tx, command.import_id, own.source, columns)
         _record(tx, command, rejects)
         changed = stored["created"] + stored["updated"]
@@ -247,55 +244,6 @@ def _claim(tx: Transaction, command: ImportChunk) -> ChunkDone | None:
     counts = ImportCounts(**{name: row[name] for name in ImportCounts.model_fields})
     told = tuple(Reject(**one) for one in tx.rows("imports.chunk_rejects", **place))
     return ChunkDone(counts=counts, position=_position(tx, row), rejects=told)
-
-
-def _added(total: Row, done: Row) -> Row:
-    """What both did; the position is that of the later one that changed something."""
-    where = done if done["txid"] is not None else total
-    return {
-        "created": total["created"] + done["created"],
-        "updated": total["updated"] + done["updated"],
-        "txid": where["txid"],
-        "seq": where["seq"],
-    }
-
-
-def _store(tx: Transaction, columns: list[Row], policy: Policy, by: str) -> Row:
-    """Write the rows; `{created, updated, txid, seq}` of what changed."""
-    total: Row = dict(NOTHING)
-    for statement, rows in (
-        ("imports.upsert", _changed(tx, columns, policy)),
-        ("imports.insert_new", _new_texts(tx, columns, policy)),
-    ):
-        if rows:
-            encoded = orjson.dumps(rows).decode()
-            done = tx.row(statement, rows=encoded, source=policy.source, by=by)
-            assert done is not None
-            total = _added(total, done)
-    if policy.mode is ImportMode.CREATE and total["updated"]:
-        # Stored by another since the rows were screened: looked at again, they are rejects.
-        raise DatabaseBusy("Another import stores the same rows at this moment.")
-    return total
-
-
-def _changed(tx: Transaction, columns: list[Row], policy: Policy) -> list[Row]:
-    """The rows with an id of their own that are new or different; old states are kept."""
-    # Of rows that share an id the last one counts.
-    rows = {row["external_id"]: row for row in columns if row["external_id"] is not None}
-    if not rows:
-        return []
-    here = known(tx, list(rows), policy.source)
-    same = {name for name, there in here.items() if there["digest"] == rows[name]["digest"]}
-    if replaced := sorted(here.keys() - same):
-        tx.run("imports.keep_versions", source=policy.source, external_ids=replaced)
-    return [row for name, row in rows.items() if name not in same]
-
-
-def _new_texts(tx: Transaction, columns: list[Row], policy: Policy) -> list[Row]:
-    """The rows without an id whose text is not here yet, each text once."""
-    rows = {row["text_digest"]: row for row in columns if row["external_id"] is None}
-    known = known_texts(tx, list(rows), policy)
-    return [row for text, row in rows.items() if text not in known]
 
 
 def _record(tx: Transaction, command: ImportChunk, rejects: list[Reject]) -> None:
