@@ -5,7 +5,16 @@ import sys
 
 from benchmarks.processes import PROJECT, unwinding
 
-MODULES = ("queue", "drain", "dead_letters", "imports", "neighbours", "system", "overload")
+MODULES = (
+    "queue",
+    "drain",
+    "dead_letters",
+    "imports",
+    "import_memory",
+    "neighbours",
+    "system",
+    "overload",
+)
 
 
 def main() -> bool:

@@ -59,8 +59,8 @@ def shown(most: Counter[str]) -> str:
 def main() -> int:
     """Measure and print; 1 where a bound was passed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.import_memory", description=__doc__)
-    parser.add_argument("--stream", type=int, default=200, metavar="MB", help="of the dry run")
-    parser.add_argument("--store", type=int, default=50, metavar="MB", help="of it, for real")
+    parser.add_argument("--stream", type=int, default=100, metavar="MB", help="of the dry run")
+    parser.add_argument("--store", type=int, default=20, metavar="MB", help="of it, for real")
     options = parser.parse_args()
     clients: list[int] = []
     with instance() as casebook, peaks(casebook, clients) as most:

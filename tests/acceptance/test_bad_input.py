@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ import orjson
 import pytest
 
 from tests.support.casebook import Casebook
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 GOOD = [b'{"title": "bad input %d", "external_id": "%d"}\n' % (n, n) for n in range(300)]
 
@@ -65,6 +71,7 @@ CASES: list[Case] = [
     ("cut.csv", b'title,problem\none one,a\n"two', {}, 1, {"CSV_UNREADABLE"}),
     ("cut.gz", gzip.compress(b"".join(GOOD))[:-40], {}, None, {"SOURCE_CUT_SHORT"}),
     ("cut.bz2", bz2.compress(b"".join(GOOD))[:-40], {}, None, {"SOURCE_CUT_SHORT"}),
+    ("cut.zst", zstd.compress(b"".join(GOOD))[:-40], {}, None, {"SOURCE_CUT_SHORT"}),
     ("cut.xz", lzma.compress(b"".join(GOOD))[:-40], {}, None, {"SOURCE_CUT_SHORT"}),
     (
         "long.ndjson",
