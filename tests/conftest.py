@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from contracts import operation
@@ -16,14 +17,21 @@ from deploy.postgres import EmbeddedPostgres
 from deploy.valkey import EmbeddedValkey
 from storage.postgres.migrations import migrate
 from storage.postgres.store import Store
+from tests.support.clusters import unsynced
 from tests.support.copies import of_database
 from tests.support.house import House, make_house
 from tests.support.proxy import Proxy
 
 NUMBERS = itertools.count(1)
 
+unsynced()
+
 # Commands that run in this process are as wide as a test says, not as this terminal.
 os.environ.pop("COLUMNS", None)
+
+# What a busy machine takes for an example says nothing of ours.
+settings.register_profile("casebook", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("casebook")
 
 # Another server than the wheel's: TEST_REDIS_SERVER=/usr/bin/redis-server make test
 if OTHER := os.environ.get("TEST_REDIS_SERVER"):

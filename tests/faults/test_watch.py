@@ -13,17 +13,10 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.support.casebook import Casebook, running
+from tests.support.casebook import Casebook
 
 PATIENCE = 60.0  # seconds for one thing to happen
-MANY = 8_000  # rows: enough to be still at it when something happens
-
-
-@pytest.fixture(scope="module")
-def casebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Casebook]:
-    """One for all tests of this module."""
-    with running(tmp_path_factory.mktemp("data")) as casebook:
-        yield casebook
+MANY = 5_000  # rows: enough to be still at it when something happens
 
 
 @contextmanager

@@ -35,7 +35,6 @@ from tests.model.places import Queue, look
 HOUR = 3_600_000  # ms
 COMMON = settings(
     database=None,
-    deadline=None,
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )

@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.likeness import alike
@@ -12,7 +12,6 @@ words = st.lists(st.sampled_from(["step", "abend", "job", "data", "open"]), max_
 texts = st.dictionaries(st.text("abcdef", min_size=1, max_size=3), words.map(" ".join), max_size=8)
 
 
-@settings(deadline=None)
 @given(texts, st.floats(0.05, 1))
 def test_no_pair_is_missed(texts: dict[str, str], least: float) -> None:
     """What is passed over is less alike than was asked for."""

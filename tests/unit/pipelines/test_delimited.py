@@ -182,7 +182,7 @@ TABLE = st.integers(2, 5).flatmap(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     TABLE,
     st.sampled_from([",", ";", "\t", "|"]),
@@ -207,7 +207,7 @@ def test_what_the_csv_module_writes_is_read(
     assert rows(data, "t.csv", delimiter=delimiter) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.text("ab ,;|\t\n\"'", max_size=8).map(lambda t: f"x{t}"), min_size=3, max_size=30),
     st.sampled_from([",", ";", "\t", "|"]),

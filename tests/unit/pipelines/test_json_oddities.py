@@ -177,7 +177,7 @@ class Pieces(io.RawIOBase):
         return self._data.readinto(memoryview(buffer)[: self._random.randint(1, 7)])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(JSON, max_size=6), st.sampled_from([None, 0, 2]), st.integers())
 def test_items_are_cut_where_they_end(items: list[Any], indent: int | None, seed: int) -> None:
     """However the bytes of an array arrive, its items are those that json.loads finds."""
@@ -189,7 +189,7 @@ def test_items_are_cut_where_they_end(items: list[Any], indent: int | None, seed
 KINDS: list[Format] = ["auto", "ndjson", "json", "bulk", "hits", "csv", "markdown"]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(
     st.binary(max_size=400)
     | st.text("{}[]\",:\\ \n\r\t\0ae1-'|;#&*!<é\ud800", max_size=200).map(

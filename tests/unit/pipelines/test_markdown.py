@@ -67,7 +67,6 @@ for _ in range(100):
     DEEP["deep"] = {"x": DEEP["deep"]}
 
 
-@settings(deadline=None)
 @given(entries())
 @example(ImportedEntry(title="1e3", problem="\n---\n", solution="## Problem\n", custom=DEEP))
 @example(
@@ -89,7 +88,7 @@ def test_what_is_written_is_read_back(entry: ImportedEntry) -> None:
     assert ImportedEntry(**parse(file_of(entry, NAME), NAME)) == entry
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(entries())
 def test_a_file_is_written_the_same_way_again(entry: ImportedEntry) -> None:
     """Read and written once more, a file has the same bytes."""

@@ -87,7 +87,7 @@ def test_two_ids_that_sound_alike_have_their_files(tmp_path: Path, order: int) -
     assert not any(put(tmp_path, *entries))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(names, unique=True, max_size=5), st.text(characters, min_size=3, max_size=100))
 def test_any_id_is_a_file_that_says_it(
     tmp_path_factory: pytest.TempPathFactory, ids: list[str], category: str

@@ -8,6 +8,9 @@ from deploy.lock import DataLock
 from deploy.postgres import EmbeddedPostgres
 from deploy.supervisor import Child, Supervisor
 from deploy.valkey import EmbeddedCache, EmbeddedValkey
+from tests.support.clusters import unsynced
+
+unsynced()
 
 data = Path(sys.argv[1])
 postgres, valkey, cache = EmbeddedPostgres(data), EmbeddedValkey(data), EmbeddedCache(data)

@@ -38,7 +38,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
 
 
 @given(q=QUERIES)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_any_text_is_answered(reader: IndexReader, q: str) -> None:
     """Whatever is typed: hits, and one line that says how it was read."""
     reply = orjson.loads(reader.search(SearchQuery.model_construct(q=q)))
@@ -47,7 +47,6 @@ def test_any_text_is_answered(reader: IndexReader, q: str) -> None:
 
 
 @given(q=QUERIES)
-@settings(deadline=None)
 def test_any_text_is_understood_the_same_way_twice(q: str) -> None:
     """Reading depends on nothing but the text."""
     assert understand(q) == understand(q)

@@ -193,9 +193,7 @@ def shown(told: dict[str, Any], *, scored: bool) -> dict[str, Any]:
     return same
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     commits=st.lists(WRITES, min_size=1, max_size=4),
     requests=st.lists(REQUESTS, min_size=1, max_size=3),
