@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=ImportReport | ImportCheck)
 
-LOOK = 1.0  # seconds between two looks at how far the index is
+LOOK = 1.0  # seconds between two looks at how far the index is, and that one may take
+LAST_LOOK = 10.0  # seconds that the last one may take: it is the one that a log ends with
 
 
 @click.command(name="import")
@@ -204,9 +205,9 @@ async def until_found(
     from pipelines.ask import ask_for
     from pipelines.searching import until_searchable
 
-    async def look() -> None:
+    async def look(timeout: float = LOOK) -> None:
         with contextlib.suppress(CasebookError):
-            status = await ask_for(IndexStatus, client, index.status, Nothing(), timeout=LOOK)
+            status = await ask_for(IndexStatus, client, index.status, Nothing(), timeout=timeout)
             progress.behind(status.behind)
 
     if position is not None:
@@ -216,4 +217,4 @@ async def until_found(
             await asyncio.wait([waiting], timeout=LOOK)
         await waiting
     if progress.wanted:
-        await look()
+        await look(LAST_LOOK if position is not None else LOOK)

@@ -7,11 +7,14 @@ import pytest
 
 from tests.support.casebook import Casebook, running
 
+READ_TIMEOUT = 60.0  # seconds: reads here are answered, on a busy machine, too
+
 
 @pytest.fixture(scope="session")
 def casebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Casebook]:
     """Everything that `casebook up --sample` starts."""
-    with running(tmp_path_factory.mktemp("data"), "--sample") as casebook:
+    settings = {"CASEBOOK_READ_TIMEOUT": f"{READ_TIMEOUT:g}"}
+    with running(tmp_path_factory.mktemp("data"), "--sample", **settings) as casebook:
         yield casebook
 
 

@@ -40,21 +40,21 @@ def test_an_entry_is_created_found_changed_and_deleted(http: httpx.Client) -> No
 def test_searches_are_taught_over_http(http: httpx.Client) -> None:
     """Synonyms and pinned entries are set, listed, used by searches and taken back."""
     runbook = created(http, "Grumth runbook")["entry"]["id"]
-    words = {"word": "quux tape", "same_as": ["Snorkle"]}
+    words = {"word": "quux tape", "same_as": ["Brillig"]}
     assert http.put("/v1/synonyms", json=words).status_code == 200
-    assert http.put("/v1/pins", json={"query": "Snorkle", "entries": [runbook]}).status_code == 200
+    assert http.put("/v1/pins", json={"query": "Brillig", "entries": [runbook]}).status_code == 200
     known = http.get("/v1/pins").json()
-    assert known["synonyms"][0]["same_as"] == ["snorkle"]
+    assert known["synonyms"][0]["same_as"] == ["brillig"]
     assert known["pins"][0]["entries"] == [runbook]
     # What is indexed after them is found after they are published.
     done = created(http, "quux tape is full")
-    found = http.get("/v1/search", params={"q": "snorkle", "after": done["position"]}).json()
+    found = http.get("/v1/search", params={"q": "brillig", "after": done["position"]}).json()
     assert [hit["title"] for hit in found["hits"]] == ["Grumth runbook", "quux tape is full"]
-    fresh = {"q": "snorkle", "profile": "fresh"}
+    fresh = {"q": "brillig", "profile": "fresh"}
     assert http.get("/v1/search", params=fresh).json()["hits"][0]["matched"] == "pinned"
-    assert http.delete("/v1/pins", params={"query": "snorkle"}).status_code == 200
+    assert http.delete("/v1/pins", params={"query": "brillig"}).status_code == 200
     assert http.delete("/v1/synonyms", params={"word": "quux tape"}).status_code == 200
-    again = http.delete("/v1/pins", params={"query": "snorkle"})
+    again = http.delete("/v1/pins", params={"query": "brillig"})
     assert (again.status_code, again.json()["code"]) == (404, "PIN_NOT_FOUND")
     wrong = http.get("/v1/search", params={"q": "x", "profile": "best"})
     assert wrong.status_code == 422

@@ -26,6 +26,7 @@ from actors.middleware import policies
 from contracts.errors import QueueUnavailable
 from deploy.valkey import EmbeddedValkey
 from tests.support.blocked import until_blocked
+from tests.support.durable import on_disk_at_once
 from tests.support.letters import letters
 from tests.support.operations import declare, echo
 from tests.support.processes import HEARTBEAT, Journal, worker_processes
@@ -302,6 +303,7 @@ def test_nothing_acknowledged_is_lost_with_the_server(tmp_path: Path, queue_name
     """SIGKILL of Valkey under load and a restart on its folder: all that was accepted runs."""
     server = EmbeddedValkey(tmp_path)
     server.start()
+    on_disk_at_once(server.url)
     broker = StreamsBroker(server.url, policies())
     ran = declare(broker, queue_name)
     worker = Worker(broker, [Reading(queue_name, 2, 4)], heartbeat=HEARTBEAT)
@@ -372,7 +374,7 @@ def test_no_live_work_is_claimed_after_an_outage(
             server.start()
             journal.until(lambda lines: ("slow-too", third.pid) in lines)
             redis.rpush(f"gate:{queue_name}", "go")
-            with Redis.from_url(server.url) as own:
+            with Redis.from_url(server.url, socket_timeout=None) as own:
                 (letter,) = letters(own, broker.keys(queue_name), 1)
         assert redis.get(f"runs:{queue_name}:slow") == b"1"
         assert (letter.args, letter.reason) == (["slow"], "failed")
@@ -394,7 +396,7 @@ def test_a_client_recovers_with_the_server(tmp_path: Path, queue_name: str) -> N
     async def scenario() -> bytes:
         async with Client(broker) as client:
             waiting = asyncio.create_task(client.call(message, timeout=SOON, deadline=True))
-            with Redis.from_url(server.url) as redis:
+            with Redis.from_url(server.url, socket_timeout=None) as redis:
                 stream = {broker.keys(queue_name).waiting: 0}
                 await asyncio.to_thread(redis.xread, stream, block=int(SOON * 1000))
             assert server.process is not None

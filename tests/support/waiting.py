@@ -7,8 +7,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SOON = 8.0
-"""Seconds within which whatever must happen has happened, also on a slow machine."""
+SOON = 30.0
+"""Seconds within which whatever must happen has happened, also on a slow and busy machine."""
+
+LONG = int(2 * SOON * 1000)
+"""Milliseconds that a blocking read lasts where a wake-up must be what ends it."""
 
 QUIET = 0.3
 """Seconds of silence after which we believe that nothing follows."""

@@ -23,7 +23,7 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
     """A Valkey of this test's own that refuses writes, as one does whose disk is full."""
     server = EmbeddedValkey(tmp_path)
     server.start()
-    with Redis.from_url(server.url) as client:
+    with Redis.from_url(server.url, socket_timeout=None) as client:
         client.config_set("min-replicas-to-write", 1)
         yield client
     server.stop()

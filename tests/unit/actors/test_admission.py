@@ -107,7 +107,9 @@ def test_a_refusal_says_how_long_the_queue_is_and_when_to_come_back(gate: Gate) 
     assert first is not None
     told = from_dict(first.as_dict())
     assert isinstance(told, Overloaded)
-    assert told.details == {"queue": "search", "waiting": waiting, "delay_ms": 0, "retry_after": 1}
+    again = told.details.pop("retry_after")
+    assert again in (1, 2)  # drawn by lot
+    assert told.details == {"queue": "search", "waiting": waiting, "delay_ms": 0}
     assert told.status == 503
     later = [gate.refusal("one") for _ in range(5000)]
     agains = {one.details["retry_after"] for one in later if one is not None}

@@ -17,7 +17,7 @@ from actors.broker.delivery import Done
 from actors.broker.worker import Worker
 from tests.support.blocked import until_blocked
 from tests.support.processes import HEARTBEAT, Journal, worker_processes
-from tests.support.waiting import SOON, silent, take
+from tests.support.waiting import LONG, SOON, silent, take
 
 Send = Callable[..., dramatiq.Message[Any]]
 Work = Callable[..., Worker]
@@ -26,7 +26,7 @@ Work = Callable[..., Worker]
 @pytest.fixture(autouse=True)
 def long_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle reader sits in its read until something wakes it."""
-    monkeypatch.setattr("actors.broker.worker.BLOCK", 15_000)
+    monkeypatch.setattr("actors.broker.worker.BLOCK", LONG)
 
 
 class Gauge:
@@ -141,7 +141,7 @@ def test_a_free_slot_wakes_whoever_waits(
     one, two = consume("one"), consume("two")
     held = one.take(8, 0)
     two.link.connect()
-    reading = threading.Thread(target=two.take, args=(8, 15_000), daemon=True)
+    reading = threading.Thread(target=two.take, args=(8, LONG), daemon=True)
     reading.start()
     until_blocked(redis, lambda: two.link.client_id)
     for delivery in held:

@@ -16,7 +16,7 @@ from contracts.errors import QueueUnavailable
 from tests.support.blocked import until_blocked
 from tests.support.letters import letters
 from tests.support.proxy import Proxy
-from tests.support.waiting import SOON
+from tests.support.waiting import LONG, SOON
 
 Send = Callable[..., dramatiq.Message[Any]]
 
@@ -125,7 +125,7 @@ def test_a_new_earliest_message_wakes_a_reader(
     consumer = consume()
     reading, _ = _reading(consumer, redis)
     send("soon", delay=50)
-    reading.join(SOON / 2)
+    reading.join(SOON)
     assert not reading.is_alive()
     assert _names(consumer.take(1, 5_000)) + _names(consumer.take(1, 5_000)) == ["soon"]
 
@@ -155,7 +155,7 @@ def _reading(consumer: Consumer, redis: Redis) -> tuple[threading.Thread, list[D
     """A thread inside a long blocking read of `consumer`; seen there by the server."""
     taken: list[Delivery] = []
     consumer.link.connect()
-    reading = threading.Thread(target=lambda: taken.extend(consumer.take(1, 8_000)), daemon=True)
+    reading = threading.Thread(target=lambda: taken.extend(consumer.take(1, LONG)), daemon=True)
     reading.start()
     until_blocked(redis, lambda: consumer.link.client_id)
     return reading, taken

@@ -21,14 +21,13 @@ from actors.middleware import policies
 from contracts.errors import QueueUnavailable
 from deploy.valkey import EmbeddedValkey
 from tests.support.blocked import until_blocked
+from tests.support.durable import on_disk_at_once
 from tests.support.operations import declare, echo
 from tests.support.proxy import Proxy
-from tests.support.waiting import SOON, silent, take
+from tests.support.waiting import LONG, SOON, silent, take
 
 Send = Callable[..., dramatiq.Message[Any]]
 Work = Callable[..., Worker]
-
-LONG = 15_000  # ms: longer than anything here is waited for, so that a wake-up is what ends it
 
 
 @pytest.fixture(autouse=True)
@@ -247,6 +246,7 @@ def test_a_pause_outlasts_the_server(tmp_path: Path, queue_name: str) -> None:
     """SIGKILL of Valkey and a restart: the queue is still paused, and nothing of it has run."""
     server = EmbeddedValkey(tmp_path)
     server.start()
+    on_disk_at_once(server.url)
     broker = StreamsBroker(server.url, policies())
     ran = declare(broker, queue_name)
     worker = Worker(broker, [Reading(queue_name, 2, 4)])
