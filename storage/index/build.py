@@ -25,7 +25,7 @@ from storage.index.grammar import (
     leaves,
     ranks,
 )
-from storage.index.schema import ENTRY, key, schema
+from storage.index.schema import ENTRY, ORDERED, key, schema
 from storage.index.weights import (
     ALIKE_WEIGHT,
     BOOSTS_MAX,
@@ -197,14 +197,13 @@ class Builder:
 
     def _phrase(self, node: Phrase) -> tantivy.Query:
         words: list[str | tuple[int, str]] = list(node.stems)
-        if node.prefix:
-            # The last word is a beginning, of a stem as well: `data se*` finds `data set`.
-            if len(words) == 1:
-                return self._beginning(node.field, node.stems[0])
-            return Query.phrase_prefix_query(self._schema, node.field, words)
         if len(words) == 1:
-            return self._term(node.field, node.stems[0])
-        return Query.phrase_query(self._schema, node.field, words)
+            # The last word is a beginning, of a stem as well: `data se*` finds `data set`.
+            find = self._beginning if node.prefix else self._term
+            return find(node.field, node.stems[0])
+        find_all = Query.phrase_prefix_query if node.prefix else Query.phrase_query
+        fields = ORDERED if node.field == "text" else (node.field,)
+        return self._any_of(find_all(self._schema, field, words) for field in fields)
 
     def _synonyms(self, node: Synonyms) -> tantivy.Query:
         others = [self._phrase(Phrase(words)) for words in node.others]
@@ -232,9 +231,11 @@ class Builder:
         return self._any_of([Query.const_score_query(near, PATTERN_SCORE), exact])
 
     def _keyword(self, node: Keyword) -> tantivy.Query:
+        # An entry goes by its own id and by the one of its source.
+        fields = ("id", "name") if node.field == "name" else (node.field,)
         if node.prefix:
-            return self._beginning(node.field, node.values[0])
-        return self._one_of(node.field, node.values)
+            return self._any_of(self._beginning(field, node.values[0]) for field in fields)
+        return self._any_of(self._one_of(field, node.values) for field in fields)
 
     def _range(self, node: Range) -> tantivy.Query:
         return Query.range_query(

@@ -1,4 +1,4 @@
-"""Hits as JSON objects: the stored card, with what depends on the search added to it."""
+"""Hits as JSON objects: what is stored, with what depends on the search added to it."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,9 +15,10 @@ from storage.index.marking import Marking
 from storage.index.matched import Matched, value
 from storage.index.pages import Hit
 from storage.index.ranking import Ranking
+from storage.index.stored import card, more, shown
 
-#: What a hit shows only to who asks for it, and where it is kept.
-_TEXTS = {"problem": "problem_shown", "solution": "solution_shown"}
+#: What a hit shows only to who asks for it.
+_TEXTS = ("problem", "solution")
 _MORE = ("source", "external_id", "author", "created_at")
 _ADDED = ("score", "matched", "highlights")
 
@@ -63,14 +64,15 @@ class Hits:
 
     def _one(self, sort_value: float, address: tantivy.DocAddress) -> orjson.Fragment:
         document = self._ranking.document(address)
-        card: bytes = document.get_first("card") or b""
         score = self._score(sort_value, address)
-        added = {name: self._value(name, score, address, document, card) for name in self._added}
+        added = {name: self._value(name, score, address, document) for name in self._added}
         if self._explainer:
             added["explanation"] = self._explainer.one(score, address, document)
         if self._fields:
-            return orjson.Fragment(orjson.dumps({**self._chosen(document, card), **added}))
-        return orjson.Fragment(card[:-1] + b"," + orjson.dumps(added)[1:])
+            return orjson.Fragment(orjson.dumps({**self._chosen(document), **added}))
+        kept: bytes = document.get_first("card") or b""
+        added = {"title": shown(document, "title"), **added}
+        return orjson.Fragment(kept[:-1] + b"," + orjson.dumps(added)[1:])
 
     def _score(self, sort_value: float, address: tantivy.DocAddress) -> float:
         """What it would be sorted by, were it sorted by relevance."""
@@ -82,44 +84,30 @@ class Hits:
         return (value(self._searcher, self._query, address) or 0.0) if wanted else 0.0
 
     def _value(
-        self,
-        name: str,
-        score: float,
-        address: tantivy.DocAddress,
-        document: tantivy.Document,
-        card: bytes,
+        self, name: str, score: float, address: tantivy.DocAddress, document: tantivy.Document
     ) -> Any:
         if name == "score":
             return round(score, 4)
         if name == "matched":
             return self._matched.one(score, address)
         assert self._marking
-        return dict(_pieces(document, card, self._marking))
+        return dict(_pieces(document, self._marking))
 
-    def _chosen(self, document: tantivy.Document, card: bytes) -> dict[str, Any]:
+    def _chosen(self, document: tantivy.Document) -> dict[str, Any]:
         """The fields that were asked for, of what is stored."""
-        kept = orjson.loads(card)
+        kept = {**card(document), "title": shown(document, "title")}
         chosen: dict[str, Any] = {
             name: kept[name] for name in ("id", *self._fields) if name in kept
         }
         if any(name in _MORE for name in self._fields):
-            more = orjson.loads(document.get_first("more") or b"{}")
-            chosen |= {name: more[name] for name in self._fields if name in more}
-        for name, field in _TEXTS.items():
-            if name in self._fields:
-                chosen[name] = (document.get_first(field) or b"").decode()
-        return chosen
+            rest = more(document)
+            chosen |= {name: rest[name] for name in self._fields if name in rest}
+        return chosen | {name: shown(document, name) for name in _TEXTS if name in self._fields}
 
 
-def _pieces(document: tantivy.Document, card: bytes, marking: Marking) -> Iterator[tuple[str, str]]:
-    shown = orjson.loads(card)
-    texts = (
-        ("title", shown["title"]),
-        ("problem", (document.get_first("problem_shown") or b"").decode()),
-        ("solution", (document.get_first("solution_shown") or b"").decode()),
-    )
-    for field, text in texts:
-        if piece := marking.text(text):
+def _pieces(document: tantivy.Document, marking: Marking) -> Iterator[tuple[str, str]]:
+    for field in ("title", *_TEXTS):
+        if piece := marking.text(shown(document, field)):
             yield field, piece
-    if piece := marking.tags(shown["tags"]):
+    if piece := marking.tags(card(document)["tags"]):
         yield "tags", piece

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 
-import orjson
 import tantivy
 
 from storage.index.schema import key, schema
+from storage.index.stored import card, more
 
 REMEMBERED_MAX = 10_000  # names
 
 #: Where an entry keeps the value as it is written. What is not here is shown as it compares.
-_KEPT = {"category": "card", "tag": "card", "source": "more", "author": "more"}
+_KEPT = {"category": card, "tag": card, "source": more, "author": more}
 
 
 class Names:
@@ -40,7 +40,7 @@ class Names:
 def _looked_up(searcher: tantivy.Searcher, facet: str, value: str) -> str:
     has = tantivy.Query.term_query(schema(), facet, value)
     for _, address in searcher.search(has, 1, count=False).hits:
-        kept = orjson.loads(searcher.doc(address).get_first(_KEPT[facet]) or b"{}")
+        kept = _KEPT[facet](searcher.doc(address))
         written = kept.get("tags", []) if facet == "tag" else [kept.get(facet, value)]
         return next((name for name in written if key(name) == value), value)
     return value

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable, Sequence
 from operator import add
 
-import orjson
 import tantivy
 
 from storage.index.grammar import Understood, Words, leaves
+from storage.index.stored import shown
 from storage.index.text import remembered, stems
 from storage.index.weights import BESIDE_CODES, HALF_LIFE, PIN_SCORE, USED_OFTEN, Profile
 
@@ -94,8 +94,7 @@ class Ranking:
     def _titles(self, addresses: Sequence[tantivy.DocAddress]) -> list[float]:
         if not (self._words and self._profile.title):
             return [0.0] * len(addresses)
-        cards = (self.document(address).get_first("card") for address in addresses[:TITLES])
-        titles = (_words(orjson.loads(card or b"{}").get("title", "")) for card in cards)
+        titles = (_words(shown(self.document(address), "title")) for address in addresses[:TITLES])
         found = [self._profile.title * likeness(self._words, title) for title in titles]
         return found + [0.0] * (len(addresses) - len(found))
 

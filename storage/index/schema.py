@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import tantivy
@@ -17,14 +17,17 @@ from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, 
 
 #: Of the fields and of how text becomes words and codes. Raise it with any change to either: an
 #: index of another version is built anew.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 FIRST_WORDS = 3  # of a title: a code in them is what the entry is about ("FILE STATUS 35: ...")
 SHOWN_MAX = 20_000  # characters of problem and of solution, kept for highlights
 CODES = ("codes", "title_codes", "first_codes")
 #: Beginnings that are looked up, since so many titles share them that gathering them takes long:
-#: of words up to 3 letters, of titles (with a ^ before them) up to 12.
-WORD_BEGINNINGS, TITLE_BEGINNINGS = range(1, 4), range(2, 13)
+#: of words up to 3 letters, of titles (with a ^ before them) so many. What lies between two sizes
+#: is found by the beginnings of the next one, which are few.
+WORD_BEGINNINGS, TITLE_BEGINNINGS = range(1, 4), (2, 3, 5, 8, 12)
+#: Where the words stand in their order, each once: what phrases are looked for in.
+ORDERED = ("title", "problem", "solution", "labels")
 #: What answers are counted by. `year` is that of the last change; `path` the category's, as
 #: written, from the top of the tree down.
 COUNTED = ("path", "tag", "severity", "status", "source", "author", "year")
@@ -36,7 +39,7 @@ ENTRY, POSITION = "entry", "position"
 DRAFT, ACTIVE = STATUSES = "draft", "active"
 
 
-Fields = dict[str, str | int | bytes | list[str]]
+Fields = dict[str, str | int | bytes | list[str] | list[bytes]]
 
 
 class IndexDocument(NamedTuple):
@@ -66,15 +69,17 @@ class IndexDocument(NamedTuple):
 
 @functools.cache
 def schema() -> tantivy.Schema:
-    """The fields. `text` is what is scored; `words` are words as written, each once.
+    """The fields. `text` is what is scored, and knows no order; `words` are words as written, each
+    once.
 
-    `title`, `problem` and `solution` answer who asks for that field, `title_words` (as written)
-    and `begins` who has not finished typing. `raw` ones compare whole and
-    exactly; of those, the `fast` ones are counted by facets.
+    `title`, `problem` and `solution` answer who asks for that field, and with `labels` (tags, and
+    codes of no shape) phrases; `title_words` (as written) and `begins` who has not finished
+    typing. `raw` ones compare whole and exactly; of those, the `fast` ones are counted by facets.
     """
     builder = tantivy.SchemaBuilder()
-    for name in ("text", "title", "problem", "solution"):
+    for name in ORDERED:
         builder = builder.add_text_field(name, tokenizer_name=WORDS)
+    builder = builder.add_text_field("text", tokenizer_name=WORDS, index_option="freq")
     for name in ("words", "title_words"):
         builder = builder.add_text_field(name, tokenizer_name=WORDS, index_option="basic")
     for name in ("kind", "id", "name", "bucket", "category", "within", "begins", *CODES):
@@ -87,7 +92,7 @@ def schema() -> tantivy.Schema:
         builder = builder.add_integer_field(name, fast=True)
     for name in ("usage", "success", "failure", "success_rate", "place"):
         builder = builder.add_integer_field(name, fast=True)
-    for name in ("card", "more", "problem_shown", "solution_shown"):
+    for name in ("card", "more", "title_shown", "problem_shown", "solution_shown"):
         builder = builder.add_bytes_field(name, stored=True)
     return builder.build()
 
@@ -121,11 +126,11 @@ def entry_document(entry: IndexDocument) -> tantivy.Document:
         **_keywords(entry, bool(solution.strip())),
         **_numbers(entry),
         **_texts(title, problem, solution, tags, entry.codes),
-        "card": _card(entry, title, tags),
+        "card": _card(entry, tags),
         "more": _more(entry),
-        "problem_shown": problem[:SHOWN_MAX].encode(),
-        "solution_shown": solution[:SHOWN_MAX].encode(),
     }
+    for name, text in (("title", title), ("problem", problem), ("solution", solution)):
+        fields[f"{name}_shown"] = [text[:SHOWN_MAX].encode()] if text else []
     # At once: a call for each value took as long as splitting the texts.
     document: tantivy.Document = tantivy.Document.from_dict(fields, schema())
     return document
@@ -144,7 +149,7 @@ def _keywords(entry: IndexDocument, solved: bool) -> Fields:
         "year": str(entry.updated_at.year),
         "within": list({category, *map(key, entry.within)}),
         "path": STEP.join(path),
-        "name": list({key(name) for name in (entry.id, entry.external_id) if name}),
+        "name": [key(entry.external_id)] if entry.external_id else [],
         "source": [key(entry.source)] if entry.source else [],
         "author": [key(entry.author)] if entry.author else [],
     }
@@ -168,6 +173,7 @@ def _texts(title: str, problem: str, solution: str, tags: list[str], said: Seque
     codes, words = set(title_codes), set(heading.written)
     # Values of their own, so that no phrase runs from one into the next.
     scored: list[str] = []
+    labels: list[str] = []
     fields: Fields = {}
     for field, text, weight in (
         ("problem", problem, PROBLEM_WEIGHT),
@@ -180,6 +186,7 @@ def _texts(title: str, problem: str, solution: str, tags: list[str], said: Seque
             codes.update(find_codes(text))
             words.update(found.written)
     for told in map(_told, tags):
+        labels.append(told.stems)
         scored += [told.stems] * TAGS_WEIGHT
         codes.update(told.codes)
         words.update(told.words)
@@ -188,12 +195,14 @@ def _texts(title: str, problem: str, solution: str, tags: list[str], said: Seque
             codes.update(shaped)
         else:  # of no shape that we know: its words find it
             found = words_of(code)
+            labels.append(found.stems)
             scored.append(found.stems)
             words.update(found.written)
     return fields | {
         "tag": [_told(tag).key for tag in tags],
         "text": scored + [heading.stems] * TITLE_WEIGHT,
         "title": heading.stems,
+        "labels": labels,
         "title_words": " ".join(heading.written),
         "begins": _beginnings(title, heading.written),
         "words": " ".join(words),
@@ -231,11 +240,11 @@ def _told(tag: str) -> _Told:
     return _Told(key(tag), found.stems, tuple(find_codes(tag)), tuple(found.written))
 
 
-def _card(entry: IndexDocument, title: str, tags: list[str]) -> bytes:
-    """The part of a SearchHit that does not depend on the search, as a JSON object."""
+def _card(entry: IndexDocument, tags: list[str]) -> bytes:
+    """The part of a SearchHit that does not depend on the search, without the title, as a JSON
+    object."""
     card = {
         "id": entry.id,
-        "title": title,
         "category": clean(entry.category),
         "severity": entry.severity,
         "tags": tags,
@@ -245,15 +254,14 @@ def _card(entry: IndexDocument, title: str, tags: list[str]) -> bytes:
     return orjson.dumps(card, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
 
 
-def _more(entry: IndexDocument) -> bytes:
-    """What hits show to who asks for it, as a JSON object."""
-    more = {
-        "source": clean(entry.source),
-        "external_id": clean(entry.external_id),
-        "author": clean(entry.author),
-        "created_at": entry.created_at or entry.updated_at,
-    }
-    return orjson.dumps(more, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
+def _more(entry: IndexDocument) -> list[bytes]:
+    """What hits show to who asks for it, as a JSON object without what is empty; and when it was
+    created, if that is not when it was updated. None if all of it is empty."""
+    names = ("source", "external_id", "author")
+    more: dict[str, Any] = {name: clean(text) for name in names if (text := getattr(entry, name))}
+    if entry.created_at not in (None, entry.updated_at):
+        more["created_at"] = entry.created_at
+    return [orjson.dumps(more, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)] if more else []
 
 
 def microseconds(moment: datetime) -> int:

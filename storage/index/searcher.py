@@ -29,6 +29,7 @@ from storage.index.published import Published, Stamp
 from storage.index.schema import BUCKETS, prepare, schema
 from storage.index.similar import candidates, like, text_of
 from storage.index.spelling import Vocabulary
+from storage.index.stored import card
 from storage.index.suggest import suggestions
 from storage.index.suspicion import Suspicion, suspecting
 from storage.index.text import confined, speak
@@ -143,8 +144,8 @@ class IndexReader:
             part = tantivy.Query.term_query(schema(), "bucket", f"{number:02x}")
             size = _count(searcher.search(part, 1))
             for _, address in searcher.search(part, size, count=False).hits if size else ():
-                card = orjson.loads(searcher.doc(address).get_first("card") or b"")
-                yield card["id"], card["version"]
+                kept = card(searcher.doc(address))
+                yield kept["id"], kept["version"]
 
     def _forgiving(self, snapshot: Snapshot, tuning: Tuning, asked: Understood) -> Understood:
         searcher = snapshot.searcher

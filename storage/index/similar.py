@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-import orjson
 import tantivy
 
 from storage.index.schema import ENTRY, schema
+from storage.index.stored import card, shown
 from storage.index.text import clean, stems
 
 RAREST = 16  # words of a text that candidates are found by
@@ -32,7 +32,7 @@ def similarity(one: Shingles, other: Shingles) -> float:
 
 def candidates(searcher: tantivy.Searcher, text: str, most: int) -> list[str]:
     """The ids of at most `most` entries that share the rarest words of `text`, the best first."""
-    return [str(card["id"]) for _, _, card in _sharing(searcher, text, most)]
+    return [str(card(document)["id"]) for _, document in _sharing(searcher, text, most)]
 
 
 def like(
@@ -40,15 +40,16 @@ def like(
 ) -> list[dict[str, Any]]:
     """LikeEntry objects for entries that are like `text`, without the entry `but`."""
     own, found = shingles(text), []
-    for score, document, card in _sharing(searcher, text, limit + 1):
-        if card["id"] == but:
+    for score, document in _sharing(searcher, text, limit + 1):
+        kept = card(document)
+        if kept["id"] == but:
             continue
-        shared = similarity(own, shingles(_text(document, card)))
+        shared = similarity(own, shingles(_text(document)))
         found.append(
             {
-                "id": card["id"],
-                "title": card["title"],
-                "category": card["category"],
+                "id": kept["id"],
+                "title": shown(document, "title"),
+                "category": kept["category"],
                 "score": round(score, 4),
                 "similarity": round(shared, 4),
             }
@@ -62,18 +63,17 @@ def text_of(searcher: tantivy.Searcher, entry_id: str) -> str | None:
     if not found:
         return None
     document = searcher.doc(found[0][1])
-    return _text(document, orjson.loads(document.get_first("card") or b""))
+    return _text(document)
 
 
-def _text(document: tantivy.Document, card: dict[str, Any]) -> str:
-    shown = (document.get_first(name) or b"" for name in ("problem_shown", "solution_shown"))
-    return "\n".join((card["title"], *(part.decode() for part in shown)))
+def _text(document: tantivy.Document) -> str:
+    return "\n".join(shown(document, name) for name in ("title", "problem", "solution"))
 
 
 def _sharing(
     searcher: tantivy.Searcher, text: str, most: int
-) -> Iterator[tuple[float, tantivy.Document, dict[str, Any]]]:
-    """Score, document and card of the entries that share the rarest words of `text`.
+) -> Iterator[tuple[float, tantivy.Document]]:
+    """Score and document of the entries that share the rarest words of `text`.
 
     Words that one entry alone has are passed over: that is the one whose text this is.
     """
@@ -89,5 +89,4 @@ def _sharing(
     ]
     found = searcher.search(tantivy.Query.boolean_query(wanted), most, count=False)
     for score, address in found.hits:
-        document = searcher.doc(address)
-        yield score, document, orjson.loads(document.get_first("card") or b"")
+        yield score, searcher.doc(address)

@@ -6,11 +6,11 @@ a word adds to a score is split between the texts that it stands in by those wei
 
 from collections.abc import Iterable
 
-import orjson
 import tantivy
 
 from storage.index.grammar import Fuzzy, Group, Pattern, Understood
 from storage.index.marking import Marking
+from storage.index.stored import card, shown
 from storage.index.text import stems
 from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, TITLE_WEIGHT
 
@@ -26,13 +26,8 @@ class Texts:
     """An entry's texts by field, and which of them hold what."""
 
     def __init__(self, document: tantivy.Document) -> None:
-        card = orjson.loads(document.get_first("card") or b"{}")
-        self._texts = {
-            "title": [card["title"]],
-            "problem": [(document.get_first("problem_shown") or b"").decode()],
-            "solution": [(document.get_first("solution_shown") or b"").decode()],
-            "tags": card["tags"],
-        }
+        self._texts = {name: [shown(document, name)] for name in ("title", "problem", "solution")}
+        self._texts["tags"] = card(document)["tags"]
         self._stems = {
             field: [stems(text).split() for text in texts] for field, texts in self._texts.items()
         }

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 import tantivy
 
 from contracts.tuning import plain
 from storage.index.popular import Popular
 from storage.index.schema import TITLE_BEGINNINGS, WORD_BEGINNINGS, key, schema
+from storage.index.stored import card, shown
 from storage.index.text import clean, written_words
 
 Suggestion = dict[str, Any]
@@ -64,7 +64,7 @@ def _titles(searcher: tantivy.Searcher, typed: str) -> Iterator[Suggestion]:
     if not words:
         return
     holding, start = _holding(searcher, words), key(typed)
-    begins = [_term("begins", "^" + start[: TITLE_BEGINNINGS[-1]])]
+    begins = [_beginning(searcher, start)]
     if len(start) > TITLE_BEGINNINGS[-1]:
         begins.append(holding)
     yield from _entries(searcher, _all_of(begins))
@@ -81,6 +81,15 @@ def _holding(searcher: tantivy.Searcher, words: list[str]) -> tantivy.Query:
     return _all_of([*queries, tantivy.Query.term_set_query(schema(), "title_words", going_on)])
 
 
+def _beginning(searcher: tantivy.Searcher, start: str) -> tantivy.Query:
+    """Titles that begin so, as far as that is looked up."""
+    start = "^" + start[: TITLE_BEGINNINGS[-1]]
+    if len(start) - 1 in TITLE_BEGINNINGS:
+        return _term("begins", start)
+    found = searcher.terms_with_prefix("begins", start, limit=GOING_ON_MAX)
+    return tantivy.Query.term_set_query(schema(), "begins", [beginning for beginning, _ in found])
+
+
 def _term(field: str, value: str) -> tantivy.Query:
     return tantivy.Query.term_query(schema(), field, value)
 
@@ -92,5 +101,5 @@ def _all_of(queries: list[tantivy.Query]) -> tantivy.Query:
 def _entries(searcher: tantivy.Searcher, query: tantivy.Query) -> Iterator[Suggestion]:
     found = searcher.search(query, TITLES, count=False, order_by_field="usage")
     for _, address in found.hits:
-        card = orjson.loads(searcher.doc(address).get_first("card") or b"")
-        yield {"kind": "entry", "text": card["title"], "id": card["id"]}
+        document = searcher.doc(address)
+        yield {"kind": "entry", "text": shown(document, "title"), "id": card(document)["id"]}

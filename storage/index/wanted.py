@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import orjson
 import tantivy
 
 from contracts.search import SearchQuery
@@ -11,6 +10,7 @@ from storage.index.build import Builder
 from storage.index.filters import Filters
 from storage.index.grammar import Group, Keyword, Node, Understood, Words
 from storage.index.parser import understand
+from storage.index.stored import card
 
 
 class Wanted(NamedTuple):
@@ -34,8 +34,8 @@ def wanted(
         for _, address in searcher.search(query, len(ids), count=False).hits:
             place = address.segment_ord, address.doc
             if place not in versions:
-                card = orjson.loads(searcher.doc(address).get_first("card") or b"")
-                versions[place] = card["id"], card["version"]
+                kept = card(searcher.doc(address))
+                versions[place] = kept["id"], kept["version"]
             yield one.name, *versions[place]
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import tantivy
 
-from storage.index.schema import schema
+from storage.index.schema import ORDERED, schema
 from storage.index.text import telling_words, tells, written_words
 from storage.index.weights import SIDE_BY_SIDE, WRITTEN
 
@@ -39,8 +39,11 @@ def side_by_side(
     often = {stem: searcher.doc_freq("text", stem) for stem in stems}
     pairs = {pair for pair in pairwise(stems) if pair[0] != pair[1] and all(map(often.get, pair))}
     for one, other in heapq.nsmallest(PAIRS_MAX, pairs, lambda p: (often[p[0]] * often[p[1]], p)):
-        together = Query.phrase_query(schema(), "text", [one, other])
-        yield (one, other), Query.boost_query(together, SIDE_BY_SIDE)
+        together = [
+            (tantivy.Occur.Should, Query.phrase_query(schema(), field, [one, other]))
+            for field in ORDERED
+        ]
+        yield (one, other), Query.boost_query(Query.boolean_query(together), SIDE_BY_SIDE)
 
 
 def rarity(often: int, documents: int) -> float:

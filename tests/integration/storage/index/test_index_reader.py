@@ -1,6 +1,7 @@
 """Searches in a real index: what is found, in which order, and how it is shown."""
 
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -125,6 +126,23 @@ def test_a_phrase_must_be_adjacent(fill: Fill) -> None:
     assert titles(reader, '"data sets"') == ["data set missing"]
     assert titles(reader, '"not in catalog"') == ["not in catalog"]
     assert titles(reader, '"in the catalog"') == []
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"title": "The job failed"},
+        {"problem": "The job failed."},
+        {"solution": "If the job failed, run it again."},
+        {"tags": ("a job failed",)},
+    ],
+    ids=["title", "problem", "solution", "tags"],
+)
+def test_a_phrase_is_found_in_every_text(fill: Fill, where: dict[str, Any]) -> None:
+    """Each text is an index of its own for phrases; none runs from one text into the next."""
+    reader = fill(entry(**{"title": "It", **where}), entry("A job", "failed"))
+    for q in ('"job failed"', '"job fail"*'):
+        assert titles(reader, q) == [where.get("title", "It")]
 
 
 def test_words_beside_a_phrase_only_rank(fill: Fill) -> None:

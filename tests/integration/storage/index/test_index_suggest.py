@@ -49,6 +49,18 @@ def test_what_begins_so_comes_first(reader: IndexReader, q: str, first: tuple[st
     assert suggested(reader, q)[0] == first
 
 
+@pytest.mark.parametrize("letters", range(2, 20))
+def test_titles_that_begin_so_come_first(fill: Fill, letters: int) -> None:
+    """Beginnings are looked up in a few sizes only; those between them count as well."""
+    reader = fill(
+        entry("Catalogued data sets"),
+        entry("Old catalogued data sets", usage=9),
+        entry("Dogs", usage=9),
+    )
+    both = [("entry", "Catalogued data sets"), ("entry", "Old catalogued data sets")]
+    assert suggested(reader, "catalogued data sets"[:letters]) == both
+
+
 def test_each_kind_is_there(reader: IndexReader) -> None:
     """Entries carry their id, codes and tags how many entries have them."""
     reply = Suggestions(**orjson.loads(reader.suggest(Suggest(q="data"))))
