@@ -92,15 +92,20 @@ class _Search:
 
     def facets(self, names: Names) -> dict[str, Any]:
         """The counts that were asked for."""
-        return counted(self._searcher, self._narrowed, self._filters, self._request, names)
+        return counted(self._searcher, self._matching, self._filters, self._request, names)
 
-    def _narrowed(self, filters: Filters) -> tantivy.Query:
+    def _matching(self, filters: Filters) -> tantivy.Query:
+        """What finds the same entries as a search with these filters, and ranks nothing."""
         if self._fused:
             return self._pages(filters).query
-        query = self.builder.query(self.asked, filters)
-        return self.builder.pinned(query, self._pinned, filters)
+        return self._narrowed(filters, Builder(self._searcher, ranking=False))
+
+    def _narrowed(self, filters: Filters, builder: Builder) -> tantivy.Query:
+        return builder.pinned(builder.query(self.asked, filters), self._pinned, filters)
 
     def _pages(self, filters: Filters) -> Pages:
         if self._fused:
             return self._fused.pages(filters, self._pinned, self._order, self._ranking)
-        return Pages(self._searcher, self._narrowed(filters), self._order, self._ranking)
+        return Pages(
+            self._searcher, self._narrowed(filters, self.builder), self._order, self._ranking
+        )

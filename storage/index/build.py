@@ -76,8 +76,10 @@ def _boost(node: Node) -> float:
 class Builder:
     """Builds queries for one commit of the index."""
 
-    def __init__(self, searcher: tantivy.Searcher) -> None:
+    def __init__(self, searcher: tantivy.Searcher, *, ranking: bool = True) -> None:
+        """Without `ranking` for counting: what only adds to scores is left out."""
         self._searcher = searcher
+        self._ranking = ranking
         self._schema = schema()
         #: What was cut to keep the query small.
         self.notes: list[str] = []
@@ -190,6 +192,8 @@ class Builder:
     def each_wording(self, node: Words) -> Iterator[tuple[str, tuple[str, ...], tantivy.Query]]:
         """What adds to the score of entries that say it in the same words: how, which, and what
         finds it."""
+        if not self._ranking:
+            return
         for word, query in as_written(self._searcher, node.text):
             yield "as written", (word,), query
         for pair, query in side_by_side(self._searcher, node.text):

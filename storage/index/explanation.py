@@ -4,7 +4,7 @@ The engine says what each part of the query gives the entry; the ranking says wh
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import tantivy
 
@@ -44,6 +44,12 @@ _DIGITS = 4  # after the point of a score
 _TINY = 1e-5  # of a score: how exactly the engine's numbers can be added up
 
 
+#: Words, how often each counts; and how they are said, both with what finds them.
+_Clauses: TypeAlias = tuple[
+    list[tuple[str, int, tantivy.Query]], list[tuple[str, tuple[str, ...], tantivy.Query]]
+]
+
+
 class Part(NamedTuple):
     """What one thing adds to the score."""
 
@@ -71,6 +77,7 @@ class Explainer:
         self._asked = asked
         self._query = query
         self._ranking = ranking
+        self._built: dict[int, _Clauses] = {}
         self._written = {stem(word): word for word in reversed(written_words(clean(q)))}
 
     def one(
@@ -114,16 +121,24 @@ class Explainer:
                 for one in (*node.required, *node.wanted):
                     yield from self._parts(one, boost, address, texts)
         elif isinstance(node, Words):
-            for word, times, query in self._builder.each_word(node):
+            words, wordings = self._clauses(node)
+            for word, times, query in words:
                 if score := value(self._searcher, query, address):
                     part = Part("word", self._shown((word,)), "", boost * times, boost * score)
                     yield from _split(part, texts.shares((word,)))
-            for how, words, query in self._builder.each_wording(node):
+            for how, said, query in wordings:
                 if score := value(self._searcher, query, address):
-                    part = Part(how, self._shown(words), "", boost, boost * score)
-                    yield from _split(part, texts.shares(tuple(map(stem, words))))
+                    part = Part(how, self._shown(said), "", boost, boost * score)
+                    yield from _split(part, texts.shares(tuple(map(stem, said))))
         elif not isinstance(node, Keyword | Range):
             yield from self._whole(node, boost, address, texts)
+
+    def _clauses(self, node: Words) -> _Clauses:
+        """What scores the words of `node`, the same for every hit."""
+        if id(node) not in self._built:
+            words = list(self._builder.each_word(node))
+            self._built[id(node)] = words, list(self._builder.each_wording(node))
+        return self._built[id(node)]
 
     def _fits(self, node: Node, address: tantivy.DocAddress) -> bool:
         return value(self._searcher, self._builder.required(node), address) is not None

@@ -63,7 +63,9 @@ def _times(words: tuple[str, ...], text: list[str], prefix: bool) -> int:
     """How often the words stand in the text next to each other."""
     *before, last = words
     size = len(words)
-    starts = (at for at, word in enumerate(text) if word == words[0] or size == 1)
+    if not before:
+        return sum(word.startswith(last) for word in text) if prefix else text.count(last)
+    starts = (at for at, word in enumerate(text) if word == words[0]) if words[0] in text else ()
     return sum(
         text[at : at + size - 1] == before
         and (text[at + size - 1] == last or (prefix and text[at + size - 1].startswith(last)))
