@@ -112,18 +112,22 @@ class Heard:
 
     async def _keep(self) -> None:
         """Listen, and connect again whenever the connection ends."""
-        pause = RECONNECT[0]
+        pause, heard = RECONNECT[0], True
         while True:
             try:
                 wire = await Wire.connect(self._url)
                 try:
-                    pause = RECONNECT[0]
+                    pause, heard = RECONNECT[0], True
                     await self._listen(wire)
                 finally:
                     self._as_of = float("-inf")
                     wire.close()
             except (QueueUnavailable, hiredis.HiredisError) as error:
-                log.warning("what is published can't be heard, searches are computed: %s", error)
+                if heard:  # once for each time that it went
+                    heard = False
+                    log.warning(
+                        "what nodes publish can't be heard, searches are computed: %s", error
+                    )
             await asyncio.sleep(pause)
             pause = min(2 * pause, RECONNECT[1])
 
