@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event as Signal
 from pathlib import Path
@@ -35,6 +36,7 @@ from pipelines.events import id_at
 
 Used = Counter[str]  # CPU seconds by kind of process
 TURNS = 4  # with events, and as many without
+ENTRIES = 20_000  # that are searched
 WORDS = 4_000  # different queries of the events that are sent
 FLOOD = 200  # batches that are sent at once
 
@@ -129,20 +131,22 @@ class Measured(NamedTuple):
         """Milliseconds of searches for so long, or beside events until they are rolled up."""
         ended = threading.Event()
 
-        def beside(sender: Sender) -> None:
-            sender.go()
-            sender.join()
-            self.recorded()
-            self.rolled_up()
-            ended.set()
+        def beside() -> None:
+            try:
+                if sender is None:
+                    time.sleep(seconds)
+                    return
+                sender.go()
+                sender.join()
+                self.recorded()
+                self.rolled_up()
+            finally:
+                ended.set()
 
-        if sender is None:
-            thread: threading.Thread = threading.Timer(seconds, ended.set)
-        else:
-            thread = threading.Thread(target=beside, args=(sender,))
-        thread.start()
-        times = search(self.casebook, texts, ended)
-        thread.join()
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(beside)
+            times = search(self.casebook, texts, ended)
+            done.result()
         return times
 
 
@@ -151,7 +155,7 @@ def measure_recording(casebook: Instance, rate: int, seconds: int) -> None:
     texts = corpus.queries(None)
     with TemporaryDirectory(prefix="benchmark-") as folder:
         file = Path(folder) / "made.ndjson.gz"
-        corpus.make(file)
+        corpus.make(file, ENTRIES)
         importing(casebook, file, "made").wait()
     found = servers(casebook)
     broker = producer_broker(found["redis_url"], "benchmark")
