@@ -97,7 +97,7 @@ def _on_one_thread() -> None:
     """From here on what is loaded by now calculates on the thread that asks for it.
 
     A BLAS has a thread for each core, and they spin while they wait for each other. Beside other
-    work, in a process that yields the CPU to it, learning took 4 to 10 times as much of it.
+    work, in a process that yields the CPU to it, learning took 2 to 10 times as much of it.
     """
     from threadpoolctl import threadpool_limits
 
