@@ -38,9 +38,9 @@ class Ranking:
         self._words = frozenset(word for run in runs for word, _ in run)
 
     def order(self, hits: Sequence[Hit], most: int = WINDOW) -> list[Hit]:
-        """The engine's first hits with their boosts, the best first; ties stay in its order.
+        """The engine's hits, the first WINDOW with their boosts; ties stay in its order.
 
-        Only the first `most` are wanted: what no boost can lift among them is not looked at.
+        Only the first `most` are wanted: what no boost can lift among them is left out.
         """
         first = self._lifted(hits[: min(WINDOW, max(TITLES, most))])
         if len(first) < min(WINDOW, len(hits)):
@@ -49,7 +49,7 @@ class Ranking:
             near = [hit for hit in rest if hit[0] + self._points(hit[0]) * self._record_max > least]
             first += self._lifted(near, titles=False)
         first.sort(key=lambda hit: -hit[0])
-        return [*first, *hits[len(first) :]]
+        return [*first, *hits[WINDOW:]]
 
     def _lifted(self, hits: Sequence[Hit], *, titles: bool = True) -> list[Hit]:
         return [
