@@ -97,7 +97,9 @@ def wrk(url: str, route: str, paths: Path, clients: int, seconds: int, *headers:
         text=True,
         check=True,
     ).stdout
-    found = [re.search(rf"{name}\s+(\S+)", done) for name in ("Requests/sec:", "50%", "99%")]
+    # At a line's begin: wrk's other percentages may end in 50, too.
+    names = ("Requests/sec:", "50%", "99%")
+    found = [re.search(rf"^\s*{name}\s+(\S+)", done, re.MULTILINE) for name in names]
     if "Non-2xx" in done or None in found:
         raise RuntimeError(done)
     rate, p50, p99 = (match[1] for match in found if match)

@@ -91,7 +91,8 @@ def wrk(
     if refused and not refusals:
         raise RuntimeError(done)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done)
-    p50, p99 = re.search(r"50%\s+(\S+)", done), re.search(r"99%\s+(\S+)", done)
+    # At a line's begin: its other percentages may end in 50, too.
+    p50, p99 = (re.search(rf"^\s*{one}%\s+(\S+)", done, re.MULTILINE) for one in (50, 99))
     if not (rate and p50 and p99):
         raise RuntimeError(done)
     told = f"p50 {p50[1]}, p99 {p99[1]}"
