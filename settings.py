@@ -32,7 +32,11 @@ SECRETS = ("database_url", "redis_url")
 #: What may stand in a file as well.
 IN_FILES = (*SECRETS, "cache_url", "embedding_key")
 #: Of servers that are embedded: contradicts the URL of one's own.
-MEMORY = {"redis_memory": ("redis_url",), "cache_memory": ("cache_url", "redis_url")}
+EMBEDDED = {
+    "redis_memory": ("redis_url",),
+    "redis_sync": ("redis_url",),
+    "cache_memory": ("cache_url", "redis_url"),
+}
 UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 
 
@@ -163,6 +167,11 @@ class Settings(BaseModel):
     redis_memory: Memory = Field(
         "1gb", description="maxmemory of the embedded Valkey, with kb, mb or gb"
     )
+    redis_sync: Literal["everysec", "always"] = Field(
+        "everysec",
+        description="when messages in the embedded Valkey are on the disk: each second, or before "
+        "they are acknowledged",
+    )
     cache_memory: Memory = Field(
         "500mb", description="maxmemory of the embedded cache, all processes' together"
     )
@@ -245,9 +254,9 @@ class Settings(BaseModel):
         for name, value in overrides.items():
             if value is not None:
                 said[name] = Said(value, f"option --{name}")
-        for memory, urls in MEMORY.items():
-            if memory in said and (url := next((url for url in urls if url in said), None)):
-                _contradict(said[memory], said[url], "a server of one's own has its own")
+        for knob, urls in EMBEDDED.items():
+            if knob in said and (url := next((url for url in urls if url in said), None)):
+                _contradict(said[knob], said[url], "a server of one's own has its own")
         try:
             settings = cls(**{name: one.value for name, one in said.items()})
         except ValidationError as error:
@@ -320,7 +329,7 @@ class Settings(BaseModel):
         values = {name: one for name, one in os.environ.items() if not name.startswith(PREFIX)}
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if value is None or any(getattr(self, url) for url in MEMORY.get(name, ())):
+            if value is None or any(getattr(self, url) for url in EMBEDDED.get(name, ())):
                 continue
             text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             values[PREFIX + name.upper()] = text

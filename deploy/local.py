@@ -51,7 +51,7 @@ class Local:
         self._valkey = (
             None
             if settings.redis_url
-            else EmbeddedValkey(settings.data, maxmemory=settings.redis_memory)
+            else EmbeddedValkey(settings.data, settings.redis_memory, settings.redis_sync)
         )
         self._cache = (
             None

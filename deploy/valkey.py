@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
@@ -26,9 +27,10 @@ class _Valkey(Server):
     #: What makes this one what it is.
     options: ClassVar[dict[str, str]]
 
-    def __init__(self, data: Path, maxmemory: str) -> None:
+    def __init__(self, data: Path, maxmemory: str, chosen: Mapping[str, str] | None = None) -> None:
         super().__init__(data)
         self.maxmemory = maxmemory
+        self._chosen = chosen or {}
         self._home = self.folder.path / self.name
 
     @property
@@ -54,6 +56,7 @@ class _Valkey(Server):
             "save": "",
             "maxmemory": self.maxmemory,
             **self.options,
+            **self._chosen,
             # The arguments stay visible, so that a later start can tell whose it is.
             "set-proc-title": "no",
         }
@@ -88,20 +91,20 @@ class _Valkey(Server):
 class EmbeddedValkey(_Valkey):
     """The queues' instance, in DATA/valkey.
 
-    Every write goes to the append-only file before it's answered and to the disk within a second:
-    a killed server loses nothing, a power cut up to that second. At `maxmemory` writes are refused;
-    nothing is evicted.
+    Every write goes to the append-only file. `sync` says when that is on the disk: `always` before
+    it is answered; `everysec` within a second, and then a killed server loses nothing, unless the
+    disk is so slow that such a sync is still under way: Valkey holds writes back meanwhile, for up
+    to two seconds. At `maxmemory` writes are refused; nothing is evicted.
     """
 
     name: ClassVar[str] = "valkey"
     options: ClassVar[dict[str, str]] = {
         "appendonly": "yes",
-        "appendfsync": "everysec",
         "maxmemory-policy": "noeviction",
     }
 
-    def __init__(self, data: Path, maxmemory: str = "1gb") -> None:
-        super().__init__(data, maxmemory)
+    def __init__(self, data: Path, maxmemory: str = "1gb", sync: str = "everysec") -> None:
+        super().__init__(data, maxmemory, {"appendfsync": sync})
 
 
 class EmbeddedCache(_Valkey):

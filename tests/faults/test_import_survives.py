@@ -43,7 +43,7 @@ def rows(start: int, stop: int) -> bytes:
 def test_an_import_survives_every_kill(casebook: Casebook) -> None:
     """Each process is killed once while rows are on their way; every row arrives once."""
     importing = subprocess.Popen(
-        [sys.executable, "-m", "cli", "import", "-", "--source", "killed", "--json"],
+        [sys.executable, "-m", "cli", "import", "-", "--source", "survives", "--json"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -68,5 +68,5 @@ def test_an_import_survives_every_kill(casebook: Casebook) -> None:
     assert status.code == 0, status.out
     verified = status.json["verified"]
     assert verified["agrees"] and verified["documents"] == verified["entries"], verified
-    stored = casebook.run("export", "--source", "killed").out.splitlines()
+    stored = casebook.run("export", "--source", "survives").out.splitlines()
     assert len({orjson.loads(line)["external_id"] for line in stored}) == len(stored) == written

@@ -160,7 +160,12 @@ def test_a_child_gets_the_same_settings(tmp_path: Path, monkeypatch: pytest.Monk
     settings = Settings.load(data=tmp_path, port=9001)
     assert Settings.load(settings.environment()) == settings
     served = Settings.load(
-        {"CASEBOOK_REDIS_MEMORY": "2gb", "CASEBOOK_CACHE_MEMORY": "1gb"}, find_servers=False
+        {
+            "CASEBOOK_REDIS_MEMORY": "2gb",
+            "CASEBOOK_REDIS_SYNC": "always",
+            "CASEBOOK_CACHE_MEMORY": "1gb",
+        },
+        find_servers=False,
     )
     embedded = {"redis_url": SecretStr("unix:///embedded"), "cache_url": SecretStr("unix:///c")}
     child = served.model_copy(update=embedded)

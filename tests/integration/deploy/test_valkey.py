@@ -53,6 +53,18 @@ def test_a_kill_loses_nothing_that_was_answered(valkey: EmbeddedValkey) -> None:
         assert connection.llen("kept") == 10_000
 
 
+def test_on_the_disk_before_it_is_answered(data: Path) -> None:
+    """Where that is chosen; within a second otherwise."""
+    for sync in ("always", "everysec"):
+        valkey = EmbeddedValkey(data, sync=sync)
+        valkey.start()
+        try:
+            with client(valkey) as connection:
+                assert connection.config_get("appendfsync") == {"appendfsync": sync}
+        finally:
+            valkey.stop()
+
+
 def test_memory_has_a_bound(data: Path) -> None:
     """At `maxmemory` a write is refused, and what is there stays."""
     valkey = EmbeddedValkey(data, maxmemory="3mb")
