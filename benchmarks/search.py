@@ -18,6 +18,7 @@ import os
 import random
 import re
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ from contracts.position import Position
 from storage.index.writer import IndexDocument, IndexWriter
 
 CLIENTS = (16, 64)
+SETTLED = 1.0  # seconds after which nothing waits that wrk hung up on
 SECONDS = 4
 ZIPF = 20_000  # requests of the log
 SCRIPT = Path(__file__).with_name("search.lua")
@@ -97,6 +99,7 @@ def wrk(url: str, route: str, paths: Path, clients: int, seconds: int, *headers:
         text=True,
         check=True,
     ).stdout
+    time.sleep(SETTLED)
     # At a line's begin: wrk's other percentages may end in 50, too.
     names = ("Requests/sec:", "50%", "99%")
     found = [re.search(rf"^\s*{name}\s+(\S+)", done, re.MULTILINE) for name in names]
