@@ -56,7 +56,8 @@ def test_a_route_is_counted_by_its_pattern(http: httpx.Client) -> None:
         if one.name == "casebook_http_request_seconds_count"
     }
     assert ("GET", "other") in routes
-    assert {("GET", "/v1/search")} == {one for one in routes if "search" in one[1]}
+    gets = {route for method, route in routes if method == "GET"}
+    assert {"/v1/search"} == {route for route in gets if route.endswith("search")}
     assert not [one for one in routes if "nowhere" in one[1] or "INVENTED" in one[0]]
 
 

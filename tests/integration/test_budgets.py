@@ -46,6 +46,7 @@ from storage.cache.hot import Hot
 from storage.cache.layers import Cache
 from storage.index.current import Current
 from storage.index.writer import IndexWriter
+from storage.postgres.store import Store
 from tests.integration.storage.index.index_helpers import at, entry
 from tests.support.counting import Ground, Trips, calls, fewest
 from tests.support.house import House
@@ -198,6 +199,15 @@ OPERATIONS = {
 
 
 @pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """One with a single connection, whose statements are counted."""
+    store = Store(database_url, most=1)
+    store.open()
+    yield store
+    store.close()
+
+
+@pytest.fixture
 def bench(
     house: House, own_redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Bench]:
@@ -224,7 +234,7 @@ def bench(
     queues = {queue for one in OPERATIONS.values() for queue in one.queues}
     readers = {name: Reader(house.broker, Reading(name), f"budget-{name}") for name in queues}
     with house.store.transaction() as tx:
-        connection = tx.connection  # the only one, as long as nobody needs two at once
+        connection = tx.connection  # the only one
     with Redis.from_url(own_redis_url) as redis, ThreadPoolExecutor(len(queues)) as threads:
         trips = Trips(monkeypatch)
         ids = stored.entry.id, started.id
