@@ -27,6 +27,7 @@ from storage.breaker import Attempt, Breaker
 from storage.postgres.explaining import Explainer, explain
 from storage.postgres.lookout import Lookout
 from storage.postgres.statements import statement
+from storage.postgres.yielding import yield_likewise
 from storage.steps import Step, shape
 
 CONNECT_TIMEOUT = 2.0  # seconds to wait for a connection before the database counts as away
@@ -133,6 +134,7 @@ class Store:
             # The pool's own attempts come ever later, up to as long after an outage as it lasted;
             # without them every caller that finds no connection is an attempt.
             reconnect_timeout=0,
+            configure=yield_likewise,
             check=self._check,
             kwargs={
                 "autocommit": True,  # `beginning` says what a transaction begins with
