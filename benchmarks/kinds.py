@@ -41,21 +41,22 @@ def main() -> None:
         system.measure_import(casebook, file)
         kinds = queries(options.file)
         measure_size(casebook, file)
-        print(f"over HTTP, {options.clients} clients:")
-        for kind, asked in kinds.items():
-            if options.only and kind not in options.only:
-                continue
-            paths = folder / "paths"
-            paths.write_text("\n".join("?" + urlencode(one, doseq=True) for one in asked))
-            system.wrk(casebook.url, "/v1/search", paths, casebook.key, refusals=True)  # to warm up
-            rate, latency = system.wrk(
-                casebook.url, "/v1/search", paths, casebook.key, refusals=True
-            )
-            print(f"  {kind:18} {rate:5.0f}/s, {latency}", flush=True)
+        ask(casebook, {one: kinds[one] for one in options.only or kinds}, folder)
         if options.peers:
             from benchmarks import beside  # needs what nothing else here does
 
             beside.measure(casebook, file, kinds)
+
+
+def ask(casebook: Instance, kinds: dict[str, list[dict[str, object]]], folder: Path) -> None:
+    """Print answers a second and latencies of each kind over HTTP."""
+    print(f"over HTTP, {system.CLIENTS} clients:")
+    paths = folder / "paths"
+    for kind, asked in kinds.items():
+        paths.write_text("\n".join("?" + urlencode(one, doseq=True) for one in asked))
+        system.wrk(casebook.url, "/v1/search", paths, casebook.key, refusals=True)  # to warm up
+        rate, latency = system.wrk(casebook.url, "/v1/search", paths, casebook.key, refusals=True)
+        print(f"  {kind:18} {rate:5.0f}/s, {latency}", flush=True)
 
 
 def measure_size(casebook: Instance, file: Path) -> None:

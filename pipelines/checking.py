@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import aclosing
 
 from actors import imports
 from actors.broker.client import Client
@@ -16,7 +17,7 @@ from contracts.imports import (
     Reject,
     StartImport,
 )
-from pipelines.chunks import Chunk, cut
+from pipelines.chunks import Chunk, cut, read_aside
 from pipelines.importing import REPLY, Opened, Plan, Progress, found_in, insist
 
 REJECTS_MAX = 100  # of a report
@@ -64,10 +65,10 @@ async def _each(
     chunks: Iterable[Chunk], check: Callable[[Chunk], Coroutine[None, None, None]]
 ) -> int:
     """Check every chunk; how many there were. They are read in a thread, some ahead."""
-    chunks, sent, flying = iter(chunks), 0, set[asyncio.Task[None]]()
+    sent, flying = 0, set[asyncio.Task[None]]()
     try:
-        async with asyncio.TaskGroup() as group:
-            while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+        async with aclosing(read_aside(chunks)) as read, asyncio.TaskGroup() as group:
+            async for chunk in read:
                 sent += 1
                 task = group.create_task(check(chunk))
                 flying.add(task)

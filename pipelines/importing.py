@@ -38,7 +38,7 @@ from contracts.imports import (
 from contracts.mappings import Shape
 from contracts.tasks import ResumeTask, Task
 from pipelines.ask import ask_for
-from pipelines.chunks import Chunk, cut
+from pipelines.chunks import Chunk, cut, read_aside
 from pipelines.formats import rows
 from pipelines.formats.rows import Reading
 from pipelines.formats.source import Found
@@ -151,7 +151,6 @@ async def _send_all(
     client: Client, import_id: UUID, chunks: Iterable[Chunk], plan: Plan, progress: Progress
 ) -> int:
     """Send every chunk; how many there were. Raises: TooManyRejects, and as `import_streams`."""
-    chunks = iter(chunks)
     window, pace, flying = Window(), Pace(), set[asyncio.Task[None]]()
     counts, sent = ImportCounts(), 0
 
@@ -164,14 +163,14 @@ async def _send_all(
         progress(counts)
 
     try:
-        async with asyncio.TaskGroup() as group:
+        async with contextlib.aclosing(read_aside(chunks)) as read, asyncio.TaskGroup() as group:
             keeping = group.create_task(keep(client, pace))
             while True:
                 while len(flying) >= window.size:
                     await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
                 if _too_many(counts, plan):
                     break
-                chunk = await asyncio.to_thread(next, chunks, None)
+                chunk = await anext(read, None)
                 if chunk is None:
                     break
                 await asyncio.sleep(pace.pause(len(chunk)))

@@ -4,8 +4,6 @@ import codecs
 import io
 from typing import Any
 
-from charset_normalizer import from_bytes
-
 from contracts.errors import EncodingUnknown
 from pipelines.formats.source import Ahead
 
@@ -105,6 +103,8 @@ def is_utf8(sample: bytes) -> bool:
 
 def likely(sample: bytes) -> str:
     """The encoding that a text which is not UTF-8 probably has."""
+    from charset_normalizer import from_bytes  # 3 MB, which only such a text is worth
+
     whole = sample[: sample.rfind(b"\n") + 1] or sample  # a cut character would speak against it
     matches = from_bytes(whole, cp_isolation=list(LIKELY), enable_fallback=False)
     best = matches.best()
