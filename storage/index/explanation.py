@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import tantivy
 
 from storage.index.build import Builder
+from storage.index.few import Few
 from storage.index.grammar import (
     Alike,
     Boosted,
@@ -23,7 +24,6 @@ from storage.index.grammar import (
     Understood,
     Words,
 )
-from storage.index.matched import value
 from storage.index.ranking import Ranking
 from storage.index.standing import Texts
 from storage.index.text import clean, stem, written_words
@@ -60,94 +60,105 @@ class Part(NamedTuple):
     score: float
 
 
+class _Hit(NamedTuple):
+    """What is explained: one of a few entries."""
+
+    address: tantivy.DocAddress
+    few: Few
+    texts: Texts
+
+    def value(self, query: tantivy.Query) -> float | None:
+        """What `query` alone gives it; None if it does not fit that."""
+        return self.few.value(query, self.address)
+
+
 class Explainer:
-    """Explains the hits of one search."""
+    """Explains the hits of one search: what asks the engine is built once for all of them."""
 
     def __init__(
         self,
-        searcher: tantivy.Searcher,
         builder: Builder,
         asked: Understood,
         query: tantivy.Query,
         q: str,
         ranking: Ranking,
     ) -> None:
-        self._searcher = searcher
         self._builder = builder
         self._asked = asked
         self._query = query
         self._ranking = ranking
-        self._built: dict[int, _Clauses] = {}
+        self._clauses: dict[int, _Clauses] = {}
+        self._required: dict[int, tantivy.Query] = {}
+        self._codes = list(builder.each_code(asked))
         self._written = {stem(word): word for word in reversed(written_words(clean(q)))}
 
     def one(
-        self, score: float, address: tantivy.DocAddress, document: tantivy.Document
+        self, score: float, address: tantivy.DocAddress, document: tantivy.Document, few: Few
     ) -> dict[str, Any]:
-        """An Explanation of a hit whose score is `score`."""
+        """An Explanation of a hit whose score is `score`; it is one of the `few`."""
         if score >= PIN_SCORE:
             return _pinned(round(score, _DIGITS))
-        texts = Texts(document)
-        parts = [*self._codes(address), *self._parts(self._asked.root, 1.0, address, texts)]
-        parts += self._boosts(score, address)
+        hit = _Hit(address, few, Texts(document))
+        parts = [*self._of_codes(hit), *self._parts(self._asked.root, 1.0, hit)]
+        parts += self._boosts(score, hit)
         parts = _adding_up(parts, round(score, _DIGITS))
         parts.sort(key=lambda part: -part.score)
         return {"text": _told(score, parts), "parts": [part._asdict() for part in parts]}
 
-    def _boosts(self, score: float, address: tantivy.DocAddress) -> Iterator[Part]:
+    def _boosts(self, score: float, hit: _Hit) -> Iterator[Part]:
         """What the ranking has added, boost by boost; the title's counts for the first hits."""
-        engine = value(self._searcher, self._query, address) or 0.0
+        engine = hit.value(self._query) or 0.0
         lifted = score - engine
         if lifted <= _TINY * score:
             return
-        boosts = self._ranking.parts(engine, address)
+        boosts = self._ranking.parts(engine, hit.address)
         if abs(sum(boosts.values()) - lifted) > _TINY * score:
             boosts.pop("title", None)
         if abs(sum(boosts.values()) - lifted) <= _TINY * score:
             yield from (Part("boost", _BOOSTS[name], "", 1.0, n) for name, n in boosts.items())
 
-    def _codes(self, address: tantivy.DocAddress) -> Iterator[Part]:
-        for code, field, query in self._builder.each_code(self._asked):
-            if score := value(self._searcher, query, address):
+    def _of_codes(self, hit: _Hit) -> Iterator[Part]:
+        for code, field, query in self._codes:
+            if score := hit.value(query):
                 yield Part("code", code, _CODE_FIELDS[field], 1.0, score)
 
-    def _parts(
-        self, node: Node, boost: float, address: tantivy.DocAddress, texts: Texts
-    ) -> Iterator[Part]:
+    def _parts(self, node: Node, boost: float, hit: _Hit) -> Iterator[Part]:
         """What `node` adds, thing by thing; nothing if the entry does not fit it as a whole."""
         if isinstance(node, Boosted):
-            yield from self._parts(node.node, boost * node.factor, address, texts)
+            yield from self._parts(node.node, boost * node.factor, hit)
         elif isinstance(node, Group):
-            if node is self._asked.root or self._fits(node, address):
+            if node is self._asked.root or self._value(node, hit) is not None:
                 for one in (*node.required, *node.wanted):
-                    yield from self._parts(one, boost, address, texts)
+                    yield from self._parts(one, boost, hit)
         elif isinstance(node, Words):
-            words, wordings = self._clauses(node)
+            words, wordings = self._scoring(node)
             for word, times, query in words:
-                if score := value(self._searcher, query, address):
+                if score := hit.value(query):
                     part = Part("word", self._shown((word,)), "", boost * times, boost * score)
-                    yield from _split(part, texts.shares((word,)))
+                    yield from _split(part, hit.texts.shares((word,)))
             for how, said, query in wordings:
-                if score := value(self._searcher, query, address):
+                if score := hit.value(query):
                     part = Part(how, self._shown(said), "", boost, boost * score)
-                    yield from _split(part, texts.shares(tuple(map(stem, said))))
+                    yield from _split(part, hit.texts.shares(tuple(map(stem, said))))
         elif not isinstance(node, Keyword | Range):
-            yield from self._whole(node, boost, address, texts)
+            yield from self._whole(node, boost, hit)
 
-    def _clauses(self, node: Words) -> _Clauses:
-        """What scores the words of `node`, the same for every hit."""
-        if id(node) not in self._built:
+    def _scoring(self, node: Words) -> _Clauses:
+        """What scores the words of `node`."""
+        if id(node) not in self._clauses:
             words = list(self._builder.each_word(node))
-            self._built[id(node)] = words, list(self._builder.each_wording(node))
-        return self._built[id(node)]
+            self._clauses[id(node)] = words, list(self._builder.each_wording(node))
+        return self._clauses[id(node)]
 
-    def _fits(self, node: Node, address: tantivy.DocAddress) -> bool:
-        return value(self._searcher, self._builder.required(node), address) is not None
+    def _value(self, node: Node, hit: _Hit) -> float | None:
+        """What `node` as a whole gives it."""
+        if id(node) not in self._required:
+            self._required[id(node)] = self._builder.required(node)
+        return hit.value(self._required[id(node)])
 
-    def _whole(
-        self, node: Node, boost: float, address: tantivy.DocAddress, texts: Texts
-    ) -> Iterator[Part]:
+    def _whole(self, node: Node, boost: float, hit: _Hit) -> Iterator[Part]:
         """A phrase, a pattern or a word with mistakes."""
-        score = value(self._searcher, self._builder.required(node), address)
+        score = self._value(node, hit)
         if not score:
             return
         match node:
@@ -156,18 +167,18 @@ class Explainer:
                 kind = "phrase" if len(node.stems) > 1 else "word"
                 part = Part(kind, shown, node.field, boost, boost * score)
                 shares = (
-                    texts.shares(node.stems, prefix=node.prefix) if node.field == "text" else {}
+                    hit.texts.shares(node.stems, prefix=node.prefix) if node.field == "text" else {}
                 )
                 yield from _split(part, shares or {node.field: 1.0})
             case Alike():
                 part = Part("fuzzy", " or ".join(node.stems), "", boost, boost * score)
-                yield from _split(part, texts.shares_of_any((word,) for word in node.stems))
+                yield from _split(part, hit.texts.shares_of_any((word,) for word in node.stems))
             case Synonyms():
                 part = Part("synonym", _ways(node), "", boost, boost * score)
-                yield from _split(part, texts.shares_of_any(node.others))
+                yield from _split(part, hit.texts.shares_of_any(node.others))
             case Pattern() | Fuzzy():
                 kind = "pattern" if isinstance(node, Pattern) else "fuzzy"
-                field = texts.first_with(node)
+                field = hit.texts.first_with(node)
                 yield Part(kind, node.text, field, boost, boost * score)
 
     def _shown(self, words: tuple[str, ...]) -> str:

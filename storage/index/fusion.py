@@ -8,6 +8,7 @@ import tantivy
 from contracts.search import NEAR_MAX, FusedQuery
 from storage.index.build import Builder, code_score
 from storage.index.explanation import Explainer
+from storage.index.few import Few, Place, place
 from storage.index.filters import Filters
 from storage.index.grammar import Group, Understood, ranks
 from storage.index.order import Order
@@ -15,15 +16,8 @@ from storage.index.pages import Hit, Pages
 from storage.index.ranking import WINDOW, Ranking
 from storage.index.weights import FUSION, PIN_SCORE
 
-Place = tuple[int, int]  # of a document in one commit
-
 _MUST, _SHOULD = tantivy.Occur.Must, tantivy.Occur.Should
 Query = tantivy.Query
-
-
-def place(address: tantivy.DocAddress) -> Place:
-    """What tells one address from others."""
-    return address.segment_ord, address.doc
 
 
 class Fused:
@@ -153,11 +147,11 @@ class FusedExplainer:
         self._sure = sure
 
     def one(
-        self, score: float, address: tantivy.DocAddress, document: tantivy.Document
+        self, score: float, address: tantivy.DocAddress, document: tantivy.Document, few: Few
     ) -> dict[str, Any]:
         """An Explanation."""
         if score >= self._sure:
-            return self._explainer.one(score, address, document)
+            return self._explainer.one(score, address, document, few)
         parts = [
             {"kind": kind, "text": str(number), "field": "text", "score": score}
             for kind, number, score in self._pages.given(place(address))

@@ -3,7 +3,7 @@
 import fnmatch
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 
 from storage.index.grammar import (
@@ -37,25 +37,21 @@ class Marking:
         tags = [leaf for leaf in found if isinstance(leaf, Keyword) and leaf.field == "tag"]
         self._tags = {value for leaf in tags if not leaf.prefix for value in leaf.values}
         self._beginnings = tuple(value for leaf in tags if leaf.prefix for value in leaf.values)
-        self._marked: dict[str, str | None] = {}  # tags come again with every hit
 
-    def text(self, text: str) -> str | None:
-        """HTML of a piece of `text`; None if nothing was found in it."""
-        return self._texts.piece(text)
+    def texts(self, texts: Iterable[str]) -> list[str | None]:
+        """HTML of a piece of each text; None if nothing was found in it."""
+        return self._texts.pieces(texts)
 
-    def tags(self, tags: Iterable[str]) -> str | None:
-        """HTML of those tags in which something was found, with commas between them."""
-        marked = (self._tag(tag) for tag in tags)
-        return ", ".join(tag for tag in marked if tag) or None
+    def tags(self, tags: Collection[str]) -> dict[str, str]:
+        """HTML of those tags in which something was found."""
+        pieces = zip(tags, self._texts.pieces(tags), strict=True)
+        marked = {tag: piece for tag, piece in pieces if piece}
+        if self._tags or self._beginnings:
+            marked |= {tag: f"<b>{html.escape(tag)}</b>" for tag in tags if self._wanted(key(tag))}
+        return marked
 
-    def _tag(self, tag: str) -> str | None:
-        if tag not in self._marked:
-            whole = key(tag) in self._tags or (
-                self._beginnings and key(tag).startswith(self._beginnings)
-            )
-            piece = f"<b>{html.escape(tag)}</b>" if whole else self._texts.piece(tag)
-            self._marked[tag] = piece
-        return self._marked[tag]
+    def _wanted(self, tag: str) -> bool:
+        return tag in self._tags or tag.startswith(self._beginnings)
 
 
 def _stems(leaf: Node) -> Iterator[str]:

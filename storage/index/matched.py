@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-import orjson
 import tantivy
 
 from storage.index.build import Builder, code_score
+from storage.index.few import Few
 from storage.index.grammar import (
     Alike,
     Fuzzy,
@@ -42,8 +42,7 @@ def kind(leaf: Node) -> str:
 class Matched:
     """Tells by what each hit of one search was found."""
 
-    def __init__(self, searcher: tantivy.Searcher, builder: Builder, asked: Understood) -> None:
-        self._searcher = searcher
+    def __init__(self, builder: Builder, asked: Understood) -> None:
         self._asked = asked
         self._code_score = code_score(asked)
         #: Where hits may be near by meaning alone: what those of words fit.
@@ -59,30 +58,19 @@ class Matched:
             (name, [builder.required(leaf) for leaf in by_kind[name]]) for name in sure[:-1]
         ]
 
-    def one(self, score: float, address: tantivy.DocAddress) -> str:
-        """By what the hit was found."""
+    def one(self, score: float, address: tantivy.DocAddress, few: Few) -> str:
+        """By what the hit was found, which is one of the `few`."""
         if score >= PIN_SCORE:
             return PINNED
         if self._asked.everything:
             return ALL
         if self._asked.codes and score >= self._code_score:
             return CODE
-        if self.lexical and value(self._searcher, self.lexical, address) is None:
+        if self.lexical and few.value(self.lexical, address) is None:
             return SEMANTIC
-        return next(self._fitting(address), self._vaguest)
+        return next(self._fitting(address, few), self._vaguest)
 
-    def _fitting(self, address: tantivy.DocAddress) -> Iterator[str]:
+    def _fitting(self, address: tantivy.DocAddress, few: Few) -> Iterator[str]:
         for name, queries in self._surer:
-            if any(value(self._searcher, query, address) is not None for query in queries):
+            if any(few.value(query, address) is not None for query in queries):
                 yield name
-
-
-def value(
-    searcher: tantivy.Searcher, query: tantivy.Query, address: tantivy.DocAddress
-) -> float | None:
-    """What `query` alone gives the entry; None if the entry does not fit it."""
-    try:
-        told = query.explain(searcher, address).to_json()
-    except ValueError:
-        return None
-    return float(orjson.loads(told)["value"])

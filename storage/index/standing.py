@@ -54,7 +54,7 @@ class Texts:
         """The first field that holds a word or code like `node`."""
         marked = Marking(Understood(Group(wanted=(node,))))
         for field, texts in self._texts.items():
-            if any(map(marked.text, texts)):
+            if any(marked.texts(texts)):
                 return field
         return "text"
 

@@ -7,7 +7,8 @@ from storage.index.text import stem
 
 
 def piece(words: str, text: str) -> str | None:
-    return Highlighter(stem(word) for word in words.split()).piece(text)
+    (found,) = Highlighter(stem(word) for word in words.split()).pieces([text])
+    return found
 
 
 def test_other_forms_of_a_word_are_marked() -> None:
