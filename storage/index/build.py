@@ -42,6 +42,7 @@ from storage.index.weights import (
 from storage.index.wording import as_written, side_by_side
 
 TERMS_MAX = 64  # distinct words that are scored: the rarest, in a longer text
+LOOKED_UP_MAX = 100  # values that are looked up one by one; more are found quicker as a set
 EXPANDED_MAX = 1_000  # words that one pattern stands for: the most frequent
 
 _MUST, _SHOULD, _MUST_NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
@@ -258,8 +259,11 @@ class Builder:
             self.notes.append(f"of the words in {beginning}* the {EXPANDED_MAX:,} most frequent")
         return [term for term, _ in found[:EXPANDED_MAX]]
 
-    def _one_of(self, field: str, values: Iterable[str]) -> tantivy.Query:
-        return Query.term_set_query(self._schema, field, list(values))
+    def _one_of(self, field: str, values: Sequence[str]) -> tantivy.Query:
+        """What holds one of the values, as a condition: what it scores is left open."""
+        if len(values) > LOOKED_UP_MAX:
+            return Query.term_set_query(self._schema, field, list(values))
+        return self._any_of(self._term(field, value) for value in values)
 
     def _any_of(self, queries: Iterable[tantivy.Query]) -> tantivy.Query:
         found = list(queries)

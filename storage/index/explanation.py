@@ -172,7 +172,9 @@ class Explainer:
                 yield from _split(part, shares or {node.field: 1.0})
             case Alike():
                 part = Part("fuzzy", " or ".join(node.stems), "", boost, boost * score)
-                yield from _split(part, hit.texts.shares_of_any((word,) for word in node.stems))
+                yield from _split(
+                    part, hit.texts.shares_of_any(tuple((word,) for word in node.stems))
+                )
             case Synonyms():
                 part = Part("synonym", _ways(node), "", boost, boost * score)
                 yield from _split(part, hit.texts.shares_of_any(node.others))

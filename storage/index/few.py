@@ -18,20 +18,29 @@ def place(address: tantivy.DocAddress) -> Place:
 
 
 class Few:
-    """Entries of one commit, by their ids."""
+    """Entries of one commit, by their ids; one at least."""
 
     def __init__(self, searcher: tantivy.Searcher, ids: Sequence[str]) -> None:
         self._searcher = searcher
         self._ids = ids
         self._known: dict[tantivy.Query, dict[Place, float]] = {}
 
+    def addresses(self) -> list[tantivy.DocAddress]:
+        """Where they are; of those that the commit holds."""
+        found = self._searcher.search(self._among, len(self._ids), count=False).hits
+        return [address for _, address in found]
+
     def value(self, query: tantivy.Query, address: tantivy.DocAddress) -> float | None:
         """What `query` alone gives one of them; None if that does not fit it."""
         if query not in self._known:
-            both = Query.boolean_query([(_MUST, self._among), (_MUST, query)])
-            found = self._searcher.search(both, len(self._ids), count=False).hits
-            self._known[query] = {place(address): score for score, address in found}
+            self._known[query] = self.values(query)
         return self._known[query].get(place(address))
+
+    def values(self, query: tantivy.Query) -> dict[Place, float]:
+        """What `query` gives those that fit it, the highest first."""
+        both = Query.boolean_query([(_MUST, self._among), (_MUST, query)])
+        found = self._searcher.search(both, len(self._ids), count=False).hits
+        return {place(address): score for score, address in found}
 
     @cached_property
     def _among(self) -> tantivy.Query:

@@ -1,16 +1,22 @@
 """Which of a few entries a saved search wants: strictly, since nobody looks at what comes next."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import tantivy
 
+from contracts.saved_searches import SEARCHES_MAX
 from contracts.search import SearchQuery
 from storage.index.build import Builder
+from storage.index.few import Few, Place, place
 from storage.index.filters import Filters
-from storage.index.grammar import Group, Keyword, Node, Understood, Words
+from storage.index.grammar import Group, Node, Understood, Words
 from storage.index.parser import understand
 from storage.index.stored import card
+from storage.index.text import spoken
+
+LOOKED_THROUGH = 1_000  # entries
 
 
 class Wanted(NamedTuple):
@@ -25,18 +31,30 @@ def wanted(
     searcher: tantivy.Searcher, searches: Sequence[Wanted], ids: Sequence[str]
 ) -> Iterator[tuple[str, str, int]]:
     """`(name of the search, id, version)` of those entries among `ids` that each search wants."""
-    versions: dict[tuple[int, int], tuple[str, int]] = {}
+    few = Few(searcher, ids)
+    changed = {place(address): card(searcher.doc(address)) for address in few.addresses()}
     for one in searches:
-        request = SearchQuery(q=one.query, category=one.category)
-        filters = Filters.of(request)
-        among = Filters({**filters.by_name, "among": (Keyword("id", tuple(ids)),)})
-        query = Builder(searcher).query(strictly(understand(request.q)), among)
-        for _, address in searcher.search(query, len(ids), count=False).hits:
-            place = address.segment_ord, address.doc
-            if place not in versions:
-                kept = card(searcher.doc(address))
-                versions[place] = kept["id"], kept["version"]
-            yield one.name, *versions[place]
+        filters = Filters.of(SearchQuery(category=one.category))
+        query = Builder(searcher).query(_understood(spoken(), one.query), filters)
+        for where in _fitting(searcher, query, few):
+            if entry := changed.get(where):
+                yield one.name, entry["id"], entry["version"]
+
+
+def _fitting(searcher: tantivy.Searcher, query: tantivy.Query, few: Few) -> Iterable[Place]:
+    """Where the entries are that fit, with all of the `few` that do. Most searches fit so little
+    that to look through it takes less than to ask for the few alone."""
+    found = searcher.search(query, LOOKED_THROUGH)
+    count: int = found.count  # type: ignore[attr-defined]  # the stubs leave it out
+    if count > LOOKED_THROUGH:
+        return few.values(query)
+    return [place(address) for _, address in found.hits]
+
+
+@functools.lru_cache(maxsize=SEARCHES_MAX)
+def _understood(_language: str, q: str) -> Understood:
+    """Searches are saved to come again."""
+    return strictly(understand(q))
 
 
 def strictly(asked: Understood) -> Understood:
