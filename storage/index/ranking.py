@@ -4,6 +4,7 @@ import functools
 import math
 import time
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from operator import add
 
 import tantivy
@@ -45,9 +46,9 @@ class Ranking:
         first = self._lifted(hits[: min(WINDOW, max(TITLES, most))])
         if len(first) < min(WINDOW, len(hits)):
             least = sorted((score for score, _ in first), reverse=True)[most - 1]
-            rest = hits[len(first) : WINDOW]
-            near = [hit for hit in rest if hit[0] + self._points(hit[0]) * self._record_max > least]
-            first += self._lifted(near, titles=False)
+            rest = hits[len(first) : WINDOW]  # by their scores, so the first out ends it
+            near = takewhile(lambda hit: self._at_most(hit[0]) > least, rest)
+            first += self._lifted(list(near), titles=False)
         first.sort(key=lambda hit: -hit[0])
         return [*first, *hits[WINDOW:]]
 
@@ -56,6 +57,10 @@ class Ranking:
             (score + self._points(score) * boost, address)
             for (score, address), boost in zip(hits, self._boosts(hits, titles), strict=True)
         ]
+
+    def _at_most(self, score: float) -> float:
+        """What a score can become without its title."""
+        return score + self._points(score) * self._record_max
 
     def _points(self, score: float) -> float:
         """What a boost is a part of; pinned entries stay where they are."""
