@@ -10,7 +10,7 @@ import dramatiq
 from pydantic import BaseModel, ValidationError
 
 from actors.broker.broker import StreamsBroker
-from contracts.base import EncodedReply, field_errors, new_id
+from contracts.base import EncodedReply, field_errors, new_name
 from contracts.errors import ValidationFailed
 from contracts.operation import doing
 
@@ -63,7 +63,7 @@ class Operation(Generic[P, R]):
             args=(request,),
             kwargs={},
             options=options,
-            message_id=str(new_id()),
+            message_id=new_name(),
         )
 
     def declare(self, broker: StreamsBroker, queue: str | None = None) -> None:
@@ -94,7 +94,10 @@ class Operation(Generic[P, R]):
         result = self.function(request, **needs)  # type: ignore[arg-type]  # P is known only to the caller
         if isinstance(result, EncodedReply):
             return result
-        return result.model_dump_json().encode() if isinstance(result, BaseModel) else b"null"
+        if not isinstance(result, BaseModel):
+            return b"null"
+        # The serializer's bytes as they are: `model_dump_json` makes a text of them.
+        return result.__pydantic_serializer__.to_json(result)
 
     def _bound(self, broker: StreamsBroker) -> Callable[[dict[str, Any]], bytes]:
         return lambda body: self.answer(self.request_in(body), broker.resources)

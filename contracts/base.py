@@ -42,10 +42,19 @@ def new_id() -> uuid.UUID:
     guard nothing, so `random` will do (it is seeded anew after a fork): asking the kernel for
     randomness took a twelfth of a client's time under load.
     """
+    return uuid.UUID(int=_new_value())
+
+
+def new_name() -> str:
+    """A `new_id` as text: for who needs no more of it, in a third of the time."""
+    text = f"{_new_value():032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _new_value() -> int:
     value = (time.time_ns() // 1_000_000) << 80 | random.getrandbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)
+    return value & ~(0x3 << 62) | 0x2 << 62
 
 
 class Write(Contract):
@@ -55,16 +64,14 @@ class Write(Contract):
     with another body is refused (`KEY_REUSED`).
     """
 
-    key: Annotated[Text, Field(min_length=1, max_length=KEY_MAX)] = Field(
-        default_factory=lambda: str(new_id())
-    )
+    key: Annotated[Text, Field(min_length=1, max_length=KEY_MAX)] = Field(default_factory=new_name)
     by: Annotated[Text, Field(max_length=100)] = ""
     #: The key of the request that this one was edited from: only one of the two takes effect.
     instead_of: Annotated[Text, Field(max_length=KEY_MAX)] | None = None
 
     def renewed(self) -> Self:
         """This request under a new key, in place of the first one."""
-        update = {"key": str(new_id()), "instead_of": self.instead_of or self.key}
+        update = {"key": new_name(), "instead_of": self.instead_of or self.key}
         return self.model_copy(update=update)
 
 

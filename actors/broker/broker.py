@@ -3,8 +3,8 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import dramatiq
 from dramatiq.common import current_millis
@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 
 from actors.broker import scripts
 from actors.broker.delivery import Delivery
-from actors.broker.encoding import MESSAGE_MAX, ContractEncoder
+from actors.broker.encoding import MESSAGE_MAX, ContractEncoder, encoded
 from actors.broker.keys import GROUP, QUEUES, QueueKeys
 from actors.broker.link import Command, Link, answered
 from contracts.errors import MessageTooLarge, QueueUnavailable
@@ -28,8 +28,7 @@ REFUSED_MIDDLEWARE = (Callbacks, Pipelines, Results)
 ONCE_LIFETIME = 24 * 3600_000  # ms: how long a token of `enqueue_once` is remembered
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A message that is ready to be sent: the one command that enqueues it."""
 
     message: dramatiq.Message[Any]
@@ -156,7 +155,7 @@ class StreamsBroker(dramatiq.Broker):
     def body(self, message: dramatiq.Message[Any], delay: int | None = None) -> bytes:
         """Run the enqueue hooks and encode. Raises MessageTooLarge."""
         self.emit_before("enqueue", message, delay)
-        body = message.encode()
+        body = encoded(message)
         if len(body) > MESSAGE_MAX:
             raise MessageTooLarge(
                 f"The request is {len(body)} bytes of JSON; a message holds {MESSAGE_MAX}."

@@ -14,10 +14,11 @@ from actors.broker import scripts
 from actors.broker.admission import Admission
 from actors.broker.broker import StreamsBroker
 from actors.broker.clock import Clock
+from actors.broker.encoding import with_options
 from actors.broker.keys import kept, reply_list
 from actors.broker.link import Command
 from actors.broker.replies import Frame, decode_frame
-from actors.broker.wire import Wire
+from actors.broker.wire import Answer, Wire
 from contracts.errors import CasebookError, NoReply, QueueFull, QueueUnavailable
 
 log = logging.getLogger(__name__)
@@ -118,11 +119,11 @@ class Client:
     ) -> bytes:
         place = self.admission.enter(message.queue_name) if self.admission else None
         if place is None:
-            return (await self._answer(message.copy(options=options), timeout)).result()
+            return (await self._answer(with_options(message, options), timeout)).result()
         options["tell_wait"] = True
         with place:
             try:
-                frame = await self._answer(message.copy(options=options), timeout)
+                frame = await self._answer(with_options(message, options), timeout)
             except NoReply:
                 place.heard(timeout)
                 raise
@@ -146,9 +147,8 @@ class Client:
         self._waiting[message.message_id] = reply
         timer = reply.get_loop().call_later(timeout, _give_up, reply, timeout)
         try:
-            sent = self._send(message)
-            # The reply's future is awaited at once: for Redis to confirm first is one turn more.
-            sent.add_done_callback(lambda answer: _not_sent(answer, reply))
+            # The reply is awaited at once: for Redis to confirm first is one turn more.
+            self._send(message, Sent(reply))
             return await reply
         finally:
             timer.cancel()
@@ -157,7 +157,9 @@ class Client:
     async def send(self, message: dramatiq.Message[Any]) -> None:
         """Enqueue `message` and expect no reply. Raises QueueUnavailable, QueueFull."""
         try:
-            await self._send(message)
+            sent = asyncio.get_running_loop().create_future()
+            self._send(message, sent)
+            await sent
         except hiredis.ReplyError as error:
             raise _refusal(error) from error
 
@@ -185,15 +187,14 @@ class Client:
         except hiredis.ReplyError as error:
             raise _refusal(error) from error
 
-    def _send(self, message: dramatiq.Message[Any]) -> "asyncio.Future[Any]":
+    def _send(self, message: dramatiq.Message[Any], sent: Answer) -> None:
         if self._wire is None or self._wire.closed.done():
             raise QueueUnavailable(reason="not connected")
         prepared = self.broker.prepare(message)
-        sent = self._wire.ask(prepared.command)
+        self._wire.tell(prepared.command, sent)
         if self._clock.age >= READ_CLOCK:
             self._wire.ask((b"TIME",)).add_done_callback(self._set_clock)
         self.broker.emit_after("enqueue", prepared.message, prepared.delay)
-        return sent
 
     def _set_clock(self, answer: "asyncio.Future[Any]") -> None:
         if not answer.cancelled() and answer.exception() is None:
@@ -269,6 +270,31 @@ class Client:
                 reply.set_exception(QueueUnavailable())
 
 
+class Sent:
+    """Hears whether Redis took a request, and fails its reply if not.
+
+    A future for that, and its call-back, took as much of a turn of the event loop as the reply.
+    """
+
+    __slots__ = ("_reply",)
+
+    def __init__(self, reply: "asyncio.Future[Frame]") -> None:
+        self._reply = reply
+
+    def done(self) -> bool:
+        """Whether it need not be told: the caller has given up, or was even answered."""
+        return self._reply.done()
+
+    def set_result(self, result: Any) -> None:
+        """It was taken."""
+
+    def set_exception(self, error: Exception) -> None:
+        """It was not, or nobody knows."""
+        self._reply.set_exception(
+            _refusal(error) if isinstance(error, hiredis.ReplyError) else error
+        )
+
+
 async def _heard(answer: "asyncio.Future[Any]", within: float) -> Any:
     """The answer. Raises QueueUnavailable when none comes within so many seconds."""
     # asyncio.timeout costs as much as all else that is done for a reply here.
@@ -292,12 +318,6 @@ def _seen(answer: "asyncio.Future[Any]") -> None:
 def _give_up(reply: "asyncio.Future[Frame]", timeout: float) -> None:
     if not reply.done():
         reply.set_exception(NoReply(f"No answer came within {timeout:g} s."))
-
-
-def _not_sent(answer: "asyncio.Future[Any]", reply: "asyncio.Future[Frame]") -> None:
-    error = None if answer.cancelled() else answer.exception()
-    if error is not None and not reply.done():
-        reply.set_exception(_refusal(error) if isinstance(error, hiredis.ReplyError) else error)
 
 
 def _refusal(error: hiredis.ReplyError) -> CasebookError:

@@ -66,7 +66,8 @@ class Consumer:
         return self._wait(count, block) if self._behind is None else self._wait_for_signal(block)
 
     def settle(self, deliveries: Sequence[Delivery], *, and_take: int = 0) -> list[Delivery]:
-        """End `deliveries` as their outcomes say, their replies in the same write.
+        """End `deliveries` as their outcomes say, their replies in the same write; a lone reply
+        just before it.
 
         With `and_take`, also take up to that many new messages in the same write. What was
         claimed by another consumer meanwhile stays with it.
@@ -77,17 +78,24 @@ class Consumer:
         token, settled, replies = self._settling
         # Reconnecting inside the write would hide that an earlier read's answer was lost.
         self.link.connect()
+        # Redis tells nobody of anything before it has done all that came in one write: a lone
+        # reply leaves ahead, and its caller has it while this is settled.
+        lone = len(settled) == 1 and bool(replies)
+        if lone:
+            self.link.send(*replies)
         now = self.link.clock.now_ms()
         ends = [ended(one, now) for one in settled]
         takes = and_take > 0 and self._seen_generation == self.link.generation
-        commands = [*replies, self._settle_command(token, ends, takes=takes, again=again)]
+        commands = [] if lone else list(replies)
+        commands.append(self._settle_command(token, ends, takes=takes, again=again))
         if takes:
             commands.append(self._next_command(and_take))
         answers = self.link.ask(*commands)
-        words = answered(answers[len(replies)])
+        words = answered(answers[-2 if takes else -1])
         self.paused = words[-1:] == [b"paused"]
         # A script for every reply would cost Redis a third more of what a reply costs it.
-        if refused := _refused_replies(replies, answers):
+        told = self.link.early[-len(replies) :] if lone else answers
+        if refused := _refused_replies(replies, told):
             self.link.ask(*refused)
         self._settling = None
         taken = self._next(answers[-1]) if takes else []
@@ -237,16 +245,20 @@ def _token() -> str:
 
 def _read(body: bytes) -> Message[Any] | Dead:
     """The message in `body`, or why there is none that can be run."""
-    too_large = Dead(Reason.TOO_LARGE, {"bytes": len(body), "most": MESSAGE_MAX})
     if len(body) > MESSAGE_MAX + BOOKKEEPING:
-        return too_large
+        return _too_large(body)
     try:
         message = _decode(body)
     except DecodeError as error:
         return Dead(Reason.UNDECODABLE, {"error": said(error.error)})
     # Only what was tried before may have grown on its way.
-    grown = count(message.options, "deliveries") > 0
-    return message if len(body) <= MESSAGE_MAX or grown else too_large
+    if len(body) > MESSAGE_MAX and not count(message.options, "deliveries"):
+        return _too_large(body)
+    return message
+
+
+def _too_large(body: bytes) -> Dead:
+    return Dead(Reason.TOO_LARGE, {"bytes": len(body), "most": MESSAGE_MAX})
 
 
 def _decode(body: bytes) -> Message[Any]:

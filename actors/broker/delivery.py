@@ -72,6 +72,8 @@ class Delivery(MessageProxy):
         self.message_id: str = message.message_id
         self.queue_name: str = message.queue_name
         self.actor_name: str = message.actor_name
+        self.args: tuple[Any, ...] = message.args
+        self.kwargs: dict[str, Any] = message.kwargs
         self.options: dict[str, Any] = message.options
         self.origin = origin
         self.entry = entry
@@ -81,7 +83,7 @@ class Delivery(MessageProxy):
         self.worker = worker
         self.died_under = died_under
         self.outcome: Outcome | None = None
-        #: Set by middleware: `(reply list, frame)`, sent in the same write as the settle.
+        #: Set by middleware: `(reply list, frame)`, sent with the settle, just before it.
         self.reply: tuple[str, bytes] | None = None
         #: Redis's clock in Unix ms when the processing began.
         self.started_ms = 0.0

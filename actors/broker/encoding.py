@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+from dramatiq import Message
 from dramatiq.encoder import Encoder
 from pydantic import BaseModel
 
@@ -17,8 +18,27 @@ def _embed(value: Any) -> Any:
     if isinstance(value, BaseModel):
         # What nobody asked for isn't sent: a worker of the release before would refuse a message
         # for a field that it doesn't know, though it does by itself what the default says.
-        return orjson.Fragment(value.model_dump_json(exclude_defaults=True).encode())
+        # The serializer's bytes as they are: `model_dump_json` makes a text of them.
+        return orjson.Fragment(value.__pydantic_serializer__.to_json(value, exclude_defaults=True))
     raise TypeError(f"{type(value).__name__} can't travel in a message")
+
+
+def encoded(message: Message[Any]) -> bytes:
+    """A message as its `encode` writes it, which asks for its fields one by one."""
+    return orjson.dumps(vars(message), default=_embed)
+
+
+def with_options(message: Message[Any], options: dict[str, Any]) -> Message[Any]:
+    """As its `copy` with these options, in half the time: a request needs it once."""
+    return Message(
+        message.queue_name,
+        message.actor_name,
+        message.args,
+        message.kwargs,
+        {**message.options, **options},
+        message.message_id,
+        message.message_timestamp,
+    )
 
 
 class ContractEncoder(Encoder):

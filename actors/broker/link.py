@@ -40,6 +40,9 @@ class Link:
         )
         self._connection: Any = pool.make_connection()
         self._connected = False
+        self._owed = 0
+        #: The answers to what was sent before the last `ask`.
+        self.early: list[Any] = []
         #: Rises with every new connection: whoever compares it learns that answers were lost.
         self.generation = 0
         self.client_id = 0
@@ -63,6 +66,7 @@ class Link:
     def close(self) -> None:
         """Drop the connection; the next command opens a new one."""
         self._connected = False
+        self._owed = 0
         self._connection.disconnect()
 
     def ask(self, *commands: Command) -> list[Any]:
@@ -85,21 +89,39 @@ class Link:
             raise
         return answers
 
+    def send(self, *commands: Command) -> None:
+        """Send what is answered with the next `ask`, in `early` then. Raises as `ask`."""
+        self.connect()
+        try:
+            self._write(commands)
+            self._owed += len(commands)
+        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            self.close()
+            raise QueueUnavailable(reason=str(error)) from error
+        except BaseException:
+            self.close()
+            raise
+
     def ask_one(self, command: Command) -> Any:
         """The answer to one command. Raises QueueFull, ResponseError, or as `ask`."""
         return answered(self.ask(command)[0])
 
-    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+    def _write(self, commands: Sequence[Command]) -> None:
         # redis-py's own packing looks at each argument in Python first.
         packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]  # any length is taken
         self._connection.send_packed_command([packed], check_health=False)
-        answers = []
-        for _ in commands:
+
+    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        self._write(commands)
+        owed, self._owed = self._owed, 0
+        answers: list[Any] = []
+        for _ in range(owed + len(commands)):
             try:
                 answers.append(self._connection.read_response())
             except ResponseError as error:
                 answers.append(error)
-        return answers
+        self.early = answers[:owed]
+        return answers[owed:]
 
     def _reload(self, command: Command) -> Any:
         """Run again a script that the server has forgotten (it did nothing the first time)."""

@@ -8,7 +8,7 @@ event loop leave in one write, and answers resolve futures in order.
 import asyncio
 import ssl
 from collections import deque
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import hiredis
 from redis.connection import parse_url
@@ -17,13 +17,26 @@ from actors.broker.link import CONNECT_TIMEOUT, Command
 from contracts.errors import QueueUnavailable
 
 
+class Answer(Protocol):
+    """What takes the answer to one command: a future, or less."""
+
+    def done(self) -> bool:
+        """Whether nobody wants it any more."""
+
+    def set_result(self, result: Any, /) -> None:
+        """The answer."""
+
+    def set_exception(self, error: Exception, /) -> None:
+        """QueueUnavailable, or hiredis.ReplyError."""
+
+
 class Wire(asyncio.Protocol):
     """One connection. `ask` may be called by any number of tasks of its event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader()
-        self._asked: deque[asyncio.Future[Any]] = deque()
+        self._asked: deque[Answer] = deque()
         self._unsent: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         #: Done when the connection has ended.
@@ -57,14 +70,18 @@ class Wire(asyncio.Protocol):
     def ask(self, command: Command) -> "asyncio.Future[Any]":
         """A future of the answer; its exception is QueueUnavailable or hiredis.ReplyError."""
         answer: asyncio.Future[Any] = self._loop.create_future()
+        self.tell(command, answer)
+        return answer
+
+    def tell(self, command: Command, answer: Answer) -> None:
+        """As `ask`, with what is to take the answer."""
         if self._transport is None or self.closed.done():
             answer.set_exception(QueueUnavailable(reason="not connected"))
-            return answer
+            return
         if not self._unsent:
             self._loop.call_soon(self._flush)
         self._unsent.append(hiredis.pack_command(command))  # type: ignore[arg-type]  # any length is taken
         self._asked.append(answer)
-        return answer
 
     def close(self) -> None:
         """End the connection; what is still asked fails with QueueUnavailable."""

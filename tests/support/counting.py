@@ -32,13 +32,17 @@ class Trips:
         self.found: Counter[str] = Counter()
         #: Set when a reader has asked for a message that is not there yet.
         self.blocking = threading.Event()
-        exchange, flush = Link._exchange, Wire._flush
+        exchange, write, flush = Link._exchange, Link._write, Wire._flush
 
         def exchanging(link: Link, commands: Sequence[Command]) -> list[Any]:
-            self.found.update({"worker round trips": 1, "commands sent": len(commands)})
+            self.found["worker round trips"] += 1
             if commands[0][0] == b"XREADGROUP":
                 self.blocking.set()
             return exchange(link, commands)
+
+        def writing(link: Link, commands: Sequence[Command]) -> None:
+            self.found["commands sent"] += len(commands)
+            write(link, commands)
 
         def flushing(wire: Wire) -> None:
             listens = all(b"POP\r\n" in command for command in wire._unsent)
@@ -46,6 +50,7 @@ class Trips:
             flush(wire)
 
         monkeypatch.setattr(Link, "_exchange", exchanging)
+        monkeypatch.setattr(Link, "_write", writing)
         monkeypatch.setattr(Wire, "_flush", flushing)
 
 

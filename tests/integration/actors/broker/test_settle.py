@@ -189,6 +189,23 @@ def test_a_repeated_settle_tells_of_a_pause(
     assert consumer.paused
 
 
+def test_a_lone_reply_leaves_first(
+    send: Send, consume: Callable[..., Consumer], redis: Redis, keys: QueueKeys
+) -> None:
+    """Its caller does not wait for the settle: here for one that can't even be written down."""
+    send("one")
+    consumer = consume()
+    delivery = _took(consumer)
+    delivery.reply = f"{keys.waiting}:replies", b"the reply"
+    delivery.outcome = Retry(LATER, {"option": object()})
+    with pytest.raises(TypeError):
+        consumer.settle([delivery])
+    assert redis.blpop([delivery.reply[0]], SOON) is not None
+    delivery.outcome = Done()
+    assert consumer.settle([delivery]) == []
+    assert redis.xlen(keys.waiting) == 0
+
+
 def test_settling_may_take_the_next(send: Send, consume: Callable[..., Consumer]) -> None:
     """With `and_take` the settle's own write brings new messages."""
     for name in ("one", "two"):
