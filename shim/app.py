@@ -1,6 +1,7 @@
 """The ASGI app: the root of the shim's process."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -103,6 +104,7 @@ def make_app(settings: Settings) -> FastAPI:
             start = _start(settings, broker, slot, _published(settings, heard))
             for thread in (failures, spans, start):
                 thread.start()
+            gc.freeze()  # what lives as long as the process need not be looked at again
             yield
             for thread in (failures, spans, start):
                 await asyncio.to_thread(thread.stop)

@@ -1,5 +1,7 @@
 """The families that a process counts in, with a bound on how many series each may have."""
 
+import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -15,6 +17,7 @@ DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 1
 WAITS = (0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 3600)
 SERIES = 300  # label combinations of one family; what comes after them is counted as OTHER
 OTHER = "other"
+AGAIN = 1.0  # seconds until a bucket is given another exemplar
 
 F = TypeVar("F", bound=MetricWrapperBase)
 
@@ -45,6 +48,8 @@ class Meters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
+        #: When a bucket was given its last exemplar.
+        self._exemplars: dict[tuple[Histogram, int], float] = {}
         self.actors = self._histogram(
             "casebook_actor_seconds", "How long an actor ran.", ("queue", "actor"), DURATIONS
         )
@@ -96,14 +101,24 @@ class Meters:
 
     def ran(self, queue: str, actor: str, seconds: float, waited: float, outcome: str) -> None:
         """A delivery has ended."""
-        self.actors.of(queue, actor).observe(seconds, _exemplar())
+        self._observe(self.actors.of(queue, actor), seconds)
         self.waits.of(queue).observe(max(0.0, waited))
         self.outcomes.of(queue, actor, outcome).inc()
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """An HTTP request has been answered."""
         child = self.requests.of(method, route, f"{status // 100}xx")
-        child.observe(seconds, _exemplar())
+        self._observe(child, seconds)
+
+    def _observe(self, child: Histogram, seconds: float) -> None:
+        """Count, with an exemplar where its bucket has none of this second: checking one costs
+        twice what counting does, and who reads sees the last."""
+        bucket, now = (child, bisect_left(DURATIONS, seconds)), time.monotonic()
+        if now - self._exemplars.get(bucket, -AGAIN) < AGAIN:
+            child.observe(seconds)
+        else:
+            self._exemplars[bucket] = now
+            child.observe(seconds, _exemplar())
 
     def shed(self, method: str, status: int) -> None:
         """An HTTP request was one too many. No exemplar: no story tells of it."""

@@ -1,5 +1,6 @@
 """Our own queue: an operation as the product runs it, with every middleware."""
 
+import gc
 import os
 import signal
 import sys
@@ -68,6 +69,7 @@ def work() -> None:
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     worker = Worker(declare(os.environ[URL]), [Reading("benchmark", THREADS, PREFETCH)])
     worker.start()
+    gc.freeze()  # as actors/worker.py does
     ending.wait()
     worker.stop()
 

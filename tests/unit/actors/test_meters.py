@@ -120,6 +120,21 @@ def test_circuit_breakers_are_shown(tmp_path: Path) -> None:
     assert circuits(tmp_path) == []
 
 
+def test_a_bucket_has_an_exemplar_a_second() -> None:
+    """What follows in the same second is counted, and told of where it is in another bucket."""
+    try:
+        meters = Meters()
+        for operation_id, seconds in (("a", 0.2), ("b", 0.2), ("c", 20.0)):
+            enter(operation_id)
+            meters.ran("q", "a", seconds, 0.0, "done")
+        (family,) = meters.actors.family.collect()
+        told = [one.exemplar.labels["operation_id"] for one in family.samples if one.exemplar]
+        (count,) = [one.value for one in family.samples if one.name.endswith("_count")]
+        assert (told, count) == (["a", "c"], 3)
+    finally:
+        enter("")
+
+
 def test_an_exemplar_names_the_operation(tmp_path: Path) -> None:
     """In OpenMetrics; the caller's own id and span, where its traceparent has them."""
     try:
