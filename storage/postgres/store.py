@@ -3,7 +3,7 @@
 import contextlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -76,6 +76,21 @@ class Transaction:
             if step.ms >= self._steps.slow:
                 step.shape = shape(parameters)
                 self.slow.append(Slow(step, sql, parameters))
+
+    def copy(self, name: str, types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Store rows by the named binary COPY, whose columns have these types.
+
+        Raises: psycopg's UniqueViolation, after which this transaction can only roll back.
+        """
+        began = time.monotonic()
+        try:
+            with self.connection.cursor() as cursor, cursor.copy(statement(name)) as sink:
+                sink.set_types(types)
+                for row in rows:
+                    sink.write_row(row)
+        finally:
+            if self._steps is not None:
+                self._steps.add("sql", name, began)
 
     def position(self, txid: str | int, seq: int) -> Position:
         """A place in the change feed of the database's present epoch."""

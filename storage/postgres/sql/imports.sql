@@ -110,6 +110,26 @@ from (
 -- Another import may have kept this state between our look and our lock.
 on conflict do nothing;
 
+-- name: copy_new
+-- In half the time that inserting takes where an entry may be here. What another import stores at
+-- this moment is a unique violation.
+copy entries (
+    id, source, external_id, title, problem, solution, category, severity, tags, custom,
+    digest, text_digest, created_by, updated_by
+)
+from stdin (format binary);
+
+-- name: feed_new
+with fed as (
+    insert into changes (entry_id, op, version)
+    select id, 'put', 1
+    from unnest(%(ids)s::text::uuid []) as new (id)
+    returning txid, seq
+)
+
+select count(*) as created, 0 as updated, max(txid)::text as txid, max(seq) as seq
+from fed;
+
 -- name: upsert
 with input as (
     select *

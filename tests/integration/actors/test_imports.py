@@ -1,14 +1,16 @@
 """Imports on a real PostgreSQL: every row is counted, every chunk is done once."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 
 from actors import entries, imports
 from contracts.base import new_id
 from contracts.entries import CreateEntry, EntryFields, GetEntry, ListEntries
-from contracts.errors import ChunkChanged, ImportFinished, ImportNotFound
+from contracts.errors import ChunkChanged, DatabaseBusy, ImportFinished, ImportNotFound
 from contracts.imports import (
     ChunkDone,
     FinishImport,
@@ -20,6 +22,7 @@ from contracts.imports import (
     StartImport,
 )
 from storage.postgres.store import Store
+from tests.support.house import House
 
 
 def start(store: Store, source: str = "tests") -> Any:
@@ -181,6 +184,45 @@ def test_imports_in_opposite_order_do_not_deadlock(store: Store) -> None:
     for thread in threads:
         thread.join(60)
     assert outcomes == [200] * 6
+
+
+def test_a_row_that_another_import_stores_meanwhile_is_looked_up_again(
+    house: House, database_url: str
+) -> None:
+    """Both took it for new: the later one is busy, then an update that keeps the state before."""
+    store = house.store
+    later = chunk_of(start(store), [{"title": "of the later one", "external_id": "1"}])
+    with ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(database_url) as first:
+            first.execute(
+                "insert into entries (id, source, external_id, title, problem, solution, category,"
+                " severity, tags, custom, digest, text_digest, created_by, updated_by)"
+                " values (gen_random_uuid(), 'tests', '1', 'of the first one', '', '', 'Other',"
+                " 'medium', '{}', '{}', gen_random_uuid(), gen_random_uuid(), '', '')"
+            )
+            waiting = pool.submit(imports.chunk, later, store)
+            house.until("select 1 from pg_stat_activity where wait_event_type = 'Lock'")
+        with pytest.raises(DatabaseBusy):
+            waiting.result(30)
+    assert counts(imports.chunk(later, store)) == (1, 0, 1, 0, 0)
+    (entry,) = entries.list_page(ListEntries(), store).entries
+    states = entries.versions(GetEntry(id=entry.id), store).versions
+    assert [state.title for state in states] == ["of the later one", "of the first one"]
+
+
+def test_what_is_copied_is_read_back_as_it_was_written(store: Store) -> None:
+    """Tabs, line ends, backslashes, quotes, tags and custom fields of a new row."""
+    row = {
+        "title": 'a "title"\t\\N',
+        "problem": "one\r\n\\.\ntwo \u00e9\U0001f600",
+        "tags": ['a,"b"', "{c}", "d\\e"],
+        "custom": {"codes": ["S0C7"], "deep": {"n": 1.5, "none": None}},
+        "external_id": "1",
+    }
+    imports.chunk(chunk_of(start(store), [row]), store)
+    (entry,) = entries.list_page(ListEntries(), store).entries
+    found = entry.model_dump(mode="json")
+    assert {name: found[name] for name in row if name in found} | {"external_id": "1"} == row
 
 
 def test_finishing_needs_every_chunk(store: Store) -> None:
