@@ -13,7 +13,9 @@ from pipelines.ask import ask_for
 
 LOOK = 1.0  # seconds between two looks at the index, and that one may take
 CLOSE = 5.0  # seconds of indexing that may be left: up to here nothing waits
-LOST = 30.0  # seconds: an index that stands still for so long is not waited for
+GUESS = 1_000.0  # changes a second that the index is taken to take until its first commit is seen
+FIRST = 10.0  # seconds that its first commit may take
+LOST = 30.0  # seconds: an index that stands still for so long after one is not waited for
 SLOWEST = 2.0  # times as long as the index takes for them, rows wait at most
 
 
@@ -21,8 +23,10 @@ class Pace:
     """How long rows wait before they are sent.
 
     Not at all while the index has no more than CLOSE left; from there on ever longer, so that
-    before twice that as much is stored as is indexed. An index that does not move (it is being
-    built, or its indexer is down) holds nobody up: PostgreSQL has the rows.
+    before twice that as much is stored as is indexed. Until its speed is known it is taken to be
+    slow: in the seconds to its first commit a quick import would store too much, and end with it.
+    An index that does not move (it is being built, or its indexer is down) holds nobody up for
+    long: PostgreSQL has the rows.
     """
 
     def __init__(self) -> None:
@@ -39,10 +43,10 @@ class Pace:
         if place > at:
             rate = (place - at) / (now - before)
             self._rate = (self._rate + rate) / 2 if self._rate else rate
-        self._each = 0.0
-        if self._rate and now - before < LOST:
-            over = (behind / self._rate - CLOSE) / CLOSE
-            self._each = min(SLOWEST, max(0.0, over)) / self._rate
+        self._each, speed = 0.0, self._rate or GUESS
+        if now - before < (LOST if self._rate else FIRST):
+            over = (behind / speed - CLOSE) / CLOSE
+            self._each = min(SLOWEST, max(0.0, over)) / speed
 
     def unknown(self) -> None:
         """Nobody says how far the index is."""

@@ -9,14 +9,14 @@ import pytest
 from contracts.errors import IndexUnavailable
 from contracts.search import IndexStatus
 from pipelines import pace as module
-from pipelines.pace import CLOSE, LOOK, LOST, SLOWEST, Pace, keep
+from pipelines.pace import CLOSE, FIRST, GUESS, LOOK, LOST, SLOWEST, Pace, keep
 
 ROWS = 400  # of a chunk
 COMMIT = 3.0  # seconds between two commits of the index, which is what can be seen
 STEP = 0.01  # seconds
 
 
-def imported(stores: float, indexes: float, seconds: int) -> tuple[float, int]:
+def imported(stores: float, indexes: float, seconds: float) -> tuple[float, int]:
     """Seconds of indexing that are left after the last row, and rows that went out.
 
     Both rates are in rows a second.
@@ -47,6 +47,12 @@ def test_an_import_ends_with_little_left_to_index(stores: float, indexes: float)
         assert rows >= 0.97 * indexes * seconds
 
 
+@pytest.mark.parametrize(("stores", "indexes"), [(5000, 1250), (2200, 570), (8000, 1000)])
+def test_a_short_import_ends_with_little_left_to_index(stores: float, indexes: float) -> None:
+    """Also before the first commit of the index tells how fast it is."""
+    assert max(imported(stores, indexes, seconds)[0] for seconds in range(1, 31)) <= 3 * CLOSE
+
+
 def test_an_index_that_keeps_up_costs_nothing() -> None:
     """As many rows go out as without a pace."""
     assert imported(2000, 2400, 60)[1] == pytest.approx(2000 * 60, rel=0.05)
@@ -55,8 +61,12 @@ def test_an_index_that_keeps_up_costs_nothing() -> None:
 def test_an_index_that_stands_still_is_not_waited_for() -> None:
     """Being built, or not kept at all: rows go to PostgreSQL all the same."""
     pace = Pace()
+    pace.look(-FIRST, 0, 50_000)
+    assert pace.pause(ROWS) == SLOWEST * ROWS / GUESS
     pace.look(0, 0, 50_000)
     assert pace.pause(ROWS) == 0
+    pace = Pace()
+    pace.look(0, 0, 50_000)
     pace.look(1, 1_000, 50_000)
     assert pace.pause(ROWS) == SLOWEST * ROWS / 1_000
     pace.look(LOST, 1_000, 50_000)
@@ -114,4 +124,4 @@ def test_the_pace_is_that_of_the_index_that_workers_see(monkeypatch: pytest.Monk
     answers = [at(0, far), at(10, far), nobody, at(20, far), at(30, 0), nobody]
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(keep(Worker(*map(noted, answers)), pace))  # type: ignore[arg-type]
-    assert waits == [False, False, True, False, True, False]
+    assert waits == [False, True, True, False, True, False]
