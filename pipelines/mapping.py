@@ -85,24 +85,31 @@ def shaper(shape: Shape) -> Callable[[Row], Row]:
     from where they have their own name, but for OURS; what else the source has is left out. Where
     nothing says what the external id is, it is the row's `_id` or `id`.
     """
-    selectors = {field: _selector(field, path) for field, path in shape.mapping.items()}
+    take = _mapped(shape) if shape.mapping else _with_external_id
+    if not (shape.defaults or shape.splits):
+        return take
+    return lambda data: _completed(shape, take(data))
 
-    def shaped(data: Row) -> Row:
-        if selectors:
-            entry: Row = {}
-            for field in FIELDS:
-                if (select := selectors.get(field)) is not None:
-                    entry[field] = select(data)
-                elif field not in OURS:
-                    entry[field] = data.get(field)
-            if "external_id" not in selectors:
-                entry["external_id"] = _external_id(data)
-            entry = {field: value for field, value in entry.items() if value is not None}
-        else:
-            entry = _with_external_id(data)
-        return _completed(shape, entry)
 
-    return shaped
+def _mapped(shape: Shape) -> Callable[[Row], Row]:
+    selectors: list[tuple[str, Callable[[Row], Any] | None]] = []
+    for field in FIELDS:
+        if (path := shape.mapping.get(field)) is not None:
+            selectors.append((field, _selector(field, path)))
+        elif field == "external_id":
+            selectors.append((field, _external_id))
+        elif field not in OURS:
+            selectors.append((field, None))
+
+    def mapped(data: Row) -> Row:
+        entry: Row = {}
+        for field, select in selectors:
+            value = select(data) if select else data.get(field)
+            if value is not None:
+                entry[field] = value
+        return entry
+
+    return mapped
 
 
 def _with_external_id(data: Row) -> Row:
@@ -185,5 +192,8 @@ def _text(field: str, path: str, value: Any) -> str | None:
 
 def _texts(field: str, path: str, value: Any) -> Any:
     if isinstance(value, list):
-        return [_text(field, f"{path}.{place}", one) for place, one in enumerate(value)]
+        return [
+            one if isinstance(one, str) else _text(field, f"{path}.{place}", one)
+            for place, one in enumerate(value)
+        ]
     return _text(field, path, value)
