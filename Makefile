@@ -22,8 +22,9 @@ up: $(VENV)/run.stamp ## install, then run everything with the sample (Ctrl-C st
 	@$(BIN)/casebook up --sample
 
 test: $(VENV)/dev.stamp ## install, then run every test on real servers
-	@# In the order of the folders: the long files come first, so that none is left to one worker.
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	@# Three processes for two cores: mostly one of them waits, for a restart, a time-out or a lease.
+	@# In the order of the folders: the long files come first, so that none is left to one process.
+	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev.stamp ## ruff, mypy strict, the layer test
 	$(BIN)/ruff check .

