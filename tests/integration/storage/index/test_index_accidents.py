@@ -18,24 +18,37 @@ from tests.integration.storage.index.conftest import Fill
 from tests.integration.storage.index.index_helpers import ask, at, entry
 
 KILLS = 10
+#: For each line that it reads it forks a process that writes for ever: to import what that needs
+#: takes far longer than to write.
 WRITE_FOR_EVER = """
+import os
 import sys
 from pathlib import Path
 from tests.integration.storage.index.index_helpers import at, entry
 from storage.index.writer import IndexWriter
 
 root = Path(sys.argv[1])
-writer = IndexWriter.open_current(root) or IndexWriter.build_new(root)
-try:
-    number = writer.position.txid
-except LookupError:
-    number = 0
-while True:
-    number += 1
-    counter = entry("counter", version=number)
-    writer.apply([counter, entry(f"number {number}")], [entry(f"number {number - 3}").id])
-    writer.commit(at(number))
-    print(number, flush=True)
+
+def write():
+    writer = IndexWriter.open_current(root) or IndexWriter.build_new(root)
+    try:
+        number = writer.position.txid
+    except LookupError:
+        number = 0
+    while True:
+        number += 1
+        counter = entry("counter", version=number)
+        writer.apply([counter, entry(f"number {number}")], [entry(f"number {number - 3}").id])
+        writer.commit(at(number))
+        print(number, flush=True)
+
+for _ in sys.stdin:
+    child = os.fork()
+    if not child:
+        print(os.getpid(), flush=True)
+        write()
+    _, status = os.waitpid(child, 0)
+    print("killed by", os.WTERMSIG(status), flush=True)
 """
 
 
@@ -43,18 +56,25 @@ def test_a_kill_leaves_index_and_position_agreeing(root: Path) -> None:
     """After kill -9 at any moment the index holds exactly what its position says."""
     moments = random.Random(8)
     paths = os.pathsep.join([str(Path.cwd()), str(Path(__file__).parent)])
-    for _ in range(KILLS):
-        command = [sys.executable, "-c", WRITE_FOR_EVER, str(root)]
-        environment = os.environ | {"PYTHONPATH": paths}
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-            assert process.stdout is not None
-            acknowledged = 0
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITE_FOR_EVER, str(root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": paths},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(KILLS):
+            print(file=process.stdin, flush=True)
+            victim = int(process.stdout.readline())
             for _commit in range(moments.randint(1, 6)):
                 acknowledged = int(process.stdout.readline())
             time.sleep(moments.uniform(0, 0.03))  # the moment itself is what varies
-            process.send_signal(signal.SIGKILL)
-            acknowledged = max([acknowledged, *map(int, process.stdout.read().split())])
-        _agrees(root, acknowledged)
+            os.kill(victim, signal.SIGKILL)
+            while (line := process.stdout.readline()) != f"killed by {signal.SIGKILL:d}\n":
+                acknowledged = int(line)
+            _agrees(root, acknowledged)
 
 
 def _agrees(root: Path, acknowledged: int) -> None:
