@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from tests.support.proxy import Proxy
 NUMBERS = itertools.count(1)
 
 unsynced()
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so has what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Commands that run in this process are as wide as a test says, not as this terminal.
 os.environ.pop("COLUMNS", None)

@@ -27,7 +27,7 @@ KEPT = ("epoch", "schema_migrations", "categories")  # not emptied, or not wholl
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 POSITIONS = re.compile(r"[0-9a-f]+-[0-9A-Fa-f]+-\d+\.\d+\.\d+")
-COUNTED = re.compile(r'"(txid|seq|id|message_timestamp)": ?"?\d+"?')
+COUNTED = re.compile(r'"(txid|seq|id|batch|message_timestamp)": ?"?\d+"?')
 BYTES = re.compile(r"\\\\x([0-9a-f]+)")
 #: Keys that say who worked, not what was done.
 PASSING = (":alive:", ":receipt:", ":counts", ":signal", "casebook:queues")
