@@ -6,13 +6,13 @@ import sys
 
 from tests.support.casebook import ROOT
 
-MIXED = "67"  # a seed whose first round is of faults of every kind
+ARGUMENTS = ("--seeds", "67", "--rounds", "1", "--theme", "everything")
 
 
 def test_a_short_storm() -> None:
     """A round of faults under load loses nothing and doubles nothing, and ends in a table."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.storm", "--seeds", MIXED, "--rounds", "1"],
+        [sys.executable, "-m", "tests.faults.storm", *ARGUMENTS],
         cwd=ROOT,
         env={k: v for k, v in os.environ.items() if not k.startswith("CASEBOOK_")},
         capture_output=True,
@@ -23,3 +23,4 @@ def test_a_short_storm() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| fault | times | losses | doubles | longest recovery s |" in done.stdout
     assert "2 rounds (0 failed)" in done.stdout  # the first is calm
+    assert "seed 67 round 1 everything: 8 faults" in done.stdout

@@ -1,4 +1,4 @@
-"""`python -m tests.faults.storm --seeds 1..N --rounds N [--minutes M]`.
+"""`python -m tests.faults.storm --seeds 1..N --rounds N [--minutes M] [--theme NAME]`.
 
 Exit codes: 0 all was as promised; 1 something was not (the seed, its journal and its folder are
 told); 130 interrupted.
@@ -12,7 +12,7 @@ import time
 
 from tests.faults.storm.disk import enter_namespace
 from tests.faults.storm.outages import DISKS
-from tests.faults.storm.storm import KINDS, Storm
+from tests.faults.storm.storm import KINDS, THEMES, Storm
 from tests.faults.storm.table import Totals, table
 
 
@@ -32,7 +32,13 @@ def main(arguments: list[str]) -> int:
         for seed in asked.seeds:
             if time.monotonic() > end:
                 break
-            code |= _run(seed, asked.rounds, end, disks, totals)
+            storm = Storm(
+                seed,
+                asked.theme or [*THEMES],
+                disks=disks,
+                say=lambda line: print(line, flush=True),
+            )
+            code |= _run(storm, asked.rounds, end, totals)
     except KeyboardInterrupt:
         code = 130
     totals.seconds = time.monotonic() - began
@@ -41,9 +47,8 @@ def main(arguments: list[str]) -> int:
     return code
 
 
-def _run(seed: int, rounds: int, end: float, disks: bool, totals: Totals) -> int:
-    storm = Storm(seed, disks=disks, say=lambda line: print(line, flush=True))
-    totals.seeds.append(seed)
+def _run(storm: Storm, rounds: int, end: float, totals: Totals) -> int:
+    totals.seeds.append(storm.seed)
     try:
         storm.run(lambda done: done < rounds and time.monotonic() < end)
     finally:
@@ -58,6 +63,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.storm")
     parser.add_argument("--seeds", type=_seeds, default=range(1, 6), help="1..5, or one number")
     parser.add_argument("--rounds", type=int, default=10, help="of each seed")
+    parser.add_argument("--theme", action="append", choices=[*THEMES], help="only; may be repeated")
     parser.add_argument("--minutes", type=float, default=0, help="stop after; 0: when seeds end")
     return parser.parse_args(arguments)
 

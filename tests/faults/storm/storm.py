@@ -53,7 +53,7 @@ KINDS = [*dict.fromkeys(KINDS)]
 class Storm:
     """Runs the rounds of one seed; `failed` says whether one differed from what was promised."""
 
-    def __init__(self, seed: int, *, disks: bool, say: Say) -> None:
+    def __init__(self, seed: int, themes: Sequence[str], *, disks: bool, say: Say) -> None:
         self.seed, self._say = seed, say
         self.ledger = Ledger()
         self.rounds: list[Round] = []
@@ -63,7 +63,7 @@ class Storm:
         self._disks = disks
         self._gate = Gate()
         self._field = Field(self.house, self.ledger, random.Random(seed))
-        self._themes = self._order()
+        self._themes = self._order(themes)
         self._seen: set[str] = set()
         self._base: dict[str, int] = {}
 
@@ -107,10 +107,10 @@ class Storm:
             for caller in callers:
                 caller.join(LAST)
 
-    def _order(self) -> Iterator[str]:
+    def _order(self, themes: Sequence[str]) -> Iterator[str]:
         """Themes in an order of the seed's own, each before any comes again."""
         chance = random.Random(f"{self.seed} themes")
-        names = [name for name in THEMES if any(map(self._possible, THEMES[name][0]))]
+        names = [name for name in themes if any(map(self._possible, THEMES[name][0]))]
         while True:
             yield from chance.sample(names, len(names))
 
