@@ -25,6 +25,7 @@ from contracts.imports import (
     ImportMode,
     ImportReport,
 )
+from contracts.position import Position
 from contracts.search import IndexStatus
 from contracts.similar import FindSimilar
 from settings import Settings
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=ImportReport | ImportCheck)
 
 LOOK = 1.0  # seconds between two looks at how far the index is, and that one may take
+LAST_LOOKS, SOON = 50, 0.02  # how often the last one is repeated at most; seconds between two
 LAST_LOOK = 10.0  # seconds that the last one may take: it is the one that a log ends with
 
 
@@ -205,10 +207,14 @@ async def until_found(
     from pipelines.ask import ask_for
     from pipelines.searching import until_searchable
 
-    async def look(timeout: float = LOOK) -> None:
+    async def look(timeout: float = LOOK) -> bool:
+        """Say how far it is; whether that is before `position`."""
         with contextlib.suppress(CasebookError):
             status = await ask_for(IndexStatus, client, index.status, Nothing(), timeout=timeout)
             progress.behind(status.behind)
+            there = Position.parse(status.position)
+            return position is not None and not there.reaches(Position.parse(position))
+        return False
 
     if position is not None:
         waiting = asyncio.create_task(until_searchable(client, position, timeout=timeout))
@@ -217,4 +223,8 @@ async def until_found(
             await asyncio.wait([waiting], timeout=LOOK)
         await waiting
     if progress.wanted:
-        await look(LAST_LOOK if position is not None else LOOK)
+        # Searches see a commit milliseconds before it is published, which is what a look tells.
+        for _ in range(LAST_LOOKS):
+            if not await look(LAST_LOOK if position is not None else LOOK):
+                break
+            await asyncio.sleep(SOON)
