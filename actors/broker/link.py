@@ -4,8 +4,8 @@ redis-py's client repeats a command whose answer was lost. For a read that hands
 a settle, the caller must know: it decides itself what to repeat and what to reconcile.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import hiredis
 from redis import ConnectionPool
@@ -24,6 +24,7 @@ CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 20.0  # seconds: longer than any blocking read; a server that vanished is noticed
 
 Command = tuple[Argument, ...]
+T = TypeVar("T")
 
 
 class Link:
@@ -74,37 +75,38 @@ class Link:
 
         Raises: QueueUnavailable when the connection fails; some commands may have been done.
         """
-        self.connect()
-        try:
-            answers = self._exchange(commands)
-            for place, answer in enumerate(answers):
-                if isinstance(answer, NoScriptError):
-                    answers[place] = self._reload(commands[place])
-        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-            self.close()
-            raise QueueUnavailable(reason=str(error)) from error
-        except BaseException:
-            # Interrupted between a command and its answer: the stream of answers is out of step.
-            self.close()
-            raise
-        return answers
+        return self._whole(self._asked, commands)
 
     def send(self, *commands: Command) -> None:
         """Send what is answered with the next `ask`, in `early` then. Raises as `ask`."""
-        self.connect()
-        try:
-            self._write(commands)
-            self._owed += len(commands)
-        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-            self.close()
-            raise QueueUnavailable(reason=str(error)) from error
-        except BaseException:
-            self.close()
-            raise
+        self._whole(self._sent, commands)
 
     def ask_one(self, command: Command) -> Any:
         """The answer to one command. Raises QueueFull, ResponseError, or as `ask`."""
         return answered(self.ask(command)[0])
+
+    def _whole(self, exchange: Callable[[Sequence[Command]], T], commands: Sequence[Command]) -> T:
+        """What `exchange` returns, or the connection is closed: its answers are out of step."""
+        self.connect()
+        try:
+            return exchange(commands)
+        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            self.close()
+            raise QueueUnavailable(reason=str(error)) from error
+        except BaseException:  # interrupted between a command and its answer
+            self.close()
+            raise
+
+    def _asked(self, commands: Sequence[Command]) -> list[Any]:
+        answers = self._exchange(commands)
+        for place, answer in enumerate(answers):
+            if isinstance(answer, NoScriptError):
+                answers[place] = self._reload(commands[place])
+        return answers
+
+    def _sent(self, commands: Sequence[Command]) -> None:
+        self._write(commands)
+        self._owed += len(commands)
 
     def _write(self, commands: Sequence[Command]) -> None:
         # redis-py's own packing looks at each argument in Python first.

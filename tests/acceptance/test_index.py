@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from storage.index.files import recorded
 from tests.support.casebook import Casebook
 
 
@@ -11,14 +12,9 @@ def test_a_flipped_bit_is_reported_and_mended(casebook: Casebook) -> None:
     assert casebook.run("index", "check").code == 0
     before = casebook.run("index", "status", "--json").json
     assert before["damage"] is None or before["damage"]["mended"]
-    terms = sorted((casebook.data / "index" / before["folder"]).glob("*.term"))
-    with terms[-1].open("r+b") as file:  # in place: workers have it mapped
-        file.seek(terms[-1].stat().st_size // 2)
-        (byte,) = file.read(1)
-        file.seek(-1, 1)
-        file.write(bytes([byte ^ 1]))
+    flipped = _flip(casebook.data / "index" / before["folder"])
     checked = casebook.run("index", "check", "--json")
-    assert (checked.code, checked.json["damaged"]) == (1, [terms[-1].name])
+    assert (checked.code, checked.json["damaged"]) == (1, [flipped])
 
     deadline = time.monotonic() + 60
     while not casebook.run("index", "status", "--json").json["damage"]["mended"]:
@@ -27,6 +23,22 @@ def test_a_flipped_bit_is_reported_and_mended(casebook: Casebook) -> None:
     assert casebook.run("index", "check").code == 0
     assert casebook.run("index", "verify").code == 0
     assert "mended True" in casebook.run("index", "status").out
+
+
+def _flip(folder: Path) -> str:
+    """Flip a bit in the largest file of terms that belongs to the index; its name.
+
+    Others are left over from merges, or will be soon: what other tests stored is still in small
+    segments.
+    """
+    terms = (folder / name for name in recorded(folder) if name.endswith(".term"))
+    largest = max(terms, key=lambda path: path.stat().st_size)
+    with largest.open("r+b") as file:  # in place: workers have it mapped
+        file.seek(largest.stat().st_size // 2)
+        (byte,) = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+    return largest.name
 
 
 def test_a_copy_of_the_index_is_made_and_taken_over(casebook: Casebook, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import psycopg
 import pytest
 
@@ -50,9 +51,12 @@ def busy(server: EmbeddedPostgres) -> Iterator[Store]:
 
 
 def _kill(server: EmbeddedPostgres) -> None:
+    """Kill PostgreSQL; nobody is served any more: its backends outlive it by a moment."""
     assert server.process is not None
+    backends = psutil.Process(server.process.pid).children()
     server.process.kill()
     server.process.wait()
+    assert not psutil.wait_procs(backends, SOON)[1]
 
 
 def test_nobody_pays_for_lost_connections(server: EmbeddedPostgres, busy: Store) -> None:
