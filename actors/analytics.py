@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 AHEAD = 2  # months whose partition is there before they begin
 CLOCKS_APART = timedelta(days=1)  # of two machines, at most: a later event is garbage
-TURN = 5_000  # events a transaction, about: an open one holds the change feed back
+TURN = 20_000  # events a transaction, about: an open one holds the change feed back (0.3 s)
 CHANGES = 20_000  # changes of entries a transaction
 TOLD_EVERY = 300  # seconds between two times that the index is told of one entry's counters
 TOLD_MOST = 500  # entries a roll-up

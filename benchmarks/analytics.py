@@ -128,7 +128,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.analytics", description=__doc__)
     parser.add_argument("--rate", type=int, default=10_000, help="events a second")
-    parser.add_argument("--seconds", type=int, default=10, help="of each turn with events")
+    parser.add_argument("--seconds", type=int, default=5, help="of each turn with events")
     parser.add_argument("--events", type=int, default=10_000_000, help="behind the answers")
     parser.add_argument("--data", type=Path, help="where to keep what the answers are over")
     options = parser.parse_args()

@@ -183,34 +183,49 @@ on conflict (day, bucket) do update
 set searches = search_latency_days.searches + excluded.searches;
 
 -- name: count_entries
--- By entry and by tag and day, and onto the counters of the entry. Ids that no entry has count
--- nowhere.
-with noted as (
+-- By entry and by tag and day, and onto the counters of the entry; ids that no entry has count
+-- nowhere. Whatever is many times the same is summed up first: lists of hits, and then entries.
+with lists as (
+    select (at at time zone 'UTC')::date as day, hits, count(*) as searches
+    from events
+    where batch = any(%(batches)s) and kind = 'searched'
+    group by 1, 2
+),
+
+shown as (
+    select h.id as entry_id, l.day, sum(l.searches) as shown
+    from lists as l
+    cross join unnest(l.hits) as h (id)
+    group by 1, 2
+),
+
+used as (
     select
-        entry_id, at, 0 as shown, (kind = 'viewed')::integer as viewed,
-        (kind = 'copied')::integer as copied, (kind = 'suggestion_taken')::integer as taken,
-        (kind = 'exported')::integer as exported, coalesce(worked, false)::integer as worked,
-        (not coalesce(worked, true))::integer as failed, (rating is not null)::integer as ratings,
-        coalesce(rating, 0) as rating_sum
+        entry_id, (at at time zone 'UTC')::date as day,
+        count(*) filter (where kind = 'viewed') as viewed,
+        count(*) filter (where kind = 'copied') as copied,
+        count(*) filter (where kind = 'suggestion_taken') as taken,
+        count(*) filter (where kind = 'exported') as exported,
+        count(*) filter (where worked) as worked, count(*) filter (where not worked) as failed,
+        count(rating) as ratings, coalesce(sum(rating), 0) as rating_sum,
+        max(at) filter (
+            where kind in ('viewed', 'copied', 'suggestion_taken', 'exported')
+        ) as last_used_at
     from events
     where batch = any(%(batches)s) and entry_id is not null
-    union all
-    select h.id, e.at, 1, 0, 0, 0, 0, 0, 0, 0, 0
-    from events as e
-    cross join unnest(e.hits) as h (id)
-    where e.batch = any(%(batches)s) and e.kind = 'searched'
+    group by 1, 2
 ),
 
 counted as (
     select
-        o.entry_id, e.category, e.tags, (o.at at time zone 'UTC')::date as day,
-        sum(o.shown) as shown, sum(o.viewed) as viewed, sum(o.copied) as copied, sum(o.taken) as taken,
-        sum(o.exported) as exported, sum(o.worked) as worked, sum(o.failed) as failed,
-        sum(o.ratings) as ratings, sum(o.rating_sum) as rating_sum,
-        max(o.at) filter (where o.viewed + o.copied + o.taken + o.exported > 0) as last_used_at
-    from noted as o
-    inner join entries as e on e.id = o.entry_id
-    group by 1, 2, 3, 4
+        e.id as entry_id, e.category, e.tags, day, coalesce(s.shown, 0) as shown,
+        coalesce(u.viewed, 0) as viewed, coalesce(u.copied, 0) as copied,
+        coalesce(u.taken, 0) as taken, coalesce(u.exported, 0) as exported,
+        coalesce(u.worked, 0) as worked, coalesce(u.failed, 0) as failed,
+        coalesce(u.ratings, 0) as ratings, coalesce(u.rating_sum, 0) as rating_sum, u.last_used_at
+    from shown as s
+    full join used as u using (entry_id, day)
+    inner join entries as e on e.id = entry_id
 ),
 
 days as (
