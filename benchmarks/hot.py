@@ -4,18 +4,14 @@ One connection, then sixteen, by turns: what else the machine does falls on both
 """
 
 import statistics
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import pieces
+from benchmarks import pieces, wrk
 from benchmarks.pieces import HELLO, Ground, Pieces
 
 CLIENTS = (1, 16)
 ROUNDS = 5
-
-Wrk = Callable[[str, str, Path, int, int], float]
-"""Asks (url, route, paths, clients, seconds); the median in ms."""
 
 
 class Beside(NamedTuple):
@@ -33,18 +29,20 @@ class Beside(NamedTuple):
         )
 
 
-def compare(on: Ground, paths: Path, seconds: int, wrk: Wrk) -> list[Beside]:
+def compare(on: Ground, paths: Path, seconds: int) -> list[Beside]:
     """Measure; the file `paths` holds a few queries that are asked again and again."""
     with pieces.casebook(on) as running:
-        wrk(running.url, "/v1/search", paths, 1, seconds)  # from here on they are hot
-        return [_beside(running, paths, clients, seconds, wrk) for clients in CLIENTS]
+        wrk.ask(running.url, "/v1/search", paths, 1, seconds)  # from here on they are hot
+        return [_beside(running, paths, clients, seconds) for clients in CLIENTS]
 
 
-def _beside(running: Pieces, paths: Path, clients: int, seconds: int, wrk: Wrk) -> Beside:
+def _beside(running: Pieces, paths: Path, clients: int, seconds: int) -> Beside:
     rounds = []
     for number in range(ROUNDS):
         routes = (HELLO, "/v1/search") if number % 2 else ("/v1/search", HELLO)
-        found = {route: wrk(running.url, route, paths, clients, seconds) for route in routes}
+        found = {
+            route: wrk.ask(running.url, route, paths, clients, seconds).p50 for route in routes
+        }
         rounds.append((found[HELLO], found["/v1/search"], found["/v1/search"] / found[HELLO]))
     hello, hot, ratio = (statistics.median(column) for column in zip(*rounds, strict=True))
     return Beside(clients, hello, hot, ratio)
