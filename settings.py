@@ -139,10 +139,10 @@ class Settings(BaseModel):
         description="name of this node's index and its queue",
     )
     heartbeat: Milliseconds = Field(6_000, ge=500, description="silence that counts as death")
-    # A search gives the interpreter up while the engine works and waits to get it back: two threads
-    # carried a fifth less than one (benchmarks/system.py). More --workers is what carries more.
+    # A second thread computes while the first one settles; more than two wait for the interpreter.
+    # One carried a fifth less (benchmarks/path.py). More --workers is what carries more.
     search_threads: Annotated[int, Unit("threads")] = Field(
-        1, ge=1, le=64, description="of a worker, for searches"
+        2, ge=1, le=64, description="of a worker, for searches"
     )
     bulk_nice: Annotated[int, Unit("nice value")] = Field(
         5, ge=0, le=19, description="how far importer and indexer yield the CPU"
