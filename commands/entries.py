@@ -37,6 +37,7 @@ from contracts.entries import (
     ListEntries,
     UpdateEntry,
 )
+from contracts.search import SearchHit
 from settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -130,27 +131,31 @@ def get(entry_id: UUID, json_: bool) -> None:
         show(entry)
 
 
-async def fetch(client: Any, settings: Settings, *, entry_id: UUID) -> Entry:
-    """The entry whole; part of a conversation. Raises EntryNotFound."""
+async def fetch(
+    client: Any, settings: Settings, *, entry_id: UUID, timeout: float | None = None
+) -> Entry:
+    """The entry whole, within `timeout` seconds; part of a conversation. Raises EntryNotFound."""
     from actors import entries
     from pipelines.ask import ask_for
 
     request = GetEntry(id=entry_id)
-    return await ask_for(Entry, client, entries.get, request, timeout=settings.read_timeout)
+    within = timeout or settings.read_timeout
+    return await ask_for(Entry, client, entries.get, request, timeout=within)
 
 
-def show(entry: Entry) -> None:
-    """One entry for a person: what helps comes first."""
+def show(entry: Entry | SearchHit) -> None:
+    """One entry for a person, or what a hit shows of it: what helps comes first."""
     out.print(f"[bold]{escape(entry.title)}[/bold]")
     tags = ", ".join(entry.tags)
-    state = " [red]archived[/red]" if entry.archived else ""
+    whole = entry if isinstance(entry, Entry) else None
+    state = " [red]archived[/red]" if whole and whole.archived else ""
     about = " · ".join((entry.category, entry.severity, tags, str(entry.id)))
     out.print(f"[dim]{escape(about)}[/dim]{state}")
     if entry.solution:
         out.print("\n[bold green]Solution[/bold green]\n" + escape(entry.solution))
     if entry.problem:
         out.print("\n[bold]Problem[/bold]\n" + escape(entry.problem))
-    for relation in entry.relations:
+    for relation in whole.relations if whole else ():
         name = f"{escape(relation.external_id)} " if relation.external_id else ""
         out.print(f"[dim]{relation.kind}: {name}{relation.to_id}[/dim]")
 

@@ -8,11 +8,11 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from commands.base import SEVERITIES, as_json, failures, me, out, print_json, talk
-from commands.entries import fetch, show
+from commands.base import SEVERITIES, as_json, err, failures, me, out, print_json, talk
+from commands.best import Best, best_of
+from commands.entries import show
 from commands.found import FACETS, FIELDS, GROUPS, SORTS, show_found
 from contracts.base import new_id
-from contracts.entries import Entry
 from contracts.search import ProfileName, SearchQuery, SearchReply
 from contracts.similar import LikeEntries, MoreLikeThis
 from contracts.suggest import Suggest, Suggestions
@@ -105,7 +105,8 @@ def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) ->
 def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
     """Find entries; the best one's solution is shown first.
 
-    Words, "phrases", -words to leave out, and codes such as S0C7 or -805.
+    Words, "phrases", -words to leave out, and codes such as S0C7 or -805. While PostgreSQL is away
+    the solution is shown as the index keeps it.
     """
     for word in query:
         if word.startswith("--"):
@@ -113,16 +114,15 @@ def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
     if options["fields"] and not json_:
         raise click.UsageError("--fields needs --json: a table shows what it always does.")
 
-    async def conversation(client: Any, settings: Settings) -> tuple[bytes, Entry | None]:
+    async def conversation(client: Any, settings: Settings) -> tuple[bytes, Best]:
         from pipelines.searching import find
 
         request, began = SearchQuery(q=" ".join(query), **options), time.perf_counter()
         body = await find(client, request, timeout=settings.read_timeout)
         took_ms = (time.perf_counter() - began) * 1000
-        best = None
+        best = Best()
         if not (json_ or request.offset or request.cursor):
-            hits = SearchReply.from_reply(body).hits
-            best = await fetch(client, settings, entry_id=hits[0].id) if hits else None
+            best = await best_of(client, settings, request, SearchReply.from_reply(body).hits)
         await _note(client, settings, request, body, took_ms)
         return body, best
 
@@ -134,10 +134,12 @@ def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
     if not (reply.hits or reply.groups):
         out.print("Nothing was found. Fewer or other words may help.")
         return
-    if best is not None:
-        show(best)
+    if best.entry is not None:
+        show(best.entry)
         out.rule(style="dim")
     show_found(reply)
+    if best.note:
+        err.print(f"[yellow]note:[/yellow] {escape(best.note)}", soft_wrap=True)
 
 
 async def _note(

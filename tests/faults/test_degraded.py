@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import psutil
 import psycopg
 import pytest
 from redis import Redis
@@ -41,6 +42,23 @@ class Ground:
             yield
         finally:
             self.postgres.start()
+
+    @contextmanager
+    def frozen_postgres(self) -> Iterator[None]:
+        """PostgreSQL neither answers nor refuses inside (SIGSTOP of each of its processes)."""
+        assert self.postgres.process is not None
+        server = psutil.Process(self.postgres.process.pid)
+        server.suspend()  # first: then it makes no more
+        backends = server.children()
+        try:
+            for one in backends:
+                with suppress(psutil.NoSuchProcess):
+                    one.suspend()
+            yield
+        finally:
+            for one in (*backends, server):
+                with suppress(psutil.NoSuchProcess):
+                    one.resume()
 
     @contextmanager
     def without_valkey(self) -> Iterator[None]:
@@ -162,6 +180,25 @@ def test_without_postgresql_searches_go_on(ground: Ground, http: httpx.Client) -
         rebuild = http.post("/v1/index/rebuild")
         assert (rebuild.status_code, rebuild.json()["operation"]) == (202, "tasks.start")
     assert ended(http, rebuild.json()["task"])["status"] == "succeeded"
+    until(lambda: http.get("/readyz"), lambda reply: reply.status_code == 200)
+
+
+@pytest.mark.parametrize("how", ["away", "frozen"])
+def test_a_search_shows_the_solution_without_postgresql(
+    ground: Ground, http: httpx.Client, how: str
+) -> None:
+    """As the index keeps it, with the hits, a word on stderr, and the exit code of success."""
+    title = f"there {uuid4()}"
+    given = {"title": title, "solution": "Turn it off and on again."}
+    position = http.post("/v1/entries", json=given).json()["position"]
+    query = ("search", f'"{title}"', "--after", position)
+    assert ground.casebook.run(*query).err == ""
+    with ground.without_postgres() if how == "away" else ground.frozen_postgres():
+        found = ground.casebook.run(*query)
+    assert found.code == 0, found.err
+    assert found.out.index("Turn it off") < found.out.index("1-1 of 1")
+    assert "as the index keeps it" in found.err
+    assert "casebook status" in found.err
     until(lambda: http.get("/readyz"), lambda reply: reply.status_code == 200)
 
 
