@@ -12,6 +12,7 @@ import socket
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -69,6 +70,15 @@ class Unit:
     """What a knob's value counts."""
 
     name: str
+
+
+class SecretFile(StrEnum):
+    """What stands in the data folder for its owner alone (mode 0600); `casebook doctor` looks."""
+
+    ADMIN_KEY = "admin.key"
+    ANALYTICS_KEY = "analytics.key"
+    ENDPOINTS = "endpoints.json"
+    POSTGRES = "postgres.secret"
 
 
 class Said(NamedTuple):
@@ -274,7 +284,7 @@ class Settings(BaseModel):
 
         The queue of one Casebook and the database of another make no third one: SettingsInvalid.
         """
-        file = self.data / "endpoints.json"
+        file = self.data / SecretFile.ENDPOINTS
         try:
             found = orjson.loads(file.read_bytes())
         except (OSError, orjson.JSONDecodeError):
@@ -309,7 +319,7 @@ class Settings(BaseModel):
     @property
     def admin_key(self) -> Path:
         """The file that holds the first API key."""
-        return self.data / "admin.key"
+        return self.data / SecretFile.ADMIN_KEY
 
     def secrets(self) -> list[str]:
         """What must stand in no log: every secret, and the passwords in those that are URLs."""

@@ -14,10 +14,9 @@ from rich.markup import escape
 
 from commands.base import Failure, as_json, load, out, talk
 from contracts.health import Finding
-from settings import Settings
+from settings import SecretFile, Settings
 
 STYLES = {"well": "green", "warning": "yellow", "wrong": "red"}
-SECRETS = ("admin.key", "endpoints.json", "postgres.secret")
 ROOM = 1 << 30  # bytes that should be free
 
 
@@ -58,7 +57,7 @@ def _here() -> list[Finding]:
 def _permissions(data: Path) -> list[Finding]:
     """Who else can read what only its owner may."""
     findings = []
-    for path in (data, *(data / name for name in SECRETS)):
+    for path in (data, *(data / name for name in SecretFile)):
         try:
             found = path.stat()
         except OSError:

@@ -13,7 +13,7 @@ import orjson
 
 from commands.base import Failure, err, failures, me, talk
 from contracts.entries import ListEntries
-from settings import Settings
+from settings import SecretFile, Settings
 
 if TYPE_CHECKING:
     from contracts.imports import ImportedEntry
@@ -78,7 +78,7 @@ async def _note(client: Any, settings: Settings, count: int, kind: str) -> None:
     from pipelines.events import exported, tell
     from pipelines.privacy import known_user
 
-    who = known_user(settings.analytics_key, settings.data / "analytics.key", me())
+    who = known_user(settings.analytics_key, settings.data / SecretFile.ANALYTICS_KEY, me())
     await tell(client, exported(count, kind, who))
 
 

@@ -9,7 +9,7 @@ from commands.base import Failure, as_json, me, out, print_json, talk
 from contracts.analytics import COMMENT_MAX, Event, EventKind, RecordEvents
 from contracts.base import new_id
 from contracts.entries import GetEntry
-from settings import Settings
+from settings import SecretFile, Settings
 
 
 @click.command()
@@ -30,7 +30,7 @@ def rate(entry_id: UUID, json_: bool, **said: Any) -> None:
         from pipelines.privacy import mask, pseudonyms
 
         await ask(client, entries.get, GetEntry(id=entry_id), timeout=settings.read_timeout)
-        names = pseudonyms(settings.analytics_key, settings.data / "analytics.key")
+        names = pseudonyms(settings.analytics_key, settings.data / SecretFile.ANALYTICS_KEY)
         event = Event(
             id=new_id(),
             kind=EventKind.RATED,

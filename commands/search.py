@@ -16,7 +16,7 @@ from contracts.base import new_id
 from contracts.search import ProfileName, SearchQuery, SearchReply
 from contracts.similar import LikeEntries, MoreLikeThis
 from contracts.suggest import Suggest, Suggestions
-from settings import Settings
+from settings import SecretFile, Settings
 
 
 @click.command()
@@ -149,5 +149,5 @@ async def _note(
     from pipelines.events import searched, tell
     from pipelines.privacy import known_user
 
-    who = known_user(settings.analytics_key, settings.data / "analytics.key", me())
+    who = known_user(settings.analytics_key, settings.data / SecretFile.ANALYTICS_KEY, me())
     await tell(client, searched(new_id(), request, body, took_ms, who, None))

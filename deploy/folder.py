@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.errors import DataFolderUnwritable
+from settings import SecretFile
 
 SOCKET_PATH_LIMIT = 100
 """Bytes; the kernels' own limits are 107 (Linux) and 103 (macOS)."""
@@ -35,7 +36,7 @@ class DataFolder:
         self.path = path.resolve()
         self.lock = self.path / "lock"
         self.postgres = self.path / "postgres"
-        self.secret = self.path / "postgres.secret"
+        self.secret = self.path / SecretFile.POSTGRES
 
     def log(self, name: str) -> Path:
         """Where the output of the child called `name` goes."""

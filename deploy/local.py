@@ -20,7 +20,7 @@ from deploy.process import spawn, stop
 from deploy.server import Server
 from deploy.supervisor import Child, Supervisor
 from deploy.valkey import EmbeddedCache, EmbeddedValkey
-from settings import Settings
+from settings import SecretFile, Settings
 
 SAMPLE = Path(__file__).parent / "sample"
 STOP_WITHIN = 5.0  # seconds
@@ -88,7 +88,7 @@ class Local:
 
     @property
     def _endpoints(self) -> Path:
-        return self._settings.data / "endpoints.json"
+        return self._settings.data / SecretFile.ENDPOINTS
 
     def _children(self) -> Sequence[Child]:
         update = {}

@@ -27,7 +27,7 @@ from actors.startup import StartUp
 from actors.telemetry.start import collect, telemetry
 from pipelines.answers import Answers
 from pipelines.privacy import pseudonyms
-from settings import Settings
+from settings import SecretFile, Settings
 from shim import (
     alerts,
     analytics,
@@ -68,7 +68,7 @@ def make_app(settings: Settings) -> FastAPI:
     async def life(app: FastAPI) -> AsyncIterator[None]:
         assert settings.redis_url is not None
         broker = producer_broker(settings.redis_url.get_secret_value(), settings.node)
-        names = pseudonyms(settings.analytics_key, settings.data / "analytics.key")
+        names = pseudonyms(settings.analytics_key, settings.data / SecretFile.ANALYTICS_KEY)
         failures = FailureLog(lambda batch: broker.enqueue(errors.record.message(batch)))
         spans = SpanLog(
             lambda batch: broker.enqueue(traces.record.message(batch)), settings.slow_ms

@@ -11,6 +11,7 @@ import pytest
 
 from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters
+from settings import SecretFile
 from storage.breaker import Breakers
 from tests.support.casebook import Casebook
 
@@ -67,6 +68,24 @@ def test_doctor_finds_nothing_where_all_is_well(casebook: Casebook) -> None:
         "cache",
     }
     assert done.code == 0
+
+
+def test_doctor_knows_every_secret(casebook: Casebook, http: httpx.Client) -> None:
+    """All private files but the two that tell nothing, and it names each that others can read."""
+    http.get("/v1/search", params={"q": "S0C7"}).raise_for_status()
+    ours = [one for one in casebook.data.iterdir() if one.is_file()]
+    private = {one.name for one in ours if not one.stat().st_mode & 0o077}
+    assert private - {"lock", "sample.loaded"} == set(SecretFile)
+    files = [casebook.data / name for name in SecretFile]
+    for file in files:
+        file.chmod(0o644)
+    try:
+        found = casebook.run("doctor", "--json").json
+    finally:
+        for file in files:
+            file.chmod(0o600)
+    told = [one["found"] for one in found if one["about"] == "permissions"]
+    assert told == [f"{file} is 644" for file in files]
 
 
 def test_doctor_says_what_is_wrong_and_what_to_do(casebook: Casebook) -> None:
