@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
 from redis.exceptions import RedisError
 
@@ -71,7 +72,9 @@ class StartUp(threading.Thread):
         self._began: dict[str, float] = {}
         self._took: dict[str, float] = {}
         self._ending = threading.Event()
-        self.state = ProcessState(node=node, name=name, pid=os.getpid(), phase="")
+        self.state = ProcessState(
+            node=node, name=name, pid=os.getpid(), phase="", release=version("casebook")
+        )
 
     def attempt(self) -> bool:
         """Try every phase that is not over, in order, and tell how far it came; whether all are."""
@@ -129,6 +132,6 @@ class StartUp(threading.Thread):
 def processes(link: Link) -> list[ProcessState]:
     """How far each process is, those that are gone left out. Raises: QueueUnavailable."""
     found = link.ask_one((b"HVALS", PROCESSES))
-    states = [ProcessState.model_validate_json(body) for body in found]
+    states = [ProcessState.from_reply(body) for body in found]
     living = [one for one in states if time.time() - one.at < FORGOTTEN]
     return sorted(living, key=lambda one: (one.node, one.name))

@@ -80,12 +80,20 @@ async def _alerts(client: Any) -> Summary:
 
 def _show(page: dict[str, Any]) -> None:
     for name, check in page["checks"].items():
-        told = TELLERS.get(name, _cells)(check["facts"]) or f"answers within {check['ms']:.0f} ms"
-        _line(name, check["ok"], f"{check['reason']}; {told}" if "reason" in check else told)
+        _line(name, check["ok"], _told(name, check))
     alerts, verified = page["alerts"], page.get("verified")
     _line("alerts", not alerts.get("firing") and "error" not in alerts, _cells(alerts))
     if verified is not None:
         _line("verified", verified.get("agrees", False), _cells(verified))
+
+
+def _told(name: str, check: dict[str, Any]) -> str:
+    """What is wrong, if anything is, and the numbers; who has none at least answers."""
+    parts = [check["reason"].rstrip(".")] if "reason" in check else []
+    if check["ok"] or check["facts"]:
+        facts = TELLERS.get(name, _cells)(check["facts"])
+        parts.append(facts or f"answers within {check['ms']:.0f} ms")
+    return "; ".join(parts)
 
 
 def _line(name: str, well: bool, told: str) -> None:

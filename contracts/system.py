@@ -52,6 +52,8 @@ class ProcessState(Contract):
     name: str
     pid: int
     phase: str
+    #: Of Casebook, as the process runs it; "" of one that is too old to tell.
+    release: str = ""
     #: How long each phase took that is over, from its first try.
     ms: dict[str, float] = Field(default_factory=dict)
     #: Why the phase that is going on is not over.

@@ -8,11 +8,12 @@ from pathlib import Path
 from actors import index, system
 from actors.broker.client import Client
 from actors.queues import queue_of
+from actors.startup import processes
 from contracts.errors import CasebookError
 from contracts.health import Finding, Health, Level
 from contracts.search import IndexVerified, VerifyIndex
 from contracts.system import AskDatabase, DatabaseStatus
-from pipelines import doctor_cache, health
+from pipelines import doctor_cache, doctor_releases, health
 from pipelines.ask import ask_for
 
 SKEW = 2.0  # seconds that two clocks may differ: deadlines of reads are seconds
@@ -26,8 +27,11 @@ async def examine(
     looked = await health.look(client, data, count=True)
     findings = _health(looked)
     findings += await asyncio.to_thread(_redis, client)
+    findings += await asyncio.to_thread(_releases, client)
     findings += await asyncio.to_thread(doctor_cache.examine, cache_url, client.broker.link)
     if looked.checks["database"].code is None:
+        version = looked.checks["database"].facts["server_version"]
+        findings += doctor_releases.postgres(version)
         findings += await _clocks(client)
         findings += _drift(looked)
         if verify:
@@ -42,8 +46,17 @@ def _health(looked: Health) -> list[Finding]:
             findings.append(Finding("well", name, f"answers within {check.ms:.0f} ms"))
         else:
             level: Level = "wrong" if check.code else "warning"
-            findings.append(Finding(level, name, check.reason or "", health.REMEDIES[name]))
+            remedy = _remedy(name, looked)
+            findings.append(Finding(level, name, check.reason or "", remedy))
     return findings
+
+
+def _remedy(name: str, looked: Health) -> str:
+    """What to do; of an index that can't be asked without the database, what to do about that."""
+    checks = looked.checks
+    if name == "index" and checks["index"].code and checks["database"].code:
+        return "It asks the database how far it is: see the database, above."
+    return health.REMEDIES[name]
 
 
 def _redis(client: Client) -> list[Finding]:
@@ -70,6 +83,13 @@ def _redis(client: Client) -> list[Finding]:
         remedy = "Raise maxmemory, or find out which queue grows: `casebook queues`."
         findings.append(Finding("warning", "redis", f"{used / most:.0%} of memory used", remedy))
     return findings
+
+
+def _releases(client: Client) -> list[Finding]:
+    try:
+        return doctor_releases.running(processes(client.broker.link))
+    except CasebookError:
+        return []  # told already
 
 
 async def _clocks(client: Client) -> list[Finding]:

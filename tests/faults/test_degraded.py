@@ -202,6 +202,21 @@ def test_a_search_shows_the_solution_without_postgresql(
     until(lambda: http.get("/readyz"), lambda reply: reply.status_code == 200)
 
 
+def test_a_frozen_postgresql_is_the_one_that_is_told_of(ground: Ground, http: httpx.Client) -> None:
+    """Nobody is sent to build an index anew for it, nor told how fast it did not answer."""
+    with ground.frozen_postgres():
+        status = ground.casebook.run("status")
+        doctor = ground.casebook.run("doctor", "--json")
+    assert (status.code, doctor.code) == (1, 1)
+    (database,) = [line for line in status.out.splitlines() if line.startswith("database")]
+    assert "answers within" not in database, database
+    found = {one["about"]: one for one in doctor.json}
+    assert (found["database"]["level"], found["index"]["level"]) == ("wrong", "wrong")
+    assert "see the database" in found["index"]["remedy"]
+    assert "reindex" not in found["index"]["remedy"]
+    until(lambda: http.get("/readyz"), lambda reply: reply.status_code == 200)
+
+
 def test_a_refusal_that_nobody_waits_for_is_kept(ground: Ground, http: httpx.Client) -> None:
     """Its caller has been told 202: the task says why it failed, and a dead letter holds it."""
     title = f"twice {uuid4()}"
