@@ -9,6 +9,7 @@ from uuid import UUID
 
 from actors import index, tasks
 from actors.actor import Operation
+from actors.broker import queues as rooms
 from actors.broker.client import Client
 from actors.queues import queue_of
 from contracts.base import Write, new_id
@@ -69,8 +70,22 @@ async def ask_write(
         task = str(error.details["task"])
         await follow_write(client, operation, command, task)
         known = isinstance(error, WriteWaiting)
-        message = None if known else f"{error.message} The write is kept in its queue."
+        message = None if known else f"{error.message} {await _why(client, operation.queue)}"
         raise WriteWaiting(message, task=task, key=command.key) from error
+
+
+async def _why(client: Client, queue: str) -> str:
+    """Why a write may wait, and what lets it go on."""
+    try:
+        paused = (await asyncio.to_thread(rooms.state, client.broker, queue)).paused
+    except CasebookError:
+        paused = None
+    if paused is None:
+        return "The write is kept in its queue and done when its turn comes."
+    return (
+        f"The write is kept in its queue, which {paused.by or 'somebody'} has paused; it is done "
+        f"after `casebook queues resume {queue}`."
+    )
 
 
 async def get_task(client: Client, task: UUID, *, timeout: float) -> Task:

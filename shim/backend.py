@@ -123,8 +123,8 @@ def accepted(operation: Operation[Any, Any], waiting: WriteWaiting) -> Response:
         "status": "enqueued",
         "operation": operation.name,
         "key": waiting.details["key"],
-        "detail": f"Kept in the queue and done as soon as the database answers: follow "
-        f"/v1/tasks/{task}. The same request with this key as Idempotency-Key gets its result.",
+        "detail": f"{waiting.message} Follow /v1/tasks/{task}. The same request with this key as "
+        "Idempotency-Key gets its result.",
     }
     return json_response(orjson.dumps(body), 202)
 

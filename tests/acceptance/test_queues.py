@@ -25,7 +25,8 @@ COLUMNS = ("queue", "waiting", "running", "delayed", "dead", "oldest", "in/s", "
 def resumed(casebook: Casebook) -> Iterator[None]:
     """What a test paused or limited goes on after it, also where the test fails."""
     yield
-    casebook.run("queues", "resume", "imports")
+    for name in ("imports", "entries"):
+        casebook.run("queues", "resume", name)
     casebook.run("queues", "limit", "imports", "none")
 
 
@@ -49,6 +50,19 @@ def test_every_queue_is_shown(casebook: Casebook) -> None:
     assert states["search"]["rate_in"] >= 0
     quick = casebook.run("queues", "--no-rates", "--json").json["queues"]
     assert {state["rate_in"] for state in quick} == {None}
+
+
+def test_a_write_to_a_paused_queue_says_what_it_waits_for(
+    casebook: Casebook, resumed: None
+) -> None:
+    """Who has paused it and how it goes on; done once it does."""
+    casebook.run("queues", "pause", "entries")
+    kept = casebook.run("add", "Waits for an operator", "--json", CASEBOOK_WRITE_TIMEOUT="1")
+    assert kept.code == 4
+    for part in ("has paused", "casebook queues resume entries", "casebook tasks show"):
+        assert part in kept.err
+    assert casebook.run("queues", "resume", "entries").code == 0
+    assert casebook.run("tasks", "show", kept.json["task"], "--follow").code == 0
 
 
 def test_a_paused_queue_holds_an_import(
