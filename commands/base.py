@@ -85,7 +85,7 @@ def failures() -> Iterator[None]:
     except WriteWaiting as error:
         raise Kept(error) from None
     except NoReply as error:
-        message = f"{error.message} Is a worker running? `casebook status` tells."
+        message = f"{error.message} `casebook status` tells what is away: a worker, or PostgreSQL."
         raise Failure(message, error.code, 3) from None
     except Unavailable as error:
         reason = error.details.get("reason")
@@ -125,8 +125,8 @@ def talk(conversation: Callable[[Any, Settings], Awaitable[T]]) -> T:
     settings = load()
     if settings.redis_url is None:
         raise Failure(
-            f"Nothing runs on {settings.data}. Start it with `casebook up`, or set "
-            "CASEBOOK_REDIS_URL.",
+            f"Nothing runs on {settings.data}. Start it with `casebook up`, or name another folder "
+            "(CASEBOOK_DATA) or a server of your own (CASEBOOK_REDIS_URL).",
             "NOT_RUNNING",
             3,
         )

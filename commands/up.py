@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import orjson
 from rich.markup import escape
 
 from commands.base import Failure, data_option, err, failures, load, out
-from settings import Settings
+from settings import Settings, default_data
 
 START_WITHIN = 120.0  # seconds that `up --detach` waits
 
@@ -32,12 +33,13 @@ def up(sample: bool, detach: bool, **overrides: Any) -> None:
     from deploy.local import Local
 
     settings = load(find_servers=False, **overrides)
+    elsewhere = overrides["data"] is not None and settings.data != default_data()
     if detach:
-        _up_detached(settings)
+        _up_detached(settings, elsewhere=elsewhere)
         return
 
     def ready(settings: Settings) -> None:
-        _banner(settings)
+        _banner(settings, elsewhere=elsewhere)
 
     report = _reporter(settings)
     with failures():
@@ -72,20 +74,24 @@ def _news(line: str) -> str:
         return line
 
 
-def _banner(settings: Settings) -> None:
+def _banner(settings: Settings, *, elsewhere: bool) -> None:
+    """What to do next; `elsewhere`: other commands don't find the folder by themselves."""
     from deploy.local import url_of
 
+    casebook = "casebook"
+    if elsewhere:
+        casebook = f"CASEBOOK_DATA={shlex.quote(str(settings.data.absolute()))} casebook"
     out.print(
         f"\n[bold]Casebook is ready[/bold] on {url_of(settings)} (API description at /docs)\n"
         f"  data    {settings.data}\n"
         f"  key     {settings.admin_key}  (Authorization: Bearer KEY)\n"
-        f"  search  casebook search S0C7\n"
-        f"  stop    Ctrl-C, or `casebook down`\n",
+        f"  search  {casebook} search S0C7\n"
+        f"  stop    Ctrl-C, or `{casebook} down`\n",
         soft_wrap=True,
     )
 
 
-def _up_detached(settings: Settings) -> None:
+def _up_detached(settings: Settings, *, elsewhere: bool) -> None:
     """Start `up` in a session of its own and wait until it says that it is ready."""
     from deploy.lock import holder
 
@@ -111,7 +117,7 @@ def _up_detached(settings: Settings) -> None:
     while process.poll() is None and time.monotonic() < deadline:
         found = holder(settings.data)
         if found is not None and found.pid == process.pid and found.url:
-            _banner(settings)
+            _banner(settings, elsewhere=elsewhere)
             return
         time.sleep(0.02)
     if process.poll() is None:
@@ -133,7 +139,8 @@ def down(**overrides: Any) -> None:
     settings = load(find_servers=False, **overrides)
     found = holder(settings.data)
     if found is None:
-        raise Failure(f"Nothing runs on {settings.data}.", "NOT_RUNNING", 1)
+        message = f"Nothing runs on {settings.data}; --data or CASEBOOK_DATA names another folder."
+        raise Failure(message, "NOT_RUNNING", 1)
     os.kill(found.pid, signal.SIGTERM)
     deadline = time.monotonic() + 60
     while (now := holder(settings.data)) is not None and now.pid == found.pid:

@@ -5,6 +5,7 @@ import datetime
 import fcntl
 import json
 import os
+import shlex
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,7 +99,8 @@ class DataLock:
             who = f"by pid {holder.pid} since {holder.since}{where}"
         return (
             f"The data folder {self._folder.path} is held {who}. "
-            "Stop it with `casebook down`, or choose another data folder."
+            f"Stop it with `casebook down --data {shlex.quote(str(self._folder.path))}`, or choose "
+            "another data folder."
         )
 
 

@@ -75,6 +75,8 @@ def test_down_without_up_says_so(tmp_path: Path) -> None:
     """Stopping what does not run is an error, not silence."""
     done = Casebook(tmp_path, 0).process("down")
     assert (done.code, "NOT_RUNNING" in done.err) == (1, True)
+    assert "CASEBOOK_DATA" in done.err
+    assert "CASEBOOK_DATA" in Casebook(tmp_path, 0).run("search", "x").err
 
 
 def test_servers_of_ones_own_are_used(casebook: Casebook, tmp_path: Path) -> None:
@@ -87,9 +89,13 @@ def test_servers_of_ones_own_are_used(casebook: Casebook, tmp_path: Path) -> Non
         "CASEBOOK_NODE": "own",
     }
     other = Casebook(tmp_path / "data", free_port())
-    done = other.process("up", "--detach", "--port", str(other.port), **own)
+    done = other.process(
+        "up", "--detach", "--port", str(other.port), "--data", str(other.data), **own
+    )
     try:
         assert done.code == 0, done.err
+        for command in ("search S0C7", "down"):
+            assert f"CASEBOOK_DATA={other.data} casebook {command}" in done.out
         assert not (other.data / "postgres").exists()
         assert other.run("add", "On servers of my own", "--wait", **own).code == 0
         assert other.run("search", "--json", "servers", **own).json["total"] == 1

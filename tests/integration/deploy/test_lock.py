@@ -41,7 +41,11 @@ def test_the_second_is_told_about_the_first(data: Path) -> None:
         with pytest.raises(DataFolderLocked) as raised:
             DataLock(data).acquire()
         assert raised.value.code == "DATA_FOLDER_LOCKED"
-        for part in (f"pid {other.pid} since 20", "http://127.0.0.1:8080", "`casebook down`"):
+        for part in (
+            f"pid {other.pid} since 20",
+            "http://127.0.0.1:8080",
+            "`casebook down --data ",
+        ):
             assert part in str(raised.value)
         found = holder(data)
         assert found and (found.pid, found.url) == (other.pid, "http://127.0.0.1:8080")
