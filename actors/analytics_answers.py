@@ -104,7 +104,9 @@ def report(request: AskReport, store: Store) -> Answer:
 def _by_hour(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]:
     metrics = _needed(request.metric)
     if request.by == "category":
-        rows = tx.rows("analytics_answers.over_categories", metrics=metrics, **asked.parts)
+        where = ("category",) if request.category else ("each",)
+        given = {"metrics": metrics, "category": request.category, **asked.parts}
+        rows = tx.rows("analytics_answers.over_categories", where, **given)
     else:
         rows = _over_time(tx, asked, request.by, request.zone, request.category, metrics)
     return _pivoted(rows)

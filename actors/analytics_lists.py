@@ -52,7 +52,8 @@ def entries(request: ListUsedEntries, store: Store) -> Answer:
             )
         else:
             statement: Any = f"analytics_lists.{request.list.value}"
-            rows = tuple(tx.rows(statement, conditions(**limits), limit=request.limit, **limits))
+            found = tx.rows(statement, conditions(**limits), limit=request.limit, **limits)
+            return Answer(rows=tuple(found))
     return Answer(since=asked.since, until=asked.until, rows=rows)
 
 

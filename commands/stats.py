@@ -6,6 +6,7 @@ from uuid import UUID
 
 import click
 import orjson
+from click.core import ParameterSource
 from rich.markup import escape
 from rich.table import Table
 
@@ -71,6 +72,7 @@ ENTRIES: dict[str, tuple[str, ...]] = {
 def stats(context: click.Context, /, shape: Shape, **period: Any) -> None:
     """What was searched and found, and what helped; alone it shows the numbers of a period."""
     if context.invoked_subcommand is not None:
+        _refuse_misplaced(context)
         return
     answer = _ask("analytics_answers", "dashboard", AskDashboard, **period)
     if shape == "table":
@@ -100,7 +102,10 @@ def queries(which: str, shape: Shape, **period: Any) -> None:
 @limit
 @format_
 def entries(which: str, shape: Shape, **period: Any) -> None:
-    """Entries: popular, best (rated), unfound (by no search), stale (unchanged for half a year)."""
+    """Entries: popular, best (rated), unfound (by no search), stale (unchanged for half a year).
+
+    A period narrows popular and best ones.
+    """
     chart = Chart(f"entries, {which}", "title", ENTRIES[which]) if which in ENTRIES else None
     show(_ask("analytics_lists", "entries", ListUsedEntries, list=which, **period), shape, chart)
 
@@ -168,6 +173,14 @@ def report(shape: Shape, **spec: Any) -> None:
     over_time = by in ("hour", "day", "week", "month")
     chart = Chart(f"{metric.replace('_', ' ')} by {by}", by, (metric,), over_time)
     show(_ask("analytics_answers", "report", AskReport, **spec), shape, chart)
+
+
+def _refuse_misplaced(context: click.Context) -> None:
+    """Before a command's name options are of the dashboard; the command would not hear of them."""
+    for param in context.command.params:
+        if param.name and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+            command = context.invoked_subcommand
+            raise click.UsageError(f"Options of `{command}` have their place after it.", context)
 
 
 def _ask(room: str, operation: str, contract: type[Contract], **spec: Any) -> Any:

@@ -130,7 +130,7 @@ class EntryList(StrEnum):
 
 
 class ListUsedEntries(Period):
-    """The first entries of a list. The period narrows popular and best ones."""
+    """The first entries of a list. The period narrows popular and best ones; others have none."""
 
     list: EntryList = EntryList.POPULAR
     category: Category | None = None
@@ -205,7 +205,7 @@ class AskReport(Period):
                 name for name, one in METRICS.items() if {*one.over, *(one.under or {})} <= counted
             ]
             raise ValueError(f"{self.metric} is not counted so; these are: {', '.join(able)}")
-        if self.table == "entry" and self.query is not None:
+        if self.table == "entry" and (self.query is not None or self.by == "query"):
             raise ValueError("a query and entries can't be asked for at once")
         if self.table == "query" and (self.category is not None or self.by == "category"):
             raise ValueError("queries are not counted by category")

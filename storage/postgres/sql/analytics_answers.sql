@@ -135,23 +135,26 @@ from (
     select metric, category, value
     from event_days
     where
-        metric = any(%(metrics)s) and day >= %(first_day)s and day < %(end_day)s and category <> ''
+        metric = any(%(metrics)s) and day >= %(first_day)s and day < %(end_day)s and {where}
     union all
     select metric, category, value
     from event_hours
     where
-        metric = any(%(metrics)s) and hour >= %(since)s and hour < %(head_end)s and category <> ''
+        metric = any(%(metrics)s) and hour >= %(since)s and hour < %(head_end)s and {where}
     union all
     select metric, category, value
     from event_hours
     where
-        metric = any(%(metrics)s) and hour >= %(tail)s and hour < %(until)s and category <> ''
+        metric = any(%(metrics)s) and hour >= %(tail)s and hour < %(until)s and {where}
 ) as counted
 group by 1, 2
 order by 1;
 
 -- name: where_all
 category = ''
+
+-- name: where_each
+category <> ''
 
 -- name: where_category
 category = coalesce(
