@@ -161,7 +161,13 @@ class EntryMetrics(Contract):
 
 
 class AskActivity(Contract):
-    """What happened last, without searches and views; before `before`."""
+    """What happened last, without searches and views; before `before`.
+
+    A row has `at` and its `kind`; of entries `entry_id`, `title` and the `number` of those that one
+    transaction created, updated or deleted (the first one's title); of a rating `rating`, `worked`
+    and `comment`; of an alert `rule` and `subject`, or the saved `search` that found it; of an
+    import its `source` and the `rows` that it received.
+    """
 
     before: AwareDatetime | None = None
     limit: Limit = 50

@@ -313,11 +313,16 @@ where query = %(query)s and day between %(first)s and %(last)s
 group by 1;
 
 -- name: activity
--- Changes of one transaction are one thing that happened; of the feed the newest are looked at.
+-- Changes of one transaction are one thing that happened, for each kind; of the feed the newest are
+-- looked at, and what each did to its entry only until there are enough: its version tells, or its
+-- moment, as in count_changes.
 select happened.*, e.title
 from (
     (
-        select at, kind, entry_id, 1 as number, rating, worked, comment, query
+        select
+            at, kind, entry_id, 1 as number, rating, worked, comment, query,
+            details ->> 'rule' as rule, details ->> 'subject' as subject,
+            details ->> 'search' as search, null as source, null::bigint as rows
         from events
         where
             kind in ('rated', 'copied', 'suggestion_taken', 'exported', 'logged_in', 'alert_raised')
@@ -328,18 +333,61 @@ from (
     union all
     (
         select
-            at, case when bool_and(op = 'delete') then 'deleted' else 'changed' end,
-            (array_agg(entry_id order by seq))[1], count(*), null, null, null, null
-        from (select * from changes order by txid desc, seq desc limit 10000) as newest
-        where at < %(before)s
-        group by txid, at
-        order by at desc
+            moment.at, told.kind, told.first, told.number, null, null, null, null, null, null, null,
+            null, null
+        from (
+            select
+                at, array_agg(entry_id order by seq) as entries, array_agg(op order by seq) as ops,
+                array_agg(version order by seq) as versions
+            from (select * from changes order by txid desc, seq desc limit 10000) as newest
+            where at < %(before)s
+            group by txid, at
+            order by at desc
+        ) as moment
+        cross join lateral (
+            with each_change as materialized (
+                select
+                    c.entry_id, c.place,
+                    case
+                        when c.op = 'delete' then 'deleted'
+                        when c.version = 1 then 'created'
+                        when c.version > 1 then 'updated'
+                        else (
+                            select
+                                case
+                                    when moment.at = e.created_at then 'created'
+                                    when
+                                        moment.at = e.updated_at
+                                        or exists (
+                                            select 1
+                                            from entry_versions as v
+                                            where v.entry_id = e.id and v.updated_at = moment.at
+                                        )
+                                        then 'updated'
+                                end
+                            from entries as e
+                            where e.id = c.entry_id
+                        )
+                    end as kind
+                from
+                    unnest(moment.entries, moment.ops, moment.versions)
+                    with ordinality as c (entry_id, op, version, place)
+            )
+
+            select kind, (array_agg(entry_id order by place))[1] as first, count(*) as number
+            from each_change
+            where kind is not null
+            group by kind
+        ) as told
+        order by moment.at desc
         limit %(limit)s
     )
     union all
     (
-        select finished_at, 'imported', null, null, null, null, null, source
-        from imports
+        select
+            finished_at, 'imported', null, null, null, null, null, null, null, null, null, source,
+            coalesce((select sum(c.received) from import_chunks as c where c.import_id = i.id), 0)
+        from imports as i
         where finished_at < %(before)s
         order by finished_at desc
         limit %(limit)s

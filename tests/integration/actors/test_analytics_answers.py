@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from pydantic import ValidationError
 
-from actors import analytics, analytics_answers, analytics_lists, entries
+from actors import analytics, analytics_answers, analytics_lists, entries, imports
 from contracts.analytics import Event, EventKind, RecordEvents, RollUp
 from contracts.analytics_answers import (
     METRICS,
@@ -26,8 +26,9 @@ from contracts.analytics_answers import (
     ListUsedEntries,
     QueryList,
 )
-from contracts.entries import CreateEntry, EntryFields
+from contracts.entries import ChangeEntryState, CreateEntry, EntryChanges, EntryFields, UpdateEntry
 from contracts.errors import EntryNotFound, ValidationFailed
+from contracts.imports import FinishImport, ImportChunk, ImportRow, StartImport
 from deploy.postgres import EmbeddedPostgres
 from storage.postgres.store import Store
 from tests.support.copies import of_database
@@ -77,6 +78,15 @@ def happened(ids: dict[str, UUID]) -> list[Event]:
     ]
 
 
+def new_entry(
+    house: House, title: str, category: str = "Other", tags: tuple[str, ...] = ()
+) -> UUID:
+    """Its id."""
+    fields = EntryFields(title=title, category=category, tags=tags)
+    found: UUID = house.call(entries.create, CreateEntry(entry=fields)).entry.id
+    return found
+
+
 @pytest.fixture(scope="module")
 def told(
     shared_postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
@@ -95,8 +105,7 @@ def told(
         ("jcl error", "JCL", ("file",)),
         ("never found", "Other", ()),
     ):
-        fields = EntryFields(title=title, category=category, tags=tags)
-        ids[title] = house.call(entries.create, CreateEntry(entry=fields)).entry.id
+        ids[title] = new_entry(house, title, category, tags)
     with store.transaction() as tx:
         tx.connection.execute(
             "update entries set created_at = created_at - interval '300 days',"
@@ -282,8 +291,55 @@ def test_what_happened_last(told: Told) -> None:
     assert [row["kind"] for row in rows].count("rated") == 11
     assert [row["at"] for row in rows] == sorted((row["at"] for row in rows), reverse=True)
     assert rows[0]["title"]
-    changed = [row for row in rows if row["kind"] == "changed"]
-    assert len(changed) == 4 + 1, "four entries, and once the index was told of counters"
+    changes = [row["title"] for row in rows if row["kind"] in ("created", "updated", "deleted")]
+    assert changes == ["never found", "jcl error", "deadlock", "vsam 35"], "and nobody's counters"
+    assert {row["kind"] for row in rows} == {"rated", "copied", "created"}
     older = told.ask(analytics_lists.activity, AskActivity(before=NOON, limit=2)).rows
     assert len(older) == 2
     assert all(row["at"] < NOON for row in older)
+
+
+def test_activity_tells_what_became_of_an_entry(house: House) -> None:
+    """Created, updated or deleted, as it is counted; what one transaction did to many, by kind."""
+    first, second = (new_entry(house, title) for title in ("first", "second"))
+    house.call(entries.update, UpdateEntry(id=first, changes=EntryChanges(title="first of all")))
+    house.call(entries.archive, ChangeEntryState(id=second))
+    house.call(entries.update, UpdateEntry(id=first, changes=EntryChanges(title="the first")))
+    with house.store.transaction() as tx:
+        tx.run("feed.append", entry_id=first, op="put")  # the index is told something else
+    import_id = house.call(imports.start, StartImport(source="tickets")).id
+    for number, titles in enumerate((("a", "b", "c"), ("a", "B", "d"))):
+        rows = (
+            ImportRow(line=n, data={"external_id": title.lower(), "title": f"row {title}"})
+            for n, title in enumerate(titles, 1)
+        )
+        chunk = ImportChunk(import_id=import_id, chunk=number, digest="d", rows=tuple(rows))
+        house.call(imports.chunk, chunk)
+    house.call(imports.finish, FinishImport(import_id=import_id, chunks=2))
+    house.call(entries.delete, ChangeEntryState(id=second))
+    rows = house.call(analytics_lists.activity, AskActivity()).rows
+    told = [(row["kind"], row.get("number"), row.get("title")) for row in rows]
+    assert told[:2] == [("deleted", 1, None), ("imported", None, None)]
+    assert set(told[2:4]) == {("created", 1, "row d"), ("updated", 1, "row B")}
+    assert told[4:] == [
+        ("created", 3, "row a"),
+        ("updated", 1, "the first"),
+        ("updated", 1, "the first"),
+        ("created", 1, "the first"),
+    ], "of an entry that is gone only that is known; the index was told of the rest"
+    assert (rows[1]["source"], rows[1]["rows"]) == ("tickets", 6)
+    newest = house.call(analytics_lists.activity, AskActivity(limit=3)).rows
+    assert len(newest) == 3
+
+
+def test_activity_tells_which_alert_was_raised(house: House) -> None:
+    """By its rule and what it is about, or by the saved search that found something."""
+    alert = {"rule": "CasebookDeadLetters", "subject": "imports", "severity": "warning"}
+    events = tuple(
+        event(n, EventKind.ALERT_RAISED, details=details)
+        for n, details in enumerate(({"search": "locks", "version": 2}, alert))
+    )
+    house.call(analytics.record, RecordEvents(events=events))
+    raised, found = house.call(analytics_lists.activity, AskActivity()).rows
+    assert (raised["rule"], raised["subject"]) == ("CasebookDeadLetters", "imports")
+    assert (found["search"], "rule" in found) == ("locks", False)
