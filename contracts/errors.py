@@ -36,7 +36,7 @@ def _said(text: str) -> str:
 
 
 class ValidationFailed(CasebookError):
-    """The request does not fit its contract; `details.errors` names each field."""
+    """The request does not fit its contract; `errors` names each field."""
 
     code, status = "VALIDATION_FAILED", 422
 
