@@ -18,11 +18,12 @@ from redis.exceptions import RedisError
 from actors.broker import queues
 from actors.broker.admission import Admission
 from actors.broker.broker import StreamsBroker
+from actors.metrics.asking import Asking
 from contracts.errors import CasebookError
 from contracts.queues import QueueState
 from storage.breaker import Breakers, State
 from storage.index.searcher import IndexReader
-from storage.postgres.store import Store
+from storage.postgres.store import Row, Store
 
 
 class Drops(Protocol):
@@ -100,6 +101,15 @@ class Lag(Collector):
     def __init__(self, index: IndexReader, store: Store) -> None:
         self._index = index
         self._store = store
+        self._asking = Asking(self._behind)
+
+    def _behind(self) -> Row | None:
+        published = self._index.published()
+        if published is None:
+            return None
+        position = published.position
+        with self._store.transaction() as tx:
+            return tx.row("feed.behind", txid=str(position.txid), seq=position.seq)
 
     def collect(self) -> Iterator[Metric]:
         published = self._index.published()
@@ -108,13 +118,9 @@ class Lag(Collector):
         about = "Rises with every commit that is published."
         yield _gauge("casebook_index_generation", about, published.generation)
         yield _gauge("casebook_index_documents", "Entries in the index.", published.documents)
-        position = published.position
-        try:
-            with self._store.transaction() as tx:
-                behind = tx.row("feed.behind", txid=str(position.txid), seq=position.seq)
-        except CasebookError:
+        behind = self._asking.answer()
+        if behind is None:
             return  # that PostgreSQL is away is told by casebook_database_up
-        assert behind is not None
         about = "Changes that the index has not applied."
         yield _gauge("casebook_index_behind_changes", about, behind["changes"])
         about = "Age of the oldest of them."
@@ -126,17 +132,19 @@ class Ground(Collector):
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._asking = Asking(self._found)
+
+    def _found(self) -> tuple[Row | None, list[Row]]:
+        with self._store.transaction() as tx:
+            return tx.row("system.ground"), tx.rows("system.letters")
 
     def collect(self) -> Iterator[Metric]:
-        try:
-            with self._store.transaction() as tx:
-                row = tx.row("system.ground")
-                letters = tx.rows("system.letters")
-        except CasebookError:
-            yield _gauge("casebook_database_up", "Whether PostgreSQL answers.", 0)
+        found = self._asking.answer()
+        yield _gauge("casebook_database_up", "Whether PostgreSQL answers.", found is not None)
+        if found is None:
             return
+        row, letters = found
         assert row is not None
-        yield _gauge("casebook_database_up", "Whether PostgreSQL answers.", 1)
         for name, about in (
             ("connections", "Connections to PostgreSQL, of everyone."),
             ("connections_max", "Connections that PostgreSQL takes."),
