@@ -93,10 +93,12 @@ def _banner(settings: Settings, *, elsewhere: bool) -> None:
 
 def _up_detached(settings: Settings, *, elsewhere: bool) -> None:
     """Start `up` in a session of its own and wait until it says that it is ready."""
+    from deploy.folder import DataFolder
     from deploy.lock import holder
 
     log = settings.data / "logs" / "up.log"
     try:
+        DataFolder(settings.data).create()  # `parents` below would let everyone look into it
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = log.open("ab")
     except OSError as error:

@@ -97,6 +97,7 @@ def test_servers_of_ones_own_are_used(casebook: Casebook, tmp_path: Path) -> Non
         for command in ("search S0C7", "down"):
             assert f"CASEBOOK_DATA={other.data} casebook {command}" in done.out
         assert not (other.data / "postgres").exists()
+        assert other.data.stat().st_mode & 0o077 == 0
         assert other.run("add", "On servers of my own", "--wait", **own).code == 0
         assert other.run("search", "--json", "servers", **own).json["total"] == 1
     finally:
