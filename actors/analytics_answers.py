@@ -39,17 +39,12 @@ def dashboard(request: AskDashboard, store: Store) -> Dashboard:
     where = ("category",) if request.category else ("all",)
     with store.transaction() as tx:
         refuse_unknown_zone(tx, request.zone)
-        stock = tx.row("analytics_answers.stock", until=asked.until + DAY)
         return Dashboard(
             since=asked.since,
             until=asked.until,
-            entries=stock["live"] if stock else 0,
-            archived=stock["archived"] if stock else 0,
+            **(_of_all(tx, asked) if request.category is None else _of_one(tx, request.category)),
             totals=_totals(tx, asked, where, request.category),
             before=_totals(tx, asked.before(), where, request.category),
-            latency_ms=_percentiles(tx, asked),
-            popular_queries=first_queries(tx, asked, Queries.POPULAR, SHOWN),
-            unanswered_queries=first_queries(tx, asked, Queries.UNANSWERED, SHOWN),
             popular_entries=first_used(tx, asked, SHOWN, category=request.category),
             rows=_trend(tx, asked, request),
         )
@@ -158,6 +153,25 @@ def _by_name(tx: Transaction, asked: Span, request: AskReport) -> dict[str, Row]
 
 def _limits(request: AskReport) -> dict[str, Any]:
     return {"category": request.category, "tag": request.tag, "entry": request.entry}
+
+
+def _of_all(tx: Transaction, asked: Span) -> dict[str, Any]:
+    """What a dashboard has that is not counted by category."""
+    stock = tx.row("analytics_answers.stock", until=asked.until + DAY)
+    return {
+        "entries": stock["live"] if stock else 0,
+        "archived": stock["archived"] if stock else 0,
+        "latency_ms": _percentiles(tx, asked),
+        "popular_queries": first_queries(tx, asked, Queries.POPULAR, SHOWN),
+        "unanswered_queries": first_queries(tx, asked, Queries.UNANSWERED, SHOWN),
+    }
+
+
+def _of_one(tx: Transaction, category: str) -> dict[str, Any]:
+    """Instead of that the category's name."""
+    known = tx.row("analytics_answers.category", category=category)
+    not_counted = ("entries", "archived", "latency_ms", "popular_queries", "unanswered_queries")
+    return {"category": known["name"] if known else None, **dict.fromkeys(not_counted)}
 
 
 def _needed(metric: str) -> list[str]:

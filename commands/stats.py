@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from rich.markup import escape
 from rich.table import Table
 
-from commands.base import failures, out, talk
+from commands.base import err, failures, out, talk
 from commands.charts import Chart
 from commands.shapes import RATES, Shape, cell, format_, show, table
 from commands.when import when
@@ -75,6 +75,8 @@ def stats(context: click.Context, /, shape: Shape, **period: Any) -> None:
         _refuse_misplaced(context)
         return
     answer = _ask("analytics_answers", "dashboard", AskDashboard, **period)
+    if period["category"] is not None and answer["category"] is None:
+        err.print(f"[yellow]No category {escape(period['category'])} is known.[/yellow]")
     if shape == "table":
         _show_dashboard(answer)
     else:
@@ -202,12 +204,17 @@ def _ask(room: str, operation: str, contract: type[Contract], **spec: Any) -> An
 def _show_dashboard(page: dict[str, Any]) -> None:
     now, before = page["totals"], page["before"]
     out.print(f"[bold]{page['since'][:16]} to {page['until'][:16]} UTC[/bold]")
-    out.print(f"entries {page['entries']}, archived {page['archived']}")
+    if page["entries"] is None:
+        about = escape(page["category"] or "One category")
+        out.print(f"{about} only: entries, latency and queries are counted of all categories.")
+    else:
+        out.print(f"entries {page['entries']}, archived {page['archived']}")
     names = ("searches", *RATES, "reciprocal_rank", "viewed", "worked", "failed", "created")
     numbers = Table("", "now", "before", box=None, padding=(0, 2, 0, 0))
     for name in names:
         numbers.add_row(name.replace("_", " "), cell(name, now[name]), cell(name, before[name]))
-    numbers.add_row("latency ms", " / ".join(cell(k, v) for k, v in page["latency_ms"].items()), "")
+    if latency := page["latency_ms"]:
+        numbers.add_row("latency ms", " / ".join(cell(k, v) for k, v in latency.items()), "")
     if now["dropped"]:
         numbers.add_row("events dropped", cell("dropped", now["dropped"]), "")
     out.print(numbers)

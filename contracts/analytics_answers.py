@@ -89,17 +89,22 @@ class AskDashboard(Period):
 
 
 class Dashboard(Contract):
-    """`rows` has one row a day; `before` is the period of the same length before."""
+    """`rows` has one row a day; `before` is the period of the same length before.
+
+    Of one category, what is counted of all only is None: entries, latencies and queries.
+    """
 
     since: datetime
     until: datetime
-    entries: int
-    archived: int
+    #: As it is spelt here; None of all, and of one that is not known.
+    category: str | None = None
+    entries: int | None
+    archived: int | None
     totals: dict[str, float | None]
     before: dict[str, float | None]
-    latency_ms: dict[str, float | None]
-    popular_queries: tuple[Row, ...]
-    unanswered_queries: tuple[Row, ...]
+    latency_ms: dict[str, float | None] | None
+    popular_queries: tuple[Row, ...] | None
+    unanswered_queries: tuple[Row, ...] | None
     popular_entries: tuple[Row, ...]
     rows: tuple[Row, ...]
 

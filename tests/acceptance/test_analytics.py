@@ -191,6 +191,12 @@ def test_the_commands(ours: Casebook, web: httpx.Client, tmp_path: Path) -> None
     assert page.code == 0, page.err
     assert "searches" in page.out
     assert "popular queries" in page.out
+    narrowed = ours.run("stats", "--category", "batch").out
+    assert "Batch only: entries, latency and queries are counted of all categories." in narrowed
+    assert "popular queries" not in narrowed
+    unknown = ours.run("stats", "--category", "Bach", "--json")
+    assert (unknown.json["entries"], unknown.json["totals"]["searches"]) == (None, 0)
+    assert "No category Bach is known." in unknown.err
     assert "not with AMODE 31" in ours.run("stats", "entry", entry).out
     head, *used = ours.run("stats", "entries", "best").out.splitlines()
     assert head.split()[-1] == "title"
@@ -205,7 +211,8 @@ def test_the_commands(ours: Casebook, web: httpx.Client, tmp_path: Path) -> None
     chart = tmp_path / "chart.svg"
     assert ours.run("stats", "queries", "--to", str(chart)).code == 0
     assert b"</svg>" in chart.read_bytes()
-    for words in (("entries", "stale"), ("activity",), ("latency", "--by", "hour")):
+    assert {"rated", "created"} <= set(ours.run("stats", "activity", "--limit", "1000").out.split())
+    for words in (("entries", "stale"), ("latency", "--by", "hour")):
         assert ours.run("stats", *words).code == 0
 
 

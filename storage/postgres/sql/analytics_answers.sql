@@ -2,6 +2,17 @@
 -- Fails for a zone that this server does not know.
 select now() at time zone %(zone)s as local;
 
+-- name: category
+-- Its name as it is spelt here; what belongs to none is counted under one, too.
+select name
+from categories
+where key = lower(%(category)s)
+union all
+select category
+from (select '(none)' as category) as none
+where category = %(category)s
+limit 1;
+
 -- name: totals
 -- Whole days of UTC from the days, what is left at both ends from the hours.
 select metric, sum(value) as value

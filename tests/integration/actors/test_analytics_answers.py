@@ -144,6 +144,18 @@ def test_a_dashboard_of_one_category(told: Told) -> None:
     page = told.ask(analytics_answers.dashboard, AskDashboard(category="vsam", **PERIOD))
     assert (page.totals["searches"], page.totals["viewed"], page.totals["worked"]) == (1, 2, 9)
     assert [row["title"] for row in page.popular_entries] == ["vsam 35"]
+    assert page.category == "VSAM"
+    of_all = (page.entries, page.archived, page.latency_ms)
+    assert (*of_all, page.popular_queries, page.unanswered_queries) == (None,) * 5
+
+
+@pytest.mark.parametrize(("category", "known"), [("VSAMM", None), ("(none)", "(none)")])
+def test_a_dashboard_says_which_category_it_knows(
+    told: Told, category: str, known: str | None
+) -> None:
+    """Of one that is misspelt nothing is counted; searches that named none have a name."""
+    page = told.ask(analytics_answers.dashboard, AskDashboard(category=category, **PERIOD))
+    assert (page.category, page.totals["searches"]) == (known, 8 if known else 0)
 
 
 @pytest.mark.parametrize(
