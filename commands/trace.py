@@ -18,15 +18,20 @@ from contracts.traces import (
 )
 from settings import Settings
 
+KEPT = (
+    "Kept for a week: every write, and reads that were slow, failed, or came with a sampled"
+    " traceparent. What the HTTP server refuses itself (4xx) is told in its reply only."
+)
+LOGS = "A log may have it, as operation_id: DATA/logs/*.log, or each process's standard error."
 
-@click.command()
+
+@click.command(epilog=KEPT)
 @click.argument("operation", metavar="ID")
 @as_json
 def trace(operation: str, json_: bool) -> None:
     """The story of an operation: its id is in X-Operation-Id, in errors and in the log.
 
-    A message's or a task's id will do as well. Kept for a week: every write, and reads that were
-    slow, failed, or came with a sampled traceparent. Exit code 1 when nothing is known.
+    A message's or a task's id will do as well. Exit code 1 when nothing is known.
     """
 
     async def conversation(client: Any, settings: Settings) -> Trace:
@@ -37,7 +42,7 @@ def trace(operation: str, json_: bool) -> None:
         return await ask_for(Trace, client, get, request, timeout=settings.read_timeout)
 
     found = talk(conversation)
-    print_json(found) if json_ else _show(found)
+    print_json(found) if json_ else show_story(found)
     raise SystemExit(0 if any(part for _, part in found) else 1)
 
 
@@ -93,7 +98,8 @@ def _shape(shape: dict[str, Any] | None) -> str:
     return ", ".join(f"{name}: {kind}" for name, kind in (shape or {}).items())
 
 
-def _show(found: Trace) -> None:
+def show_story(found: Trace) -> None:
+    """Print all that is known, or what could have been."""
     for task in found.tasks:
         out.print(f"task {task.id} ({plain(task.type)}) of {plain(task.started_by)}: {task.status}")
     for span in found.spans:
@@ -104,10 +110,12 @@ def _show(found: Trace) -> None:
     for one in found.errors:
         out.print(f"error {one.fingerprint}: {plain(one.error)} in {plain(one.place)}")
     if not any(part for _, part in found):
-        out.print("nothing is known of it.")
+        out.print(f"nothing is known of it.\n[dim]{KEPT}\n{LOGS}[/dim]", soft_wrap=True)
 
 
 def _show_span(span: Span) -> None:
+    from actors.broker.admission import STRANGER
+
     style = "green" if span.outcome == "done" else "yellow"
     at = f"{span.at.astimezone():%H:%M:%S.%f}"[:-3]
     error = f" {plain(span.error)}" if span.error else ""
@@ -118,6 +126,8 @@ def _show_span(span: Span) -> None:
         soft_wrap=True,
     )
     by = f" for {span.caller}" if span.caller else ""
+    if span.caller == STRANGER:  # whose key is asked for, or is no key
+        by = ", before the key was known"
     where = plain(f"{span.message_id} on {span.worker}{by}")
     out.print(f"              [dim]{where}[/dim]", soft_wrap=True)
     for step in span.steps or ():
