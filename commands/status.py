@@ -103,7 +103,9 @@ def _line(name: str, well: bool, told: str) -> None:
 
 def _cells(facts: dict[str, Any]) -> str:
     told = {k.replace("_", " "): v for k, v in facts.items() if v not in ([], None)}
-    return ", ".join(f"{k} {v}" for k, v in told.items())
+    return ", ".join(
+        f"{k} {', '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in told.items()
+    )
 
 
 def _queues(facts: dict[str, dict[str, Any]]) -> str:
