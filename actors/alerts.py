@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 from actors.actor import actor
-from actors.alerting.channels import Channels
+from actors.alerting.channels import OVER, Channels
 from contracts.alerts import (
     AcknowledgeAlert,
     Alert,
     Alerts,
+    AlertState,
     ListAlerts,
     NotifyAlert,
 )
@@ -57,7 +58,7 @@ def notify(request: NotifyAlert, store: Store, channels: Channels) -> Nothing:
         if row["told"].get(channel) == request.state:
             continue
         try:
-            tell(_alert(row))
+            tell(_told(row))
         except NotTold as error:
             failed.append(error)
             continue
@@ -66,6 +67,11 @@ def notify(request: NotifyAlert, store: Store, channels: Channels) -> Nothing:
     if failed:  # one that was tried uses up an attempt, one that is left alone does not
         raise min(failed, key=lambda error: error.not_yet)
     return Nothing()
+
+
+def _told(row: Row) -> Alert:
+    over = {"message": OVER} if row["state"] == AlertState.RESOLVED else {}
+    return _alert(row | over)
 
 
 def _alert(row: Row) -> Alert:

@@ -116,6 +116,7 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     errors.record,
     errors.list_page,
     errors.resolve,
+    health.judge,
     health.observe,
     health.history,
     upkeep.archive,

@@ -1,5 +1,6 @@
 """What the system asks of itself, and how often."""
 
+import functools
 from datetime import timedelta
 
 from actors import (
@@ -13,17 +14,18 @@ from actors import (
     upkeep,
     warming,
 )
+from actors.alerting.samples import Node, facts
 from actors.broker.ticker import Periodic
 from actors.queues import queue_of
 from contracts.analytics import RollUp
 from contracts.base import Nothing
 from contracts.search import CheckIndex
 from contracts.warming import WarmAnswers
+from storage.index.searcher import IndexReader
 
 #: A row's name is for good: its last tick is kept under it.
 SCHEDULE: tuple[Periodic, ...] = (
     Periodic("archive", timedelta(seconds=10), upkeep.archive, Nothing()),
-    Periodic("observe", health.EVERY, health.observe, Nothing()),
     Periodic("vectors", semantic.EVERY, semantic.follow, Nothing()),
     Periodic("sweep", timedelta(seconds=30), tasks.sweep, Nothing()),
     Periodic("prune", timedelta(days=1), upkeep.prune, Nothing(), offset=timedelta(hours=3)),
@@ -33,6 +35,12 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("warm", warming.EVERY, warming.warm, WarmAnswers()),
     Periodic("events", timedelta(days=1), analytics.keep, Nothing(), offset=timedelta(hours=4)),
 )
+
+
+def of_importer(node: Node, index: IndexReader) -> tuple[Periodic, ...]:
+    """What an importer asks of the system: to judge its node, each by its own facts."""
+    request = functools.partial(facts, node, index)
+    return (Periodic(f"observe {node.name}", health.EVERY, health.judge, request),)
 
 
 def of_node(node: str) -> tuple[Periodic, ...]:

@@ -25,7 +25,7 @@ from actors.metrics.collectors import Disk, Dropped, Ground, Lag, Pool
 from actors.metrics.exporter import Exporter, Slot, export
 from actors.metrics.meters import Meters, Named
 from actors.nudge import Listener, Nudge
-from actors.schedule import SCHEDULE, of_node
+from actors.schedule import SCHEDULE, of_importer, of_node
 from actors.spans import SpanLog
 from actors.startup import StartUp, phases
 from actors.telemetry.start import collect, telemetry
@@ -73,6 +73,7 @@ def run(settings: Settings, role_name: str) -> bool:
             schedule += of_node(settings.node)
             _follow(broker, settings, stack)
         elif role.name == "importer":
+            schedule += of_importer(broker.resources[Node], broker.resources[IndexReader])
             broker.resources[Warmth] = _warmth(settings, breakers)
             if settings.cache_url is not None:
                 Cooled(broker)()  # nothing may be warm yet

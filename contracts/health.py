@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from contracts.base import Contract
+from contracts.base import Contract, Text
 
 
 class Check(Contract):
@@ -36,6 +36,18 @@ class CircuitState(Contract):
     openings: int
     #: Seconds until an attempt may be let through.
     retry_after: float
+
+
+class NodeFacts(Contract):
+    """What a node alone can tell of itself, at a tick of its own."""
+
+    node: Text
+    #: Of the data folder's disk, 0 to 1.
+    disk_used: float | None = None
+    #: Counts since a process began, by process.
+    requests: dict[str, dict[str, float]] = Field(default_factory=dict)
+    #: Where in the change feed its published index is: (txid, seq).
+    position: tuple[int, int] | None = None
 
 
 class ListSamples(Contract):

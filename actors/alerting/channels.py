@@ -6,8 +6,10 @@ import http.client
 import logging
 import smtplib
 import ssl
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -15,13 +17,14 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from contracts.alerts import Alert, AlertState
 from contracts.base import new_id
-from contracts.errors import ChannelResting, CircuitOpen, NotTold
+from contracts.errors import ChannelResting, CircuitOpen, DatabaseUnavailable, NotTold
 from storage.breaker import Attempt, Breakers
 
 log = logging.getLogger(__name__)
 
 WITHIN = 10.0  # seconds that a channel may take
 AWAY = 60.0  # seconds that PostgreSQL may be away until somebody is told
+OVER = "It is over."  # what is told of a resolved alert: what to do about it is so no more
 SIGNATURE = "X-Casebook-Signature"
 
 
@@ -95,15 +98,38 @@ class Outage:
 
     def __init__(self, channels: Channels) -> None:
         self._channels = channels
+        self._lock = threading.Lock()
         self._began: tuple[float, datetime] | None = None
         self._told: Alert | None = None
 
-    def goes_on(self) -> None:
-        """PostgreSQL did not answer just now."""
-        if self._began is None:
-            self._began = time.monotonic(), datetime.now(UTC)
-        away = time.monotonic() - self._began[0]
-        if self._told is None and away >= AWAY:
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """While PostgreSQL is asked.
+
+        It is away where it refuses, and also while it is silent (stopped, or behind a network that
+        drops everything): that holds up the caller, and no socket tells of it, so a timer does.
+        """
+        with self._lock:
+            self._began = self._began or (time.monotonic(), datetime.now(UTC))
+            left = AWAY - (time.monotonic() - self._began[0])
+        timer = threading.Timer(max(0.0, left) + 0.1, self._goes_on)  # rather late than too early
+        timer.daemon = True
+        timer.start()
+        answered = True
+        try:
+            yield
+        except DatabaseUnavailable:
+            answered = False
+            raise
+        finally:
+            timer.cancel()
+            self._is_over() if answered else self._goes_on()
+
+    def _goes_on(self) -> None:
+        with self._lock:
+            away = time.monotonic() - self._began[0] if self._began else 0.0
+            if self._began is None or self._told is not None or away < AWAY:
+                return
             self._told = Alert(
                 id=new_id(),
                 rule="CasebookDatabaseAway",
@@ -118,12 +144,13 @@ class Outage:
             )
             self._tell(self._told)
 
-    def is_over(self) -> None:
-        """PostgreSQL has answered."""
-        if self._told is not None:
-            update = {"state": AlertState.RESOLVED, "changed_at": datetime.now(UTC)}
-            self._tell(self._told.model_copy(update=update))
-        self._began = self._told = None
+    def _is_over(self) -> None:
+        with self._lock:
+            if self._told is not None:
+                now = datetime.now(UTC)
+                update = {"state": AlertState.RESOLVED, "changed_at": now, "message": OVER}
+                self._tell(self._told.model_copy(update=update))
+            self._began = self._told = None
 
     def _tell(self, alert: Alert) -> None:
         for tell in self._channels.all().values():
@@ -167,8 +194,10 @@ def letter(alert: Alert, sender: str, recipients: tuple[str, ...]) -> EmailMessa
     found["To"] = ", ".join(recipients)
     found["Message-ID"] = f"<{alert.id}.{alert.state.value}@casebook>"
     since = f"since {alert.since:%Y-%m-%d %H:%M %Z}"
-    lines = (alert.message, "", f"severity {alert.severity}", since)
-    found.set_content("\n".join((*lines, f"casebook alerts ack {alert.id}", "")))
+    lines = [alert.message, "", f"severity {alert.severity}", since]
+    if alert.state != AlertState.RESOLVED:
+        lines.append(f"casebook alerts ack {alert.id}")
+    found.set_content("\n".join((*lines, "")))
     return found
 
 
@@ -188,5 +217,6 @@ def _connected(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
 
 def _note(alert: Alert) -> None:
     level = logging.INFO if alert.state == "resolved" else logging.WARNING
-    text = " ".join(f"{alert.subject}: {alert.message}".split())  # on one line, whatever is in it
+    text = f"{alert.subject}: {alert.message}" if alert.subject else alert.message
+    text = " ".join(text.split())  # on one line, whatever is in it
     log.log(level, "alert %s %s %s", alert.rule, alert.state, text)

@@ -1,12 +1,13 @@
 """When somebody has to know. deploy/prometheus/alerts.yml says the same to Prometheus.
 
-A rule looks at a node's samples, oldest first, and gives a value for each subject; above its
-threshold for `hold` seconds it fires.
+A rule looks at samples, oldest first, and gives a value for each subject; above its threshold for
+`hold` seconds it fires. Rules of a node look at its own samples, and it is their subject; the
+others look at those of all nodes, each of which sees the same servers.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from actors.alerting.samples import Sample, increase, within
@@ -21,7 +22,7 @@ MANY = 1_000  # answers: of fewer, most are asked for once
 
 @dataclass(frozen=True)
 class Rule:
-    """`about` is a message with `{value}`, `{threshold}` and `{subject}`; it says what to do."""
+    """`about` says what to do; of `{value}`, `{messages}` (so many), `{threshold}`, `{subject}`."""
 
     name: str
     severity: Literal["warning", "page"]
@@ -29,6 +30,7 @@ class Rule:
     hold: float
     about: str
     values: Callable[[Sequence[Sample]], Values]
+    of_node: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,20 @@ class Holding:
     def message(self) -> str:
         """What is said."""
         return self.rule.about.format(
-            value=self.value, threshold=self.rule.threshold, subject=self.subject
+            value=self.value,
+            messages=f"{self.value:.0f} message{'' if round(self.value) == 1 else 's'}",
+            threshold=self.rule.threshold,
+            subject=self.subject,
         )
 
 
-def holding(samples: Sequence[Sample]) -> list[Holding]:
-    """The rules that hold as of the last sample."""
+def holding(samples: Sequence[Sample], node: str = "") -> list[Holding]:
+    """The rules that hold as of the last sample: those of this node and those of the system."""
+    own = [one for one in samples if one.node == node]
     return [
-        Holding(rule, subject, value)
+        Holding(rule, node if rule.of_node else subject, value)
         for rule in RULES
-        for subject, value in rule.values(samples).items()
+        for subject, value in rule.values(own if rule.of_node else samples).items()
         if value > rule.threshold
     ]
 
@@ -88,9 +94,14 @@ def _connections(samples: Sequence[Sample]) -> Values:
 
 
 def _new_dead(samples: Sequence[Sample]) -> Values:
-    dead = [one.numbers.get("dead", 0) for one in within(samples, RISING)]
-    rises = (later - earlier for earlier, later in pairwise(dead))
-    return {"": float(sum(rise for rise in rises if rise > 0))}
+    """By what each node saw one after the other: two may have looked in another order."""
+    risen: Counter[str] = Counter()
+    before: dict[str, int] = {}
+    for one in within(samples, RISING):
+        dead = one.numbers.get("dead", 0)
+        risen[one.node] += max(0, dead - before.get(one.node, dead))
+        before[one.node] = dead
+    return {"": float(max(risen.values()))}
 
 
 RULES: tuple[Rule, ...] = (
@@ -98,22 +109,26 @@ RULES: tuple[Rule, ...] = (
         *("CasebookErrorRate", "warning", 0.01, 60),
         "{value:.1%} of requests failed within 5 minutes: `casebook errors` shows with what.",
         _share("failed", "all"),
+        of_node=True,
     ),
     Rule(
         *("CasebookErrorRateHigh", "page", 0.05, 60),
         "{value:.1%} of requests failed within 5 minutes: `casebook errors` shows with what.",
         _share("failed", "all"),
+        of_node=True,
     ),
     Rule(
         *("CasebookSearchesSlow", "warning", 0.05, 60),
         "{value:.0%} of searches took longer than 2 s: look at CPU and `casebook queues`.",
         _share("slow", "searches"),
+        of_node=True,
     ),
     Rule(
         *("CasebookCacheMisses", "warning", 0.2, 900),
         "{value:.0%} of answers had to be computed: is the cache away or too small? "
         "`casebook doctor`, casebook_cache_evictions_total.",
         _share("computed", "cacheable", MANY),
+        of_node=True,
     ),
     Rule(
         *("CasebookConnectionsHigh", "warning", 0.8, 60),
@@ -127,18 +142,19 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         *("CasebookQueueUnread", "page", 0, 30),
-        "Nobody reads {subject}, and {value:.0f} messages wait: start its workers.",
+        "Nobody reads {subject}, with {messages} in it: start its workers.",
         _each("unread"),
     ),
     Rule(
         *("CasebookDeadLetters", "warning", 0, 0),
-        "{value:.0f} messages died within 10 minutes: `casebook dead groups`.",
+        "{messages} died within 10 minutes: `casebook dead groups`.",
         _new_dead,
     ),
     Rule(
         *("CasebookIndexBehind", "warning", 30, 30),
         "Searches see the state of {value:.0f} s ago: `casebook doctor`.",
         _last("behind_seconds"),
+        of_node=True,
     ),
     Rule(
         *("CasebookFeedHeld", "warning", 60, 0),
@@ -149,5 +165,6 @@ RULES: tuple[Rule, ...] = (
         *("CasebookDiskLow", "page", 0.9, 60),
         "The data folder's disk is {value:.0%} full: free some space.",
         _last("disk_used"),
+        of_node=True,
     ),
 )

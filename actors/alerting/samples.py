@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.broker import queues
-from actors.broker.broker import StreamsBroker
 from actors.metrics.gather import listed, read
+from contracts.health import NodeFacts
+from contracts.queues import QueueState
 from storage.index.searcher import IndexReader
 from storage.postgres.store import Store
 
@@ -39,33 +39,50 @@ class Sample(NamedTuple):
 
     at: datetime
     numbers: dict[str, Any]
+    node: str = ""
 
 
-def take(node: Node, store: Store, broker: StreamsBroker, index: IndexReader) -> dict[str, Any]:
-    """The numbers as of now. Raises: DatabaseUnavailable, QueueUnavailable."""
-    states = queues.states(broker, broker.all_queues())
+def facts(node: Node, index: IndexReader) -> NodeFacts:
+    """What only a process of this node can find. It asks neither PostgreSQL nor Redis."""
+    published = index.published()
+    return NodeFacts(
+        node=node.name,
+        disk_used=_disk_used(node.data),
+        requests=requests(listed(node.data)),
+        position=None if published is None else published.position[1:],
+    )
+
+
+def numbers(own: NodeFacts, states: Sequence[QueueState], store: Store) -> dict[str, Any]:
+    """A node's sample as of now. Raises: DatabaseUnavailable."""
+    behind = None
     with store.transaction() as tx:
         ground = tx.row("system.ground") or {}
         letters = {row["state"]: row["count"] for row in tx.rows("system.letters")}
-        published = index.published()
-        behind = None
-        if published is not None:
-            place = {"txid": str(published.position.txid), "seq": published.position.seq}
-            behind = (tx.row("feed.behind", **place) or {})["seconds"]
-    disk = shutil.disk_usage(node.data)
+        if own.position is not None:
+            txid, seq = own.position
+            behind = (tx.row("feed.behind", txid=str(txid), seq=seq) or {})["seconds"]
     return {
         **ground,
         "dead": letters.get("dead", 0) + sum(state.dead for state in states),
         "behind_seconds": behind,
-        "disk_used": 1 - disk.free / disk.total,
+        "disk_used": own.disk_used,
         "oldest": {one.name: one.oldest_seconds for one in states if one.oldest_seconds},
         "unread": {
             one.name: one.unfinished
             for one in states
             if not one.consumers and not one.paused and one.unfinished
         },
-        "requests": requests(listed(node.data)),
+        "requests": own.requests,
     }
+
+
+def _disk_used(data: Path) -> float | None:
+    try:
+        disk = shutil.disk_usage(data)
+    except OSError:
+        return None
+    return 1 - disk.free / disk.total
 
 
 def requests(processes: dict[str, str]) -> dict[str, dict[str, float]]:

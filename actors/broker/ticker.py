@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import dramatiq
-from redis.exceptions import ResponseError
 
 from actors.broker import scripts
 from actors.broker.broker import StreamsBroker
@@ -42,7 +41,7 @@ class Periodic:
     name: str
     every: timedelta
     operation: Asks
-    request: Any
+    request: Any  # or a function that makes it, of the moment at which it is sent
     offset: timedelta = timedelta(0)
     queue: str | None = None  # the operation's own where none is given
 
@@ -53,7 +52,8 @@ class Periodic:
 
     def message(self, tick: int) -> dramatiq.Message[Any]:
         """What is sent at `tick`."""
-        message = self.operation.message(self.request, queue=self.queue)
+        request = self.request() if callable(self.request) else self.request
+        message = self.operation.message(request, queue=self.queue)
         return message.copy(message_id=f"cron:{self.name}:{tick}")
 
 
@@ -86,8 +86,8 @@ class Ticker(threading.Thread):
             except (QueueUnavailable, QueueFull) as error:
                 log.warning("ticks wait for Redis: %s", error.details.get("reason", error))
                 wait = AGAIN
-            except ResponseError:  # a server that was demoted, say
-                log.exception("a tick was refused; trying again")
+            except Exception:  # a server that was demoted, say; nobody else fires this schedule
+                log.exception("a tick failed; trying again")
                 self._link.close()
                 wait = AGAIN
 

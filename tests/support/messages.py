@@ -26,6 +26,7 @@ INSTEAD: dict[str, dict[str, Any]] = {
     "analytics_answers.report": {"metric": "viewed", "query": None, "zone": "UTC", "by": "day"},
     "dead_letters.restore": {"state": "discarded"},
     "entries.relate": {"to_id": "01890000-0000-7000-8000-000000000001"},
+    "health.judge": {"requests": {"shim-0": {"all": 1.0}}},
     "mappings.save": {"shape": {"mapping": {"title": "name"}, "defaults": {"category": "x"}}},
     "saved_searches.save": {"webhook": "https://example.org/"},
     "search.like": {"text": ""},

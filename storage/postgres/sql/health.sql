@@ -17,9 +17,9 @@ returning at;
 
 -- name: recent
 -- Not what a clock that was set back has made the future.
-select at, numbers
+select at, node, numbers
 from health_samples
-where node = %(node)s and at > now() - make_interval(secs => %(seconds)s) and at <= now()
+where at > now() - make_interval(secs => %(seconds)s) and at <= now()
 order by at;
 
 -- name: history

@@ -3,30 +3,36 @@
 import hashlib
 import hmac
 import logging
+import queue
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import orjson
+import psutil
 import pytest
 
 from actors import alerts, errors, health
 from actors.alerting import channels
-from actors.alerting.channels import SIGNATURE, Channels, Outage
+from actors.alerting.channels import OVER, SIGNATURE, Channels, Outage
 from actors.broker.delivery import Done, Retry
 from contracts.alerts import AcknowledgeAlert, Alert, AlertState, ListAlerts, NotifyAlert
 from contracts.base import Nothing
-from contracts.errors import AlertNotFiring, AlertNotFound
+from contracts.errors import AlertNotFiring, AlertNotFound, DatabaseUnavailable
 from contracts.failures import ListFailures, RecordFailures, ResolveFailure
-from contracts.health import ListSamples
+from contracts.health import ListSamples, NodeFacts
+from deploy.postgres import EmbeddedPostgres
+from storage.postgres.migrations import migrate
+from storage.postgres.store import Store
 from tests.integration.actors.writes import die, firing
 from tests.support.courier import deliver
 from tests.support.failures import seen
 from tests.support.house import House
-from tests.support.waiting import SOON
+from tests.support.waiting import SOON, take
 
 EVIL = 'a "queue"\r\nBcc: x@example.org'
 
@@ -38,9 +44,22 @@ def observe(house: House) -> None:
     house.call(health.observe, Nothing())
 
 
+def tell(house: House, node: str, disk_used: float) -> None:
+    """Have this node's sample judged, 14.9 s after whichever was before."""
+    with house.store.transaction() as tx:
+        for what in ("health_samples set at = at", "alerts set since = since"):
+            tx.connection.execute(f"update {what} - interval '14.9 seconds'".encode())
+    house.call(health.judge, NodeFacts(node=node, disk_used=disk_used))
+
+
 def listed(house: House, **filters: Any) -> list[Alert]:
     """Alerts as an operator sees them."""
     return list(house.call(alerts.list_page, ListAlerts(**filters)).alerts)
+
+
+def full_disks(house: House, **filters: Any) -> list[Alert]:
+    """Of one rule: nobody reads the queues of these tests, and that is told as well."""
+    return [one for one in listed(house, **filters) if one.rule == "CasebookDiskLow"]
 
 
 @contextmanager
@@ -99,6 +118,21 @@ def post_office() -> Iterator[tuple[str, list[str]]]:
     finally:
         thread.join(SOON)
         listener.close()
+
+
+@contextmanager
+def stopped(server: EmbeddedPostgres) -> Iterator[None]:
+    """It and all its backends stand still: connected to, and silent."""
+    assert server.process is not None
+    first = psutil.Process(server.process.pid)
+    family = [first, *first.children(recursive=True)]
+    try:
+        for one in family:
+            one.suspend()
+        yield
+    finally:
+        for one in family:
+            one.resume()
 
 
 def test_an_alert_is_raised_told_acknowledged_and_over(
@@ -247,11 +281,98 @@ def test_an_outage_of_postgresql_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     with receiver(204) as (url, came):
         outage = Outage(Channels(webhook=url))
         for _ in range(3):
-            outage.goes_on()
-        outage.is_over()
-        outage.is_over()
-    states = [(orjson.loads(body)["rule"], orjson.loads(body)["state"]) for _, body in came]
-    assert states == [("CasebookDatabaseAway", "firing"), ("CasebookDatabaseAway", "resolved")]
+            with pytest.raises(DatabaseUnavailable), outage.asking():
+                raise DatabaseUnavailable
+        for _ in range(2):
+            with outage.asking():
+                pass
+    told = [Alert.model_validate_json(body) for _, body in came]
+    assert [one.rule for one in told] == ["CasebookDatabaseAway"] * 2
+    assert [one.state for one in told] == ["firing", "resolved"]
+    assert told[1].message == OVER
+
+
+def test_a_postgresql_that_hangs_is_told(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses nobody, and whoever asks it waits in the socket: told all the same, then over."""
+    server = EmbeddedPostgres(tmp_path)
+    server.start()
+    store = Store(server.url)
+    try:
+        migrate(server.url)
+        store.open()
+        house.broker.resources[Store] = store
+        house.call(health.observe, Nothing())  # the pool has a connection
+        monkeypatch.setattr(channels, "AWAY", 0.1)
+        told: queue.Queue[Alert] = queue.Queue()
+
+        class Ears(Channels):
+            def all(self) -> dict[str, Callable[[Alert], None]]:
+                return {"ears": told.put}
+
+        house.broker.resources[Outage] = Outage(Ears())
+        asking = threading.Thread(target=house.call, args=(health.observe, Nothing()))
+        with stopped(server):
+            asking.start()
+            (first,) = take(told, 1)
+            assert asking.is_alive()
+        asking.join(SOON)
+        (second,) = take(told, 1)
+        assert (first.rule, first.state) == ("CasebookDatabaseAway", "firing")
+        assert (second.id, second.state) == (first.id, "resolved")
+    finally:
+        store.close()
+        server.stop()
+
+
+@pytest.mark.parametrize("order", ["abababababab", "aabbaabbaabb", "babbaababaab"])
+def test_each_node_is_judged_by_its_own_samples(house: House, order: str) -> None:
+    """Whichever worker takes which tick: a full disk fires for its node until that has space."""
+    for node in order:
+        tell(house, node, 0.95 if node == "a" else 0.1)
+    (alert,) = full_disks(house, everything=True)
+    assert (alert.subject, alert.state) == ("a", "firing")
+    tell(house, "b", 0.1)
+    assert [one.id for one in full_disks(house)] == [alert.id]
+    tell(house, "a", 0.1)
+    assert full_disks(house) == []
+    (over,) = full_disks(house, everything=True)
+    assert (over.id, over.state) == (alert.id, "resolved")
+
+
+def test_a_node_that_has_vanished_has_no_alerts(house: House) -> None:
+    """Told by nobody for eleven minutes, its alert is over."""
+    for _ in range(6):
+        tell(house, "a", 0.95)
+    assert [one.subject for one in full_disks(house)] == ["a"]
+    with house.store.transaction() as tx:
+        tx.connection.execute("update health_samples set at = at - interval '11 minutes'")
+    tell(house, "b", 0.1)
+    assert full_disks(house) == []
+
+
+def test_a_sample_that_comes_a_moment_early_counts(house: House) -> None:
+    """A rule of 60 s has held after four intervals, though each was 0.1 s short."""
+    for _ in range(4):
+        tell(house, "a", 0.95)
+    assert full_disks(house) == []
+    tell(house, "a", 0.95)
+    assert [one.state for one in full_disks(house)] == ["firing"]
+
+
+def test_what_is_over_asks_for_nothing(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a resolved alert neither what to do is told, nor how to take it on."""
+    alert_id = firing(house, "resolved")
+    with house.store.transaction() as tx:
+        tx.connection.execute("update alerts set subject = ''")
+    with post_office() as (url, lines), caplog.at_level(logging.INFO):
+        house.broker.resources[Channels] = Channels(smtp=url, recipients=("ops@example.org",))
+        request = NotifyAlert(id=alert_id, state=AlertState.RESOLVED)
+        assert isinstance(deliver(house, alerts.notify.message(request)), Done)
+    assert OVER in lines and "old" not in lines
+    assert not [line for line in lines if "alerts ack" in line]
+    assert f"alert CasebookMessageOld resolved {OVER}" in caplog.messages
 
 
 def test_health_is_kept(house: House) -> None:

@@ -50,6 +50,7 @@ ALONE = {
     index.restore.name,
     similar.compare.name,
     health.observe.name,
+    health.judge.name,
     saved_searches.match.name,
 }
 

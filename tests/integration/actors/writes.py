@@ -58,6 +58,7 @@ from contracts.entries import (
 )
 from contracts.errors import NotFinished, TaskNotFound
 from contracts.failures import RecordFailures, ResolveFailure
+from contracts.health import NodeFacts
 from contracts.imports import FinishImport, ImportChunk, ImportMode, ImportRow, StartImport
 from contracts.mappings import DeleteMapping, SaveMapping, Shape
 from contracts.saved_searches import PostMatches, RemoveSearch, SaveSearch
@@ -491,6 +492,12 @@ def _(house: House) -> Contract:
 def _(house: House) -> Contract:
     firing(house, "pending")
     return Nothing()
+
+
+@case(health.judge, _another_dies)
+def _(house: House) -> Contract:
+    firing(house, "pending")
+    return NodeFacts(node=NODE, disk_used=0.95)
 
 
 @case(errors.record, _fails_again)

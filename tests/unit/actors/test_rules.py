@@ -69,6 +69,32 @@ def test_every_rule_is_tested() -> None:
     assert {case[1] for case in marks[0].args[1]} == {rule.name for rule in RULES}
 
 
+def test_one_message_is_no_messages() -> None:
+    """What is said fits how many there are."""
+    (one,) = holding(samples({"dead": 0}, {"dead": 1}))
+    assert one.message.startswith("1 message died")
+    (two,) = holding(samples({"dead": 0}, {"dead": 2}))
+    assert two.message.startswith("2 messages died")
+
+
+def test_a_node_is_judged_by_its_own_samples() -> None:
+    """What all share is judged by everyone's; a node that has just come has seen nothing rise."""
+    found = samples({"dead": 0}, {"dead": 1, "disk_used": 0.95}, {"dead": 1, "disk_used": 0.1})
+    a, b = (found[0]._replace(node="a"), found[1]._replace(node="a")), found[2]._replace(node="b")
+    assert [(one.rule.name, one.subject) for one in holding([*a, b], "a")] == [
+        ("CasebookDeadLetters", ""),
+        ("CasebookDiskLow", "a"),
+    ]
+    assert [one.rule.name for one in holding([*a, b], "b")] == ["CasebookDeadLetters"]
+
+
+def test_nodes_that_saw_a_letter_in_another_order_saw_none_rise() -> None:
+    """One was discarded; a sample from before that was kept after one from later."""
+    found = samples({"dead": 1}, {"dead": 0}, {"dead": 1}, {"dead": 0})
+    found = [one._replace(node=node) for one, node in zip(found, "bbaa", strict=True)]
+    assert holding(found, "a") == []
+
+
 def test_when_all_is_well_nothing_holds() -> None:
     """Nor where there are no numbers at all yet."""
     assert names(samples(shim(0), shim(1000, failed=9, searches=100, slow=5))) == set()

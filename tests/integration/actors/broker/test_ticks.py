@@ -243,6 +243,33 @@ def test_ticks_wait_for_redis(
     assert len(_delivered(consume())) == 1
 
 
+def test_what_is_asked_may_be_of_its_moment(
+    monkeypatch: pytest.MonkeyPatch,
+    queue_name: str,
+    broker: StreamsBroker,
+    tickers: Callable[..., Ticker],
+    consume: Callable[..., Consumer],
+) -> None:
+    """A function makes the request of each tick; where it fails, the tick is tried again."""
+    monkeypatch.setattr(ticker, "AGAIN", 0.0)
+    broker.declare_queue(queue_name)
+    made: queue.Queue[str] = queue.Queue()
+    asked = iter(["at the start", OSError("the disk is gone"), "now"])
+
+    def request() -> str:
+        made.put("asked")
+        found = next(asked)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    one = tickers(Periodic("n", timedelta(hours=1), Asking(queue_name), request))
+    one.start()
+    take(made, 3)
+    one.stop()
+    assert len(_delivered(consume())) == 1
+
+
 def test_a_row_needs_a_queue(broker: StreamsBroker) -> None:
     """A schedule for a queue that was never declared is an error at once."""
     with pytest.raises(QueueNotFound):
