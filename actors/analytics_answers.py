@@ -188,7 +188,7 @@ def _pivoted(rows: list[Row]) -> dict[str, Row]:
 
 def _totals(
     tx: Transaction, asked: Span, where: tuple[str, ...], category: str | None
-) -> dict[str, float | None]:
+) -> dict[str, int | float | None]:
     rows = tx.rows(
         "analytics_answers.totals", where, metrics=sorted(BY_HOUR), category=category, **asked.parts
     )
@@ -206,7 +206,7 @@ def _trend(tx: Transaction, asked: Span, request: AskDashboard) -> tuple[Row, ..
     return tuple(
         {
             "day": day,
-            **{metric: counts.get(metric, 0) for metric in TREND},
+            **{metric: round(counts.get(metric, 0)) for metric in TREND},
             "success_rate": value("success_rate", counts),
         }
         for day, counts in _pivoted(rows).items()

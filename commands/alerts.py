@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from commands.base import as_json, me, out, plain, print_json, talk
+from commands.tables import Column, print_table
 from commands.when import shown
 from contracts.alerts import AcknowledgeAlert, Alert, Alerts, ListAlerts
-from contracts.failures import Failure, Failures, ListFailures, ResolveFailure
+from contracts.failures import FINGERPRINT, Failure, Failures, ListFailures, ResolveFailure
 from settings import Settings
 
 STYLES = {"firing": "red", "acknowledged": "yellow", "resolved": "green"}
@@ -67,20 +67,20 @@ def errors(context: click.Context, everything: bool, limit: int, json_: bool) ->
     if json_:
         print_json(found)
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("fingerprint", "count", "last seen", "error", "where", "in"):
-        table.add_column(column, no_wrap=True, justify="right" if column == "count" else "left")
-    for one in found.errors:
-        name = plain(one.error.rpartition(".")[2])
-        table.add_row(
-            one.fingerprint,
-            str(one.count),
-            shown(one.last_seen),
-            f"[dim]{name}[/dim]" if one.resolved_at else name,
-            plain(one.place),
-            plain(one.actor),
-        )
-    out.print(table if found.errors else "no errors.")
+    if not found.errors:
+        out.print("no errors.")
+        return
+    print_table(
+        (
+            Column("fingerprint"),
+            Column("count", right=True),
+            Column("last seen", spare=1),
+            Column("error", text=True),
+            Column("where", text=True),
+            Column("in", spare=2),
+        ),
+        (_listed(one) for one in found.errors),
+    )
 
 
 @errors.command()
@@ -88,12 +88,8 @@ def errors(context: click.Context, everything: bool, limit: int, json_: bool) ->
 @as_json
 def show(fingerprint: str, json_: bool) -> None:
     """One of them, with the newest traceback."""
-    found = _errors(ListFailures(everything=True, limit=500))
-    for one in found.errors:
-        if one.fingerprint.startswith(fingerprint):
-            print_json(one) if json_ else _show_error(one)
-            return
-    raise click.ClickException(f"no error {fingerprint}")
+    found = _found(fingerprint)
+    print_json(found) if json_ else _show_error(found)
 
 
 @errors.command()
@@ -103,13 +99,38 @@ def resolve(fingerprint: str, json_: bool) -> None:
     """Put it aside; seen again, it is back."""
     from actors.errors import resolve
 
+    is_whole = len(fingerprint) == FINGERPRINT
+    whole = fingerprint if is_whole else _found(fingerprint).fingerprint
+
     async def conversation(client: Any, settings: Settings) -> Failure:
-        command = ResolveFailure(fingerprint=fingerprint, by=me())
+        command = ResolveFailure(fingerprint=whole, by=me())
         found: Failure = await _ask(Failure, resolve, command, client, settings)
         return found
 
     found = talk(conversation)
     print_json(found) if json_ else out.print(f"{found.fingerprint} is put aside.")
+
+
+def _listed(one: Failure) -> tuple[str, ...]:
+    name = plain(one.error.rpartition(".")[2])
+    return (
+        one.fingerprint,
+        str(one.count),
+        shown(one.last_seen),
+        f"[dim]{name}[/dim]" if one.resolved_at else name,
+        plain(one.place),
+        plain(one.actor),
+    )
+
+
+def _found(beginning: str) -> Failure:
+    """The error whose fingerprint begins so. Raises: ClickException for none or several."""
+    errors = _errors(ListFailures(everything=True, limit=500)).errors
+    fitting = [one for one in errors if one.fingerprint.startswith(beginning)]
+    if len(fitting) != 1:
+        what = f"{len(fitting)} errors begin with" if fitting else "no error"
+        raise click.ClickException(f"{what} {beginning}")
+    return fitting[0]
 
 
 def _errors(request: ListFailures) -> Failures:

@@ -14,7 +14,7 @@ from typing import IO, Any, TypeVar
 import click
 import orjson
 from pydantic import BaseModel, ValidationError
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.markup import escape
 
 from contracts.base import Contract, field_errors
@@ -29,7 +29,21 @@ from contracts.errors import (
 from contracts.operation import begin, called_by
 from settings import Settings, SettingsInvalid
 
-out = Console(highlight=False)
+WIDE = 100_000  # characters: more than any line has
+
+
+class Output(Console):
+    """Standard output: as wide as its terminal or COLUMNS says; a file has any width."""
+
+    @property  # type: ignore[misc]  # nobody sets it
+    def size(self) -> ConsoleDimensions:
+        """In characters and lines."""
+        found = super().size
+        said = self.is_terminal or "COLUMNS" in os.environ
+        return found if said else found._replace(width=WIDE)
+
+
+out = Output(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 T = TypeVar("T")

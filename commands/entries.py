@@ -10,7 +10,6 @@ from uuid import UUID
 import click
 import orjson
 from rich.markup import escape
-from rich.table import Table
 
 from commands.base import (
     SEVERITIES,
@@ -24,6 +23,7 @@ from commands.base import (
     talk,
     wait_option,
 )
+from commands.tables import Column, print_table
 from contracts.base import Write
 from contracts.entries import (
     ChangeEntryState,
@@ -248,10 +248,18 @@ def list_(json_: bool, **filters: Any) -> None:
     if json_:
         print_json(page)
         return
-    table = Table("id", "title", "category", "severity", "updated", box=None)
+    columns = (
+        Column("id"),
+        Column("title", text=True),
+        Column("category", spare=1),
+        Column("severity", spare=2),
+        Column("updated", spare=3),
+    )
+    rows = []
     for entry in page.entries:
         updated = f"{entry.updated_at:%Y-%m-%d %H:%M}"
-        table.add_row(str(entry.id), escape(entry.title), entry.category, entry.severity, updated)
-    out.print(table)
+        about = (escape(entry.title), escape(entry.category), entry.severity)
+        rows.append((str(entry.id), *about, updated))
+    print_table(columns, rows)
     if page.next_cursor:
         out.print(f"[dim]more: --cursor {page.next_cursor}[/dim]")

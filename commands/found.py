@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from typing import get_args
 
-from rich.table import Table
-
 from commands.base import out, plain
+from commands.tables import Column, print_table
 from contracts.search import FacetValue, SearchHit, SearchReply
 from contracts.selection import Facet, GroupKey, ShownField, Sort
 
@@ -29,11 +28,18 @@ def show_found(reply: SearchReply) -> None:
 
 
 def _table(hits: Iterable[SearchHit], first: int, title: str) -> None:
-    table = Table("", "title", "category", "severity", "id", title=title, box=None)
+    columns = (
+        Column(""),
+        Column("title", text=True),
+        Column("category", spare=1),
+        Column("severity", spare=2),
+        Column("id"),
+    )
+    rows = []
     for place, hit in enumerate(hits, first):
         about = (plain(hit.title), plain(hit.category), hit.severity.value, str(hit.id))
-        table.add_row(str(place), *about)
-    out.print(table)
+        rows.append((str(place), *about))
+    print_table(columns, rows, title)
 
 
 def _counts(values: Iterable[FacetValue], depth: int) -> None:

@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 import click
 from rich.markup import escape
-from rich.table import Column, Table
 
 from commands.base import Failure, as_json, err, me, out, print_json, talk
+from commands.tables import Column, print_table
 from contracts.errors import QueueUnknown
 from contracts.queues import LIMIT_MAX, QueueState, QueueStates
 from settings import Settings
@@ -150,9 +150,10 @@ def _show_one(state: QueueState, json_: bool) -> None:
 
 
 def _show(states: tuple[QueueState, ...]) -> None:
-    table = Table(Column("queue", no_wrap=True, min_width=10), box=None, padding=(0, 2, 0, 0))
-    for column in ("waiting", "running", "delayed", "dead", "oldest", "in/s", "out/s", "readers"):
-        table.add_column(column, justify="right", no_wrap=True)
+    spare = {"delayed": 1, "readers": 2, "out/s": 3, "in/s": 4}
+    names = ("waiting", "running", "delayed", "dead", "oldest", "in/s", "out/s", "readers")
+    columns = [Column(name, right=True, spare=spare.get(name, 0)) for name in names]
+    rows = []
     for one in states:
         numbers = (one.waiting + one.suspects, one.in_flight, one.delayed, one.dead)
         cells = (
@@ -161,8 +162,8 @@ def _show(states: tuple[QueueState, ...]) -> None:
             *("" if rate is None else f"{rate:.1f}" for rate in (one.rate_in, one.rate_out)),
             str(one.consumers),
         )
-        table.add_row(escape(one.name), *cells)
-    out.print(table)
+        rows.append((escape(one.name), *cells))
+    print_table((Column("queue"), *columns), rows)
     for one in states:
         if state := _state(one):
             out.print(f"{escape(one.name)}: {state}")

@@ -2,9 +2,9 @@
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from commands.base import as_json, ask_operation, failures, me, out, plain, print_json
+from commands.tables import Column, print_table
 from commands.when import shown
 from contracts.base import Nothing
 from contracts.saved_searches import (
@@ -45,11 +45,17 @@ def list_(json_: bool) -> None:
     if json_:
         print_json(found)
         return
-    table = Table("name", "query", "category", "matches", box=None)
+    columns = (
+        Column("name"),
+        Column("query", text=True),
+        Column("category", spare=1),
+        Column("matches", right=True),
+    )
+    rows = []
     for one in found.searches:
         where = ", ".join(one.category)
-        table.add_row(escape(one.name), plain(one.query), plain(where), f"{one.matches:,}")
-    out.print(table)
+        rows.append((escape(one.name), plain(one.query), plain(where), f"{one.matches:,}"))
+    print_table(columns, rows)
 
 
 @searches.command("rm")

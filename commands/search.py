@@ -6,12 +6,12 @@ from uuid import UUID
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from commands.base import SEVERITIES, as_json, err, failures, me, out, print_json, talk
 from commands.best import Best, best_of
 from commands.entries import show
 from commands.found import FACETS, FIELDS, GROUPS, SORTS, show_found
+from commands.tables import Column, print_table
 from contracts.base import new_id
 from contracts.search import ProfileName, SearchQuery, SearchReply
 from contracts.similar import LikeEntries, MoreLikeThis
@@ -59,11 +59,17 @@ def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) ->
     if json_:
         print_json(body)
         return
-    table = Table("shared", "title", "category", "id", box=None)
+    columns = (
+        Column("shared"),
+        Column("title", text=True),
+        Column("category", spare=1),
+        Column("id"),
+    )
+    rows = []
     for entry in LikeEntries.from_reply(body).entries:
         shared = f"{entry.similarity:.0%}"
-        table.add_row(shared, escape(entry.title), escape(entry.category), str(entry.id))
-    out.print(table)
+        rows.append((shared, escape(entry.title), escape(entry.category), str(entry.id)))
+    print_table(columns, rows)
 
 
 # `-805` is a code and `-word` leaves out a word: neither is an option. So help is --help alone.

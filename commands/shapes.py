@@ -2,24 +2,24 @@
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
 from commands.base import Failure, err, out, print_json
 from commands.charts import KINDS, Chart, bars, draw
+from commands.tables import Column, print_table
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 Shape = str | Path
 
+IDS = ("id", "entry_id")
 TEXTS = ("title", "comment", "query")
-WIDEST = 4_000  # characters
+NOTHING = "Nothing is counted there. Events are counted once a minute."
 RATES = ("success_rate", "click_through", "empty_rate")
 
 
@@ -55,9 +55,10 @@ def format_(command: F) -> F:
     return cast(F, shaped)
 
 
-def show(answer: dict[str, Any], shape: Shape, chart: Chart | None) -> None:
+def show(answer: dict[str, Any], shape: Shape, chart: Chart | None, none: str = NOTHING) -> None:
     """Print an answer in the shape that was asked for; a chart of None can't be drawn.
 
+    none: what it means that there are no rows
     Raises: Failure.
     """
     if chart is None and (shape == "plot" or isinstance(shape, Path)):
@@ -72,34 +73,30 @@ def show(answer: dict[str, Any], shape: Shape, chart: Chart | None) -> None:
 
         sys.stdout.write(to_csv(answer["rows"]))
     elif not answer["rows"]:
-        out.print("Nothing is counted there. Events are counted once a minute.")
+        out.print(none)
     elif chart is not None and shape == "plot":
         out.print(bars(chart, answer["rows"]))
     else:
-        table(answer["rows"])
+        table(answer["rows"], chart.numbers if chart else ())
 
 
-def table(rows: list[dict[str, Any]]) -> None:
-    """A line for each row, a column for each name that has a value in any.
+def table(rows: list[dict[str, Any]], first: Sequence[str] = ()) -> None:
+    """A line for each row, a column for each name that has a value in any; texts stand last.
 
-    Texts stand last: they are what a narrow terminal cuts. In a file nothing is cut.
+    In a narrow terminal the first column, texts and the numbers of `first` stay longest.
     """
     named = dict.fromkeys(name for row in rows for name, one in row.items() if one is not None)
     names = sorted(named, key=lambda name: name in TEXTS)
-    made = Table(box=None, padding=(0, 2, 0, 0))
-    for name in names:
-        made.add_column(name.replace("_", " "), no_wrap=name not in TEXTS)
-    for row in rows:
-        cells = (cell(name, row.get(name)) for name in names)
-        made.add_row(*map(_line, cells))
-    whole = out.measure(made, options=out.options.update(width=WIDEST)).maximum
-    out.print(made, width=None if out.is_terminal else whole)
-
-
-def _line(markup: str) -> Text:
-    text = Text.from_markup(markup, overflow="ellipsis")
-    text.no_wrap = True  # also in a column that may be made narrower
-    return text
+    stay = (*names[:1], *TEXTS, *IDS)
+    columns = [
+        Column(
+            name.replace("_", " "),
+            text=name in TEXTS,
+            spare=0 if name in stay else place + (0 if name in first else len(names)),
+        )
+        for place, name in enumerate(names)
+    ]
+    print_table(columns, ([cell(name, row.get(name)) for name in names] for row in rows))
 
 
 def cell(name: str, value: Any) -> str:

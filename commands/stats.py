@@ -12,7 +12,7 @@ from rich.table import Table
 
 from commands.base import err, failures, out, talk
 from commands.charts import Chart
-from commands.shapes import RATES, Shape, cell, format_, show, table
+from commands.shapes import NOTHING, RATES, Shape, cell, format_, show, table
 from commands.when import when
 from contracts.analytics_answers import (
     METRICS,
@@ -59,6 +59,12 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     "popular": ("used", "shown", "worked", "failed"),
     "best": ("sure", "worked", "failed"),
     "stale": ("usage", "failed"),
+}
+
+#: What it means that a list is empty which is none of events.
+NONE = {
+    "unfound": "None: searches have shown every entry that is a week old.",
+    "stale": "None: every entry was changed within the last 180 days.",
 }
 
 
@@ -109,7 +115,8 @@ def entries(which: str, shape: Shape, **period: Any) -> None:
     A period narrows popular and best ones.
     """
     chart = Chart(f"entries, {which}", "title", ENTRIES[which]) if which in ENTRIES else None
-    show(_ask("analytics_lists", "entries", ListUsedEntries, list=which, **period), shape, chart)
+    answer = _ask("analytics_lists", "entries", ListUsedEntries, list=which, **period)
+    show(answer, shape, chart, NONE.get(which, NOTHING))
 
 
 @stats.command()
@@ -213,8 +220,8 @@ def _show_dashboard(page: dict[str, Any]) -> None:
     numbers = Table("", "now", "before", box=None, padding=(0, 2, 0, 0))
     for name in names:
         numbers.add_row(name.replace("_", " "), cell(name, now[name]), cell(name, before[name]))
-    if latency := page["latency_ms"]:
-        numbers.add_row("latency ms", " / ".join(cell(k, v) for k, v in latency.items()), "")
+    for name, milliseconds in (page["latency_ms"] or {}).items():
+        numbers.add_row(f"{name}, ms", cell(name, milliseconds), "")
     if now["dropped"]:
         numbers.add_row("events dropped", cell("dropped", now["dropped"]), "")
     out.print(numbers)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
-from rich.table import Table
 
 from commands.base import as_json, out, plain, print_json, talk
+from commands.tables import Column, print_table
 from contracts.traces import (
     GetTrace,
     ListSlow,
@@ -71,9 +71,9 @@ def slow(hours: int, plans: bool, json_: bool) -> None:
     if not found.operations and not found.statements:
         out.print("nothing was slow.")
     if found.operations:
-        out.print(_table(("actor", "its request"), found.operations, lambda one: one.actor))
+        _table(("actor", "its request"), found.operations, lambda one: one.actor)
     if found.statements:
-        out.print(_table(("statement", "its values"), found.statements, lambda one: one.name))
+        _table(("statement", "its values"), found.statements, lambda one: one.name)
     for one in found.statements:
         if plans and one.plan:
             out.print(f"\n{plain(one.name)}\n[dim]{plain(one.plan)}[/dim]", soft_wrap=True)
@@ -83,15 +83,21 @@ def _table(
     names: tuple[str, str],
     found: Sequence[SlowOperation | SlowStatement],
     name: Callable[[Any], str],
-) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in (names[0], "count", "total s", "most s", "the slowest", names[1]):
-        table.add_column(column, no_wrap=True, justify="left" if len(column) > 7 else "right")
+) -> None:
+    columns = (
+        Column(names[0]),
+        Column("count", right=True),
+        Column("total s", right=True, spare=1),
+        Column("most s", right=True, spare=2),
+        Column("the slowest"),
+        Column(names[1], text=True),
+    )
+    rows = []
     for one in found:
         seconds = f"{one.total_ms / 1000:.1f}", f"{one.most_ms / 1000:.1f}"
         cells = (name(one), str(one.count), *seconds, one.operation_id, _shape(one.shape))
-        table.add_row(*(plain(cell) for cell in cells))
-    return table
+        rows.append([plain(cell) for cell in cells])
+    print_table(columns, rows)
 
 
 def _shape(shape: dict[str, Any] | None) -> str:

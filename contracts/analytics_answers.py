@@ -100,8 +100,8 @@ class Dashboard(Contract):
     category: str | None = None
     entries: int | None
     archived: int | None
-    totals: dict[str, float | None]
-    before: dict[str, float | None]
+    totals: dict[str, int | float | None]
+    before: dict[str, int | float | None]
     latency_ms: dict[str, float | None] | None
     popular_queries: tuple[Row, ...] | None
     unanswered_queries: tuple[Row, ...] | None

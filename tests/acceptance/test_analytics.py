@@ -201,6 +201,11 @@ def test_the_commands(ours: Casebook, web: httpx.Client, tmp_path: Path) -> None
     head, *used = ours.run("stats", "entries", "best").out.splitlines()
     assert head.split()[-1] == "title"
     assert entry in {str(UUID(line.split()[0])) for line in used}, "a line each"
+    narrow = ours.run("stats", "entries", "best", COLUMNS="80")
+    head, *used = narrow.out.splitlines()
+    assert head.split() == ["id", "worked", "failed", "title"]
+    assert entry in {str(UUID(line.split()[0])) for line in used}
+    assert "sure" in narrow.err, "what there was no room for is named"
     listed = ours.run("stats", "queries", "--since", "1d", "--format", "csv").out
     assert listed.startswith("query,searches")
     report = ours.run("stats", "report", "searches", "--by", "day", "--json")
@@ -214,6 +219,7 @@ def test_the_commands(ours: Casebook, web: httpx.Client, tmp_path: Path) -> None
     assert {"rated", "created"} <= set(ours.run("stats", "activity", "--limit", "1000").out.split())
     for words in (("entries", "stale"), ("latency", "--by", "hour")):
         assert ours.run("stats", *words).code == 0
+    assert "180 days" in ours.run("stats", "entries", "stale").out, "not that nothing is counted"
 
 
 def test_nothing_of_it_makes_a_search_wait(ours: Casebook, web: httpx.Client) -> None:

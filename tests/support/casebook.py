@@ -55,7 +55,7 @@ class Casebook:
 
     @property
     def _ours(self) -> dict[str, str]:
-        return {"CASEBOOK_DATA": str(self.data), "COLUMNS": "200", **self.settings}
+        return {"CASEBOOK_DATA": str(self.data), **self.settings}
 
     def run(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Ran:
         """Run `casebook ARGUMENTS` in this process: another would import for a second.
