@@ -6,6 +6,7 @@ from uuid import UUID
 
 import click
 from rich.markup import escape
+from rich.rule import Rule
 
 from commands.base import SEVERITIES, as_json, err, failures, me, out, print_json, talk
 from commands.best import Best, best_of
@@ -142,7 +143,7 @@ def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
         return
     if best.entry is not None:
         show(best.entry)
-        out.rule(style="dim")
+        out.print(Rule(style="dim"), width=80)  # or the terminal's, if that is less
     show_found(reply)
     if best.note:
         err.print(f"[yellow]note:[/yellow] {escape(best.note)}", soft_wrap=True)

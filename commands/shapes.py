@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Shape = str | Path
 
-IDS = ("id", "entry_id")
+WHAT = ("id", "entry_id", "kind")
 TEXTS = ("title", "comment", "query")
 NOTHING = "Nothing is counted there. Events are counted once a minute."
 RATES = ("success_rate", "click_through", "empty_rate")
@@ -87,7 +87,7 @@ def table(rows: list[dict[str, Any]], first: Sequence[str] = ()) -> None:
     """
     named = dict.fromkeys(name for row in rows for name, one in row.items() if one is not None)
     names = sorted(named, key=lambda name: name in TEXTS)
-    stay = (*names[:1], *TEXTS, *IDS)
+    stay = (*names[:1], *TEXTS, *WHAT)
     columns = [
         Column(
             name.replace("_", " "),
@@ -105,6 +105,8 @@ def cell(name: str, value: Any) -> str:
         return "-"
     if name in RATES:
         return f"{value:.1%}"
+    if name == "at" or name.endswith("_at"):
+        return f"{value[:19].replace('T', ' ')}Z"  # to the second, of UTC
     if isinstance(value, float):
         return f"{value:g}"
     return escape(str(value))

@@ -63,8 +63,8 @@ ENTRIES: dict[str, tuple[str, ...]] = {
 
 #: What it means that a list is empty which is none of events.
 NONE = {
-    "unfound": "None: searches have shown every entry that is a week old.",
-    "stale": "None: every entry was changed within the last 180 days.",
+    "unfound": "No such entry: each is younger than a week, or a search has shown it.",
+    "stale": "No such entry: each was changed within the last 180 days.",
 }
 
 

@@ -39,7 +39,7 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], title:
     made = Table(box=None, padding=(0, GAP, 0, 0), title=title or None)
     for place in kept:
         made.add_column(
-            columns[place].name,
+            Text(columns[place].name, no_wrap=True, overflow="ellipsis"),
             justify="right" if columns[place].right else "left",
             width=None if columns[place].text else widths[place],
             overflow="ellipsis" if columns[place].text else "fold",

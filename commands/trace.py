@@ -90,7 +90,7 @@ def _table(
         Column("total s", right=True, spare=1),
         Column("most s", right=True, spare=2),
         Column("the slowest"),
-        Column(names[1], text=True),
+        Column(names[1], text=True, spare=3),
     )
     rows = []
     for one in found:

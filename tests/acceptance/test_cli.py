@@ -23,6 +23,7 @@ def add(casebook: Casebook, title: str, *options: str) -> str:
 def test_a_code_gives_its_solution_first(casebook: Casebook) -> None:
     """`search S0C7` shows the S0C7 entry with its steps before anything else."""
     done = casebook.process("search", "S0C7")
+    assert "─" * 80 + "\n" in done.out and "─" * 81 not in done.out, "a file has no width to fill"
     assert done.code == 0
     assert done.out.startswith("S0C7 ")
     assert done.out.index("\nSolution\n") < done.out.index("\nProblem\n")
