@@ -154,18 +154,18 @@ class Answers:
         With `anew` it is computed for this caller, whatever is known. `key` is the request's, for
         who knows it. Raises: what `compute` raises, where no answer is known either.
         """
+        look = self._cache.hot.peek_now  # who knows the key has looked
         if key is None:
             if not rules.is_kept(operation, request):
                 return Answer(await compute(request, timeout), "miss")
-            key = key_of(operation, request)
+            key, look = key_of(operation, request), self._cache.hot.get_now
         rule = RULES[operation]
         seen = self._published() if rule.placed else None
         token = await self._tokens.of(rule.tag) if rule.tag else None
         asked = _Question(operation, request, key, seen, token, compute, timeout)
         if anew:
             return await self._computed(asked)
-        hot = self._cache.get_now(asked.key)
-        return self._given(asked, hot, "hot") or await self._beyond(asked)
+        return self._given(asked, look(asked.key), "hot") or await self._beyond(asked)
 
     @staticmethod
     def keeps(operation: str, request: BaseModel) -> bool:
@@ -192,12 +192,13 @@ class Answers:
     ) -> Answer:
         """The answer as it is computed now; only where that can't be done, the last known one."""
         key = key_of(operation, request)
-        asked = _Question(operation, request, key, None, None, compute, timeout)
+        kept = self._cache.hot.peek_now(key)
+        within = min(timeout, PATIENCE) if kept else timeout
+        asked = _Question(operation, request, key, None, None, compute, within)
         try:
             return await self._computed(asked)
         except AWAY as error:
-            kept = self._cache.get_now(asked.key) or await self._cache.fetch(asked.key)
-            return _last_known(asked, kept, error)
+            return _last_known(asked, kept or await self._cache.fetch(asked.key), error)
         except NotFound:
             self._later(self._cache.delete(asked.key))
             raise
@@ -216,10 +217,12 @@ class Answers:
 
     async def _beyond(self, asked: _Question) -> Answer:
         """What the hot layer does not have."""
+        if self._fetches.is_going(asked.key):
+            arrived()  # before the wait: a thousand at once would fill the house until it is over
         warm = await self._fetches.join(asked.key, partial(self._fetched, asked.key))
         if answer := self._given(asked, warm, "warm"):
             return answer
-        hot = self._cache.get_now(asked.key)
+        hot = self._cache.hot.peek_now(asked.key)
         if answer := self._given(asked, hot, "hot"):  # it was computed here meanwhile
             return answer
         known = max((one for one in (hot, warm) if one), key=lambda one: one.made_at, default=None)
@@ -240,7 +243,8 @@ class Answers:
         give_up, pause = time.monotonic() + min(asked.timeout, CLAIM), PAUSE[0]
         while True:
             # Sent in this order: whoever gets the claim sees what the one before has kept.
-            claim, found = warm.claim(asked.claim, CLAIM), self._fetched(asked.key)
+            claim = warm.claim(asked.claim, CLAIM)
+            found = self._fetched(asked.key, again=True)
             token, kept = await asyncio.gather(claim, found)
             if kept is not None and asked.is_fresh(kept):
                 self._keep(asked, None, token)
@@ -262,9 +266,9 @@ class Answers:
             self._keep(asked, found, token)
         return _marked(kept) if asked.lags(kept) else Answer(kept.body, "miss")
 
-    async def _fetched(self, key: str) -> Kept | None:
+    async def _fetched(self, key: str, *, again: bool = False) -> Kept | None:
         """What the warm layer has, perhaps from a process that has heard more than this one."""
-        kept = await self._cache.fetch(key)
+        kept = await self._cache.fetch(key, again=again)
         if kept is not None:
             self._meet(kept)
         return kept
@@ -274,7 +278,7 @@ class Answers:
             self._met(Position.parse(kept.position))
 
     def _keep(self, asked: _Question, kept: Kept | None, token: str | None) -> None:
-        if kept is not None and _is_known(asked, kept, self._cache.get_now(asked.key)):
+        if kept is not None and _is_known(asked, kept, self._cache.hot.peek_now(asked.key)):
             kept = None
         if kept is not None:
             self._cache.hot.set_now(asked.key, kept, KEEP)

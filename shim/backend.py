@@ -1,7 +1,7 @@
 """What every route needs: the client, the time-outs, and how an answer becomes a response."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
@@ -15,6 +15,7 @@ from contracts.base import Write
 from contracts.errors import WriteWaiting
 from pipelines.answers import Answer, Answers, Compute
 from pipelines.ask import ask
+from pipelines.flights import Flights
 from pipelines.tasks import ask_write
 
 M = TypeVar("M", bound=BaseModel)
@@ -34,6 +35,8 @@ class Backend:
     write_timeout: float  # seconds
     #: Told where each answer came from.
     gave: Callable[[str], None] = lambda source: None
+    #: Keys that are being checked.
+    checks: Flights[str] = field(default_factory=Flights)
 
     async def answer(
         self, operation: Operation[Any, Any], request: BaseModel, *, status: int = 200

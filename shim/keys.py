@@ -1,13 +1,14 @@
 """Who may call: `Authorization: Bearer KEY`, checked by an actor, remembered here for a while."""
 
 import hashlib
+from functools import partial
 from typing import Annotated
 
 from cachetools import TTLCache
 from fastapi import Depends, Header, Request
 
 from actors import system
-from actors.broker.admission import STRANGER
+from actors.broker.admission import STRANGER, arrived
 from contracts.errors import Unauthorized, Unavailable
 from contracts.operation import called_by
 from contracts.system import KeyVerified, VerifyKey
@@ -32,7 +33,9 @@ async def caller(
     name = _fresh.get(digest)
     if name is None:
         called_by(_known.get(digest, STRANGER))
-        name = await _ask(backend, digest)
+        if backend.checks.is_going(digest):
+            arrived()
+        name = await backend.checks.join(digest, partial(_ask, backend, digest))
         _fresh[digest] = _known[digest] = name
     return _called(request, name)
 

@@ -58,17 +58,25 @@ class Hot(Layer):
     def get_now(self, key: str) -> Kept | None:
         """As `get`, for who has no time to wait: two dictionaries are asked."""
         with self._lock:
-            value = self._values.get(key)
-            if value is None:
+            kept = self._valid(key)
+            if kept is None:
                 self._misses += 1
-                return None
-            if self._ended and self._is_over(value.kept.tags, value.since):
-                self._values.pop(key, None)
-                self._outdated += 1
-                self._misses += 1
-                return None
-            self._hits += 1
-            return value.kept
+            else:
+                self._hits += 1
+            return kept
+
+    def peek_now(self, key: str) -> Kept | None:
+        """The same for who has asked before, or does not ask for himself: it is not counted."""
+        with self._lock:
+            return self._valid(key)
+
+    def _valid(self, key: str) -> Kept | None:
+        value = self._values.get(key)
+        if value is not None and self._ended and self._is_over(value.kept.tags, value.since):
+            self._values.pop(key, None)
+            self._outdated += 1
+            return None
+        return value.kept if value is not None else None
 
     def set_now(self, key: str, kept: Kept, ttl: float, under: Epochs | None = None) -> None:
         """As `set`."""

@@ -23,9 +23,12 @@ class Cache(Layer):
         """What the hot layer has, without waiting."""
         return self.hot.get_now(key)
 
-    async def fetch(self, key: str) -> Kept | None:
-        """What the layers behind the hot one have, for who has asked `get_now` before."""
-        return (await self._fetch([key])).get(key)
+    async def fetch(self, key: str, *, again: bool = False) -> Kept | None:
+        """What the layers behind the hot one have, for who has asked `get_now` before.
+
+        Asked `again` for one question, it does not count as another miss.
+        """
+        return (await self._fetch([key], again=again)).get(key)
 
     async def get(self, key: str) -> Kept | None:
         """The value, or None."""
@@ -85,11 +88,11 @@ class Cache(Layer):
         if self.warm is not None:
             await self.warm.__aexit__()
 
-    async def _fetch(self, keys: list[str]) -> dict[str, Kept]:
+    async def _fetch(self, keys: list[str], *, again: bool = False) -> dict[str, Kept]:
         if self.warm is None or not keys:
             return {}
         under = self.hot.epochs_now()
-        found = await self.warm.read(keys)
+        found = await self.warm.read(keys, again=again)
         for key, (kept, left) in found.items():
             self.hot.set_now(key, kept, _hot_ttl(kept, left), under)
         return {key: one.kept for key, one in found.items()}

@@ -48,8 +48,11 @@ class Warm(Layer):
         self._owed: set[str] = set()
         self._hits = self._misses = self._corrupt = self._outdated = self._refused = 0
 
-    async def read(self, keys: list[str]) -> dict[str, Found]:
-        """Those of the values that there are, in one round trip for each BATCH."""
+    async def read(self, keys: list[str], *, again: bool = False) -> dict[str, Found]:
+        """Those of the values that there are, in one round trip for each BATCH.
+
+        Asked `again` for one question, what there is not does not count as another miss.
+        """
         found: dict[str, Found] = {}
         for batch in _batches(keys):
             try:
@@ -62,7 +65,8 @@ class Warm(Layer):
                 if value := self._value(answer):
                     found[key] = value
         self._hits += len(found)
-        self._misses += len(keys) - len(found)
+        if not again:
+            self._misses += len(keys) - len(found)
         return found
 
     async def get(self, key: str) -> Kept | None:

@@ -45,6 +45,7 @@ class Index:
         self.touched, self.at = Touched.everything(at(1), 1.0), 1
         self.behind: int | None = None
         self.asked = 0
+        self.patience: list[float] = []
         self.error: Exception | None = None
         self.changed = asyncio.Condition()
         self.go = asyncio.Event()
@@ -67,6 +68,7 @@ class Index:
     async def compute(self, request: Any, timeout: float) -> bytes:
         """For who asks."""
         self.asked += 1
+        self.patience.append(timeout)
         number, here = self.asked, at(self.at if self.behind is None else self.behind)
         async with self.changed:
             self.changed.notify_all()
@@ -215,6 +217,43 @@ def test_a_thousand_in_two_processes_are_one_computation(process: Process) -> No
             found = await asyncio.gather(*asking[2:])
             assert {one.source for one in found} == {"miss", "warm"}
             assert (index.asked, {number(one) for one in found}) == (1, {1})
+
+    run(scenario())
+
+
+def test_a_question_is_one_hit_or_one_miss(process: Process) -> None:
+    """However often a layer is looked at for it."""
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as one, process(index.published) as other:
+
+            async def counted(answers: Answers) -> list[tuple[str, int, int]]:
+                await answers.idle()
+                return [(of.name, of.hits, of.misses) for of in await answers._cache.stats()]
+
+            await ask(one, index)
+            assert await counted(one) == [("hot", 0, 1), ("warm", 0, 1)]
+            await ask(one, index)
+            assert await counted(one) == [("hot", 1, 1), ("warm", 0, 1)]
+            await ask(other, index)
+            assert await counted(other) == [("hot", 0, 1), ("warm", 1, 0)]
+
+    run(scenario())
+
+
+def test_who_has_an_answer_at_hand_waits_less_for_another(process: Process) -> None:
+    """A search that is not fresh any more, and an entry, are given again after PATIENCE."""
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as answers:
+            for _ in range(2):
+                await answers.get(QUERY, SearchQuery(q="x"), index.compute, timeout=60.0)
+                index.commit("db2")
+            for _ in range(2):
+                await answers.get_first("entries.get", ENTRY, index.compute, timeout=60.0)
+            assert index.patience == [60.0, chain.PATIENCE] * 2
 
     run(scenario())
 

@@ -207,6 +207,24 @@ def test_a_thousand_at_once_in_two_processes_are_one_search(node: Node, process:
     scenario(node, told)
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["a known key", "a new key"])
+def test_a_thousand_at_once_are_all_answered(node: Node, is_known: bool) -> None:
+    """Through the door of one shim: who waits for another's answer takes nobody's place."""
+
+    async def told() -> None:
+        async with node.shim() as http:
+            if is_known:
+                await http.get("/v1/search", params={"q": "beta"})
+            before = node.searches
+            asked = [http.get("/v1/search", params={"q": "alpha"}) for _ in range(1000)]
+            found = await asyncio.gather(*asked)
+            assert Counter(one.status_code for one in found) == {200: 1000}
+            assert node.searches == before + 1
+            assert node.counted.by_name["system.verify_key"] == 1
+
+    scenario(node, told)
+
+
 def test_no_cache_and_what_is_never_kept(node: Node) -> None:
     """They are computed each time."""
 

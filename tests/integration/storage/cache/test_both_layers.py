@@ -75,8 +75,8 @@ def test_what_is_fetched_while_it_is_invalidated_does_not_stay(make_warm: MakeWa
     class Held(Warm):
         """Invalidates between the instance's answer and its arrival."""
 
-        async def read(self, keys: list[str]) -> dict[str, Found]:
-            found = await super().read(keys)
+        async def read(self, keys: list[str], *, again: bool = False) -> dict[str, Found]:
+            found = await super().read(keys, again=again)
             await cache.invalidate("statistics")
             return found
 
