@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 import orjson
+import psycopg
 import pytest
 
 from actors.metrics.exporter import Slot, export
 from actors.metrics.meters import Meters
+from deploy.postgres import EmbeddedPostgres
 from settings import SecretFile
 from storage.breaker import Breakers
 from tests.support.casebook import Casebook
@@ -132,6 +134,26 @@ def test_doctor_where_nothing_runs(tmp_path: Path) -> None:
     done = Casebook(tmp_path, 0).run("doctor")
     assert done.code == 1
     assert "casebook up" in done.out
+
+
+def test_the_beginning_of_a_fingerprint_will_do(casebook: Casebook) -> None:
+    """To show an error and to put it aside, where it fits one only."""
+    add = (
+        "insert into errors (fingerprint, error, place, category, severity, count, first_seen,"
+        " last_seen, actor, operation_id, message, traceback) values (%s, 'builtins.KeyError',"
+        " 'here', 'unexpected', 'error', 1, now(), now(), 'a', 'o', 'm', 't')"
+    )
+    with psycopg.connect(EmbeddedPostgres(casebook.data).url) as session:
+        for one in ("beef0000cafe0000", "beef0000cafe0001"):
+            session.execute(add, (one,))
+    assert "beef0000cafe0001" in casebook.run("errors", COLUMNS="80").out
+    for command in ("show", "resolve"):
+        assert casebook.run("errors", command, "beef").code == 1
+        assert casebook.run("errors", command, "beef0000cafe0001").code == 0
+    with psycopg.connect(EmbeddedPostgres(casebook.data).url) as session:
+        session.execute("delete from errors where fingerprint = 'beef0000cafe0000'")
+    for command in ("show", "resolve"):
+        assert casebook.run("errors", command, "beef").code == 0
 
 
 def test_alerts_and_errors_can_be_asked_for(casebook: Casebook, http: httpx.Client) -> None:
