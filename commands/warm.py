@@ -17,7 +17,7 @@ SAID = {
     "time": "the time is over; the next run goes on.",
     "busy": "searches waited for a worker: the next run goes on.",
     "another": "another run is under way.",
-    "away": "the warm layer does not answer: nothing is lost, answers are computed when asked for.",
+    "away": "the warm layer does not answer or is full (see casebook doctor): nothing is lost.",
     "off": "there is no warm layer here (CASEBOOK_CACHE_URL).",
 }
 

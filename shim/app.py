@@ -106,6 +106,7 @@ def make_app(settings: Settings) -> FastAPI:
                 thread.start()
             gc.freeze()  # what lives as long as the process need not be looked at again
             yield
+            await app.state.backend.checks.close()
             for thread in (failures, spans, start):
                 await asyncio.to_thread(thread.stop)
             if collector is not None:
