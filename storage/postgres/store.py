@@ -26,6 +26,7 @@ from storage import steps
 from storage.breaker import Attempt, Breaker
 from storage.postgres.explaining import Explainer, explain
 from storage.postgres.lookout import Lookout
+from storage.postgres.probing import Silent, probe
 from storage.postgres.statements import statement
 from storage.postgres.yielding import yield_likewise
 from storage.steps import Step, shape
@@ -218,7 +219,9 @@ class Store:
         database is back.
         """
         try:
-            self._pool.check_connection(connection)
+            probe(connection)
+        except Silent:
+            raise
         except psycopg.Error:
             self._pool.check()
             raise

@@ -135,6 +135,37 @@ def test_a_server_that_is_away_is_given_up_until_it_is_back(
         assert tx.row("system.schema_version") is not None
 
 
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_stands_still_is_given_up_until_it_goes_on(
+    server: EmbeddedPostgres, request: pytest.FixtureRequest
+) -> None:
+    """Its connections are open and silent: a caller waits for the first answer only so long."""
+    busy: Store = request.getfixturevalue("busy")
+    assert server.process is not None
+    postmaster = psutil.Process(server.process.pid)
+    standing = [postmaster, *postmaster.children()]
+
+    def go_on() -> None:
+        for one in standing:
+            one.resume()
+
+    at_last = threading.Timer(SOON, go_on)  # for a caller who waits for ever
+    at_last.start()
+    for one in standing:
+        one.suspend()
+    try:
+        while busy.breaker.state is State.CLOSED:
+            with pytest.raises(DatabaseUnavailable), busy.transaction():
+                pass
+        assert not busy.lookout.wait(0)
+    finally:
+        at_last.cancel()
+        go_on()
+    assert busy.lookout.wait(SOON)
+    with busy.transaction() as tx:
+        assert tx.row("system.schema_version") is not None
+
+
 def test_a_body_that_fails_says_nothing_about_the_server(store: Store) -> None:
     """Neither do statements that PostgreSQL refuses: it is there."""
     for _ in range(6):
