@@ -45,11 +45,12 @@ class Sample(NamedTuple):
 def facts(node: Node, index: IndexReader) -> NodeFacts:
     """What only a process of this node can find. It asks neither PostgreSQL nor Redis."""
     published = index.published()
+    position = published.position if published is not None else None
     return NodeFacts(
         node=node.name,
         disk_used=_disk_used(node.data),
         requests=requests(listed(node.data)),
-        position=None if published is None else published.position[1:],
+        position=(position.txid, position.seq) if position is not None else None,
     )
 
 
