@@ -151,10 +151,10 @@ class Answers:
     ) -> Answer:
         """The answer to a request, within about `timeout` seconds.
 
-        With `anew` it is computed for this caller, whatever is known. `key` is the request's, for
-        who knows it. Raises: what `compute` raises, where no answer is known either.
+        With `anew` it is computed for this caller, whatever is known. `key` is the request's, from
+        who has looked `at_hand`. Raises: what `compute` raises, where no answer is known either.
         """
-        look = self._cache.hot.peek_now  # who knows the key has looked
+        look = self._cache.hot.peek_now  # `at_hand` has counted it
         if key is None:
             if not rules.is_kept(operation, request):
                 return Answer(await compute(request, timeout), "miss")

@@ -66,7 +66,7 @@ class Backend:
     ) -> Answer:
         """The answer that is nearest; computed anew for who sends `Cache-Control: no-cache`.
 
-        `key` is its key, for who knows it.
+        `key` is its key, from who has looked what is hot (`Answers.at_hand`).
         """
         answer = await self.answers.get(
             operation.name,
