@@ -45,7 +45,9 @@ def main() -> None:
         if options.peers:
             from benchmarks import beside  # needs what nothing else here does
 
-            beside.measure(casebook, file, kinds)
+            collection = beside.collected(file)
+            beside.measure_together(casebook, collection, kinds, options.clients, folder)
+            beside.measure(casebook, collection, kinds)
 
 
 def ask(casebook: Instance, kinds: dict[str, list[dict[str, object]]], folder: Path) -> None:

@@ -21,22 +21,30 @@ from benchmarks.judged import Collection, Ranker
 from deploy.postgres import EmbeddedPostgres
 
 Peer = Callable[[Collection], AbstractContextManager[Ranker]]
+Session = psycopg.Connection[tuple[object, ...]]
 
 
 @contextmanager
 def fts5(collection: Collection) -> Iterator[Ranker]:
     """SQLite in memory, with the Porter stemmer."""
     base = sqlite3.connect(":memory:")
+    fill_fts5(base, collection)
+    yield partial(fts5_ranked, base)
+    base.close()
+
+
+def fill_fts5(base: sqlite3.Connection, collection: Collection) -> None:
+    """All documents in one table."""
     base.execute("create virtual table e using fts5(id unindexed, title, body, tokenize=porter)")
     base.executemany("insert into e values (?, ?, ?)", (row[:3] for row in collection.documents))
+    base.commit()
+
+
+def fts5_ranked(base: sqlite3.Connection, q: str, limit: int) -> list[str]:
+    """The ids of the best of what `fill_fts5` put there; the title counts twice."""
     found = "select id from e where e match ? order by bm25(e, 0, 2, 1) limit ?"
-
-    def rank(q: str, limit: int) -> list[str]:
-        words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", q))
-        return [row[0] for row in base.execute(found, (words, limit))] if words else []
-
-    yield rank
-    base.close()
+    words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", q))
+    return [row[0] for row in base.execute(found, (words, limit))] if words else []
 
 
 @contextmanager
@@ -63,18 +71,25 @@ def python_bm25(collection: Collection) -> Iterator[Ranker]:
 @contextmanager
 def postgres(collection: Collection) -> Iterator[Ranker]:
     """ts_rank_cd over a GIN index, title A and text B, length by its logarithm."""
+    with filled_postgres(collection) as url, psycopg.connect(url, autocommit=True) as session:
+        yield partial(postgres_ranked, session)
+
+
+@contextmanager
+def filled_postgres(collection: Collection) -> Iterator[str]:
+    """A server with all documents; its URL."""
     with TemporaryDirectory(prefix="benchmark-") as name:
         server = EmbeddedPostgres(Path(name) / "data")
         server.start()
         try:
             with psycopg.connect(server.url, autocommit=True) as session:
                 _fill(session, collection)
-                yield partial(_ranked, session)
+            yield server.url
         finally:
             server.stop()
 
 
-def _fill(session: psycopg.Connection[tuple[object, ...]], collection: Collection) -> None:
+def _fill(session: Session, collection: Collection) -> None:
     session.execute("create table e (id text, title text, body text)")
     with session.cursor() as cursor, cursor.copy("copy e from stdin") as sink:
         for row in collection.documents:
@@ -87,7 +102,8 @@ def _fill(session: psycopg.Connection[tuple[object, ...]], collection: Collectio
     session.execute("vacuum analyze s")
 
 
-def _ranked(session: psycopg.Connection[tuple[object, ...]], q: str, limit: int) -> list[str]:
+def postgres_ranked(session: Session, q: str, limit: int) -> list[str]:
+    """The ids of the best of what `filled_postgres` has."""
     rows = session.execute(
         "select id from s, (select"
         " replace(plainto_tsquery('english', %s)::text, '&', '|')::tsquery as asked) as q"
