@@ -16,6 +16,7 @@ from commands.base import (
     Failure,
     Kept,
     as_json,
+    err,
     failures,
     me,
     out,
@@ -23,6 +24,7 @@ from commands.base import (
     talk,
     wait_option,
 )
+from commands.reading import Read, read, whole
 from commands.tables import Column, print_table
 from contracts.base import Write
 from contracts.entries import (
@@ -33,7 +35,6 @@ from contracts.entries import (
     EntryFields,
     EntryPage,
     EntryStored,
-    GetEntry,
     ListEntries,
     UpdateEntry,
 )
@@ -123,24 +124,14 @@ def add(title: str, key: str | None, wait: bool, json_: bool, **fields: Any) -> 
 @click.argument("entry_id", type=click.UUID)
 @as_json
 def get(entry_id: UUID, json_: bool) -> None:
-    """Show one entry whole."""
-    entry = talk(functools.partial(fetch, entry_id=entry_id))
+    """Show one entry whole; while PostgreSQL is away, for a person, as the index keeps it."""
     if json_:
-        print_json(entry)
-    else:
-        show(entry)
-
-
-async def fetch(
-    client: Any, settings: Settings, *, entry_id: UUID, timeout: float | None = None
-) -> Entry:
-    """The entry whole, within `timeout` seconds; part of a conversation. Raises EntryNotFound."""
-    from actors import entries
-    from pipelines.ask import ask_for
-
-    request = GetEntry(id=entry_id)
-    within = timeout or settings.read_timeout
-    return await ask_for(Entry, client, entries.get, request, timeout=within)
+        print_json(talk(functools.partial(whole, entry_id=entry_id)))
+        return
+    found = talk(functools.partial(read, entry_id=entry_id))
+    if found.entry is not None:
+        show(found.entry)
+    note(found)
 
 
 def show(entry: Entry | SearchHit) -> None:
@@ -158,6 +149,12 @@ def show(entry: Entry | SearchHit) -> None:
     for relation in whole.relations if whole else ():
         name = f"{escape(relation.external_id)} " if relation.external_id else ""
         out.print(f"[dim]{relation.kind}: {name}{relation.to_id}[/dim]")
+
+
+def note(found: Read) -> None:
+    """Say, beside what is shown, why it is not more."""
+    if found.note:
+        err.print(f"[yellow]note:[/yellow] {escape(found.note)}", soft_wrap=True)
 
 
 @click.command()
@@ -184,7 +181,7 @@ def edit(
         return
     changes = given(**fields)
     if not changes:
-        entry = talk(functools.partial(fetch, entry_id=entry_id))
+        entry = talk(functools.partial(whole, entry_id=entry_id))
         changes = in_editor(entry)
         expected_version = expected_version or entry.version
     with failures():

@@ -8,10 +8,10 @@ import click
 from rich.markup import escape
 from rich.rule import Rule
 
-from commands.base import SEVERITIES, as_json, err, failures, me, out, print_json, talk
-from commands.best import Best, best_of
-from commands.entries import show
+from commands.base import SEVERITIES, as_json, failures, me, out, print_json, talk
+from commands.entries import note, show
 from commands.found import FACETS, FIELDS, GROUPS, SORTS, show_found
+from commands.reading import Read, best_of
 from commands.tables import Column, print_table
 from contracts.base import new_id
 from contracts.search import ProfileName, SearchQuery, SearchReply
@@ -121,16 +121,16 @@ def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
     if options["fields"] and not json_:
         raise click.UsageError("--fields needs --json: a table shows what it always does.")
 
-    async def conversation(client: Any, settings: Settings) -> tuple[bytes, Best]:
+    async def conversation(client: Any, settings: Settings) -> tuple[bytes, Read]:
         from pipelines.searching import find
 
         request, began = SearchQuery(q=" ".join(query), **options), time.perf_counter()
         body = await find(client, request, timeout=settings.read_timeout)
         took_ms = (time.perf_counter() - began) * 1000
-        best = Best()
+        best = Read()
         if not (json_ or request.offset or request.cursor):
             best = await best_of(client, settings, request, SearchReply.from_reply(body).hits)
-        await _note(client, settings, request, body, took_ms)
+        await _count(client, settings, request, body, took_ms)
         return body, best
 
     body, best = talk(conversation)
@@ -145,11 +145,10 @@ def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
         show(best.entry)
         out.print(Rule(style="dim"), width=80)  # or the terminal's, if that is less
     show_found(reply)
-    if best.note:
-        err.print(f"[yellow]note:[/yellow] {escape(best.note)}", soft_wrap=True)
+    note(best)
 
 
-async def _note(
+async def _count(
     client: Any, settings: Settings, request: SearchQuery, body: bytes, took_ms: float
 ) -> None:
     """Count the search, as the shim does. Who asked is left out where no key is at hand for it."""

@@ -82,9 +82,14 @@ def _show(page: dict[str, Any]) -> None:
     for name, check in page["checks"].items():
         _line(name, check["ok"], _told(name, check))
     alerts, verified = page["alerts"], page.get("verified")
-    _line("alerts", not alerts.get("firing") and "error" not in alerts, _cells(alerts))
+    _line("alerts", not alerts.get("firing") and "error" not in alerts, _answered(alerts))
     if verified is not None:
-        _line("verified", verified.get("agrees", False), _cells(verified))
+        _line("verified", verified.get("agrees", False), _answered(verified))
+
+
+def _answered(part: dict[str, Any]) -> str:
+    """What a part of the page came to, or why it can't be told."""
+    return f"{part['message']} ({part['error']})" if "error" in part else _cells(part)
 
 
 def _told(name: str, check: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from contracts.errors import (
     EmbeddingUnavailable,
     IndexBehind,
     IndexUnavailable,
+    NoReply,
 )
 from contracts.search import NEAR_MAX, FusedQuery, SearchQuery
 from contracts.selection import Narrowed
@@ -29,6 +30,8 @@ from pipelines.ask import ask, ask_for
 
 HINTS, HINT_WITHIN = 5, 1.0  # entries and seconds for a writer to hear of possible duplicates
 NEAR = 200  # entries of like meaning that are asked for; NEAR_MAX where filters will leave few
+#: What keeps a search by meaning from being one.
+AWAY = (DatabaseUnavailable, DeadlineExceeded, EmbeddingRefused, EmbeddingUnavailable, NoReply)
 PAUSE = 0.005, 0.1  # seconds: first and longest between two askings of an index that is behind
 
 
@@ -45,14 +48,15 @@ async def find(client: Client, request: SearchQuery, *, timeout: float) -> bytes
     """
     asked: SearchQuery = request
     operation: Operation[Any, EncodedReply] = search.query
+    clock = asyncio.get_running_loop().time
+    give_up, pause = clock() + timeout, PAUSE[0]
     if request.mode != "lexical" and request.q.strip():
         asked, operation = await _with_near(client, request, timeout), search.fused
-    give_up, pause = asyncio.get_running_loop().time() + timeout, PAUSE[0]
     while True:
         try:
-            return await ask(client, operation, asked, timeout=timeout)
+            return await ask(client, operation, asked, timeout=max(give_up - clock(), PAUSE[1]))
         except (IndexBehind, IndexUnavailable):
-            if request.after is None or asyncio.get_running_loop().time() + pause > give_up:
+            if request.after is None or clock() + pause > give_up:
                 raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE[1])
@@ -68,13 +72,17 @@ def asking(client: Client) -> Compute[SearchQuery]:
 
 
 async def _with_near(client: Client, request: SearchQuery, timeout: float) -> FusedQuery:
-    """The request, and what is near; of a hybrid one nothing, and a note, where that is away."""
+    """The request, and what is near; of a hybrid one nothing, and a note, where that is away.
+
+    A hybrid one waits for it half of the time at most: the rest is for the words.
+    """
     narrowed = request.model_dump(include=set(Narrowed.model_fields), exclude_defaults=True)
     question = AskNearest(text=request.q, most=NEAR_MAX if narrowed else NEAR)
     near, note = Nearest(ids=()), ""
+    within = timeout if request.mode == "semantic" else timeout / 2
     try:
-        near = await ask_for(Nearest, client, semantic.nearest, question, timeout=timeout)
-    except (DatabaseUnavailable, DeadlineExceeded, EmbeddingRefused, EmbeddingUnavailable) as error:
+        near = await ask_for(Nearest, client, semantic.nearest, question, timeout=within)
+    except AWAY as error:
         if request.mode == "semantic":
             raise
         note = f"by words alone: {error.code}"

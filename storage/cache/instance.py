@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from bisect import bisect_left
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -14,6 +13,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from contracts.errors import Unavailable
 from storage.breaker import Breaker, State
 from storage.cache.connection import Argument, Connection, Lost
+from storage.cache.times import Times
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +34,9 @@ class Instance:
     def __init__(self, url: str, breaker: Breaker, timeout: float = TIMEOUT) -> None:
         self.breaker = breaker
         self.failed = 0
-        self.seconds = 0.0
         self._timeout = timeout
         self._connection = Connection(url)
-        self._calls = [0] * (len(BOUNDS) + 1)
+        self.times = Times(BOUNDS)
 
     async def ask(self, *command: Argument) -> Any:
         """The answer to one command. Raises Away, ResponseError."""
@@ -67,7 +66,7 @@ class Instance:
             attempt.abandoned()
             raise
         finally:
-            self._count(perf_counter() - began)
+            self.times.count(perf_counter() - began)
         attempt.succeeded()
         return answer
 
@@ -84,14 +83,6 @@ class Instance:
         """Whether it is not left alone for now."""
         return self.breaker.state is State.CLOSED
 
-    def buckets(self) -> tuple[tuple[float, int], ...]:
-        """Calls by what they took: (upper bound in seconds, calls up to it)."""
-        found, calls = [], 0
-        for bound, count in zip((*BOUNDS, float("inf")), self._calls, strict=True):
-            calls += count
-            found.append((bound, calls))
-        return tuple(found)
-
     async def close(self) -> None:
         """Drop the connection."""
         await self._connection.close()
@@ -101,10 +92,6 @@ class Instance:
         if not self.is_up:
             log.warning("the warm layer of the cache is left alone for a while: %s", reason)
         return Away(reason)
-
-    def _count(self, seconds: float) -> None:
-        self.seconds += seconds
-        self._calls[bisect_left(BOUNDS, seconds)] += 1
 
 
 @cache

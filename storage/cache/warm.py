@@ -175,8 +175,8 @@ class Warm(Layer):
             bytes=self._info.bytes,
             max_bytes=self._info.max_bytes,
             up=self._instance.is_up,
-            buckets=self._instance.buckets(),
-            seconds=self._instance.seconds,
+            buckets=self._instance.times.buckets(),
+            seconds=self._instance.times.seconds,
         )
 
     async def __aenter__(self) -> Self:

@@ -190,11 +190,17 @@ def test_a_search_shows_the_solution_without_postgresql(
     """As the index keeps it, with the hits, a word on stderr, and the exit code of success."""
     title = f"there {uuid4()}"
     given = {"title": title, "solution": "Turn it off and on again."}
-    position = http.post("/v1/entries", json=given).json()["position"]
-    query = ("search", f'"{title}"', "--after", position)
+    stored = http.post("/v1/entries", json=given).json()
+    query = ("search", f'"{title}"', "--after", stored["position"])
     assert ground.casebook.run(*query).err == ""
     with ground.without_postgres() if how == "away" else ground.frozen_postgres():
         found = ground.casebook.run(*query)
+        entry = ground.casebook.run("get", stored["entry"]["id"])
+        status = ground.casebook.run("status")
+    assert (entry.code, "Turn it off" in entry.out) == (0, True), entry.err
+    assert "as the index keeps it" in entry.err
+    (alerts,) = [line for line in status.out.splitlines() if line.startswith("alerts")]
+    assert "error" not in alerts, alerts
     assert found.code == 0, found.err
     assert found.out.index("Turn it off") < found.out.index("1-1 of 1")
     assert "as the index keeps it" in found.err

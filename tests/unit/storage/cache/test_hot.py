@@ -40,6 +40,18 @@ def test_a_value_stays_for_its_time(hot: Hot, clock: Clock) -> None:
     assert found is not None and found.body == b"2"
 
 
+def test_reads_are_timed(hot: Hot) -> None:
+    """Each read counts once, found or not; one that peeks does not."""
+    hot.set_now("there", Kept(b"1"), 10)
+    for key in ("there", "not there", "there"):
+        hot.get_now(key)
+    hot.peek_now("there")
+    stats = hot.stats_now()
+    assert stats.buckets[-1] == (float("inf"), 3)
+    assert [calls for _, calls in stats.buckets] == sorted(calls for _, calls in stats.buckets)
+    assert stats.seconds > 0
+
+
 def test_the_bound_is_in_bytes(hot: Hot) -> None:
     """More than fits pushes out what was used longest ago, and that is counted."""
     for number in range(100):
