@@ -1,6 +1,8 @@
 """Rows of a source as entries: validated, or rejects with the reason."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,10 +11,14 @@ from actors.screening import Candidate, Policy, reject
 from contracts.base import field_errors, new_id
 from contracts.entries import BODY_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
 from contracts.imports import CheckChunk, ImportChunk, ImportedEntry, ImportRow, OnLong, Reject
+from contracts.mappings import FIELDS
 from storage.postgres.digests import digest, text_digest
 from storage.postgres.store import Row, Transaction
 
 Valid = tuple[ImportRow, ImportedEntry]
+
+UNKNOWN = "EXTRA_FORBIDDEN"  # how Pydantic calls a field that a model does not have
+NEAR = 0.75  # from 0 to 1: what two names have in common where one is meant for the other
 
 
 def validate(
@@ -50,9 +56,21 @@ def truncate(data: dict[str, Any]) -> None:
 
 
 def _reject(row: ImportRow, error: ValidationError) -> Reject:
-    first, *others = field_errors(error.errors(include_url=False, include_context=False))
-    also = f" (and {len(others)} more errors)" if others else ""
-    return reject(row, first["code"], first["message"] + also, first["field"])
+    """A field that entries don't have comes first: for its sake another one is missing."""
+    errors = field_errors(error.errors(include_url=False, include_context=False))
+    first, *others = sorted(errors, key=lambda one: one["code"] != UNKNOWN)
+    message = first["message"]
+    if first["code"] == UNKNOWN and first["field"] in row.data:
+        message = f"entries have no such field{_meant(first['field'])}"
+    if others:
+        message += f" (and {len(others)} more error{'s' * (len(others) > 1)})"
+    return reject(row, first["code"], message, first["field"])
+
+
+@lru_cache(1000)
+def _meant(field: str) -> str:
+    near = get_close_matches(field.strip().lower(), FIELDS, 1, NEAR)
+    return f"; {near[0]} is one" if near else ""
 
 
 def by_source(

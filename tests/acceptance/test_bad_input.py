@@ -92,7 +92,7 @@ CASES: list[Case] = [
         },
     ),
     ("limits.ndjson", b'{"title": "' + b"x" * 256 + b'"}\n', {}, 1, {"STRING_TOO_LONG"}),
-    ("all.ndjson", b'{"titel": "wrong"}\n' * 1200, {}, 1200, {"MISSING"}),
+    ("all.ndjson", b'{"titel": "wrong"}\n' * 1200, {}, 1200, {"EXTRA_FORBIDDEN"}),
     ("none.ndjson", b"1\n[]\nnull\n" * 400, {}, 1200, {"NOT_AN_OBJECT"}),
     (
         "object.ndjson",
