@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from contracts.imports import Reject
 from pipelines.formats.jsons import parsed
 from pipelines.formats.source import Found, Source, SourceRow, too_long
@@ -23,7 +21,8 @@ def is_action(data: Any) -> bool:
 def pairs(source: Source) -> Iterator[Found]:
     """Each document with the `_id` of its action; its line is the document's.
 
-    A deletion is a reject: an import adds and changes.
+    A deletion is a reject: an import adds and changes. So is an update: what its `doc` does not
+    name would be emptied, as a row is a whole entry.
     """
     action: tuple[str, dict[str, Any]] | None = None
     number = 0
@@ -33,7 +32,7 @@ def pairs(source: Source) -> Iterator[Found]:
         value = parsed(source, number, line, cut=too_long(line))
         if action is not None:
             if not isinstance(value, Reject):
-                value = _row(source, number, *action, value, len(line))
+                value = _row(source, number, *action, value, line)
             yield value
             action = None
         elif isinstance(value, Reject):
@@ -58,12 +57,11 @@ def _row(
     word: str,
     where: dict[str, Any],
     data: dict[str, Any],
-    size: int,
+    line: bytes,
 ) -> Found:
-    document = data.get("doc") if word == "update" else data
-    if not isinstance(document, dict):
-        message = "an update is read only where it has a doc"
-        return source.reject(number, "BULK_NO_DOCUMENT", message, orjson.dumps(data))
+    if word == "update":
+        message = "an update changes a part of a document; an import takes whole ones (index)"
+        return source.reject(number, "BULK_UPDATE", message, line)
     if where.get("_id") is not None:
-        document = document | {"_id": where["_id"]}
-    return SourceRow(source.name, number, document, size)
+        data = data | {"_id": where["_id"]}
+    return SourceRow(source.name, number, data, len(line))

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.mappings import Shape
 from pipelines.mapping import shaper
-from tests.unit.pipelines.reading import codes, found, rows, titles
+from tests.unit.pipelines.reading import codes, rows, titles
 
 
 def lines(*objects: Any) -> bytes:
@@ -123,16 +123,20 @@ def test_a_format_may_be_forced() -> None:
     assert codes(b"5", kind="hits") == [(1, "JSON_UNREADABLE")]
 
 
-def test_an_update_counts_for_its_document() -> None:
-    """`update` gives its `doc`; a script or a bare upsert is no document."""
+def test_an_update_is_no_whole_document() -> None:
+    """A row is a whole entry: what a `doc` does not name would be emptied without a word."""
     data = lines(
+        {"index": {"_id": "a"}},
+        doc("one", problem="seen"),
         {"update": {"_id": "a"}},
-        {"doc": doc("one"), "doc_as_upsert": True},
+        {"doc": doc("new title")},
         {"update": {"_id": "b"}},
+        {"doc": doc("as upsert"), "doc_as_upsert": True},
+        {"update": {"_id": "c"}},
         {"script": "ctx._source.n++"},
     )
-    assert titles(data) == ["one", "BULK_NO_DOCUMENT"]
-    assert found(data)[0].data["_id"] == "a"  # type: ignore[union-attr]
+    assert titles(data) == ["one", "BULK_UPDATE", "BULK_UPDATE", "BULK_UPDATE"]
+    assert [line for line, _ in codes(data)] == [4, 6, 8]
 
 
 def test_bulk_lines_that_are_wrong() -> None:
