@@ -118,10 +118,16 @@ class Unpacked(io.RawIOBase):
         return data
 
 
-def unpacked(stream: Ahead) -> tuple[Ahead, str]:
-    """The stream itself, or what it holds if it is compressed; and that compression's extension."""
+def unpacked(stream: Ahead) -> Ahead:
+    """The stream itself, or what it holds if it is compressed."""
     head = stream.head(8)
     for packing in PACKINGS:
         if head.startswith(packing.magic):
-            return Ahead(Unpacked(stream, packing)), packing.extension
-    return stream, ""
+            return Ahead(Unpacked(stream, packing))
+    return stream
+
+
+def bare(name: str) -> str:
+    """The name of what a file holds that is called so: without a compression's extension."""
+    ends = (one.extension for one in PACKINGS if name.lower().endswith(one.extension))
+    return name[: -len(next(ends, "")) or None]

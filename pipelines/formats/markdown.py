@@ -17,6 +17,7 @@ import orjson
 from contracts.entries import EntryFields
 from contracts.imports import ROW_BYTES, ImportedEntry
 from pipelines.formats import front_matter
+from pipelines.formats.compression import bare
 from pipelines.formats.front_matter import Fields, Lines, Unreadable
 from pipelines.formats.source import Found, Source, SourceRow
 
@@ -44,7 +45,7 @@ def entry(source: Source) -> Iterator[Found]:
         yield source.reject(1, "ROW_TOO_LARGE", "the file is too large for an entry", data)
         return
     try:
-        yield SourceRow(source.name, 1, parse(data.decode(), source.name))
+        yield SourceRow(source.name, 1, parse(data.decode(), bare(source.name)))
     except UnicodeDecodeError as error:
         yield source.reject(1, "ENCODING_UNREADABLE", f"is not UTF-8: {error}", data)
     except Unreadable as error:

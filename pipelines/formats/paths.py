@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from contracts.errors import SourceUnreadable
-from pipelines.formats.compression import PACKINGS
+from pipelines.formats.compression import bare
 from pipelines.formats.rows import EXTENSIONS
 
 STDIN = "-"
@@ -76,7 +76,4 @@ def _with_folder(name: str) -> str:
 
 def known(name: str) -> bool:
     """Whether the importer knows files that are called so, packed or not."""
-    name = name.lower()
-    for packing in PACKINGS:
-        name = name.removesuffix(packing.extension)
-    return name.endswith(tuple(EXTENSIONS))
+    return bare(name).lower().endswith(tuple(EXTENSIONS))

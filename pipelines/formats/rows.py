@@ -11,7 +11,7 @@ import orjson
 from contracts.errors import SourceUnreadable, UnsupportedFormat
 from contracts.imports import Reject
 from pipelines.formats import bulk, delimited, encodings, jsons, markdown
-from pipelines.formats.compression import unpacked
+from pipelines.formats.compression import bare, unpacked
 from pipelines.formats.source import BROKEN, SNIFF, Ahead, Found, Source
 from pipelines.formats.values import Misplaced, TooLong, Values
 
@@ -75,9 +75,7 @@ def read(
     """
     last = 0
     try:
-        packed, extension = unpacked(Ahead(stream))
-        name = name.removesuffix(extension)
-        for found in _reader(packed, name, reading, notes):
+        for found in _reader(unpacked(Ahead(stream)), name, reading, notes):
             last = found.line
             yield found
     except BROKEN as error:
@@ -119,7 +117,7 @@ def _reader(ahead: Ahead, name: str, reading: Reading, notes: list[str]) -> Iter
 def _guess(head: bytes, name: str, hint: Format, *, wide: bool) -> Format:
     if hint == "auto":
         hint = next(
-            (kind for end, kind in EXTENSIONS.items() if name.lower().endswith(end)), "auto"
+            (kind for end, kind in EXTENSIONS.items() if bare(name).lower().endswith(end)), "auto"
         )
     start = head.lstrip()
     if hint not in ("csv", "markdown"):

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from contracts.errors import UnsupportedFormat
-from pipelines.formats.compression import Unpacked, unpacked
+from pipelines.formats.compression import unpacked
 from pipelines.formats.rows import Reading, read
-from pipelines.formats.source import Ahead
+from pipelines.formats.source import Ahead, SourceRow
 from tests.unit.pipelines.reading import codes, found, rows, titles
 
 if sys.version_info >= (3, 14):
@@ -114,10 +114,13 @@ def test_a_short_source_that_was_cut_keeps_its_rows() -> None:
     assert titles(packed[:-8]) == ["one", "two", "SOURCE_CUT_SHORT"]
 
 
-def test_a_packed_name_is_that_of_what_is_in_it() -> None:
-    """`.gz` and its like are left out of the name, so that the extension before them tells."""
+def test_a_packed_name_tells_what_is_in_it() -> None:
+    """The extension before `.gz` says what it holds; `rows.csv` may be another file beside it."""
     (row,) = found(gzip.compress(b"title\none\n"), "rows.csv.gz")
-    assert row.file == "rows.csv"
+    assert row.file == "rows.csv.gz"
+    (row,) = found(gzip.compress(b"---\ntitle: one\n---\n"), "kb/one.MD.GZ")
+    assert isinstance(row, SourceRow)
+    assert (row.file, row.data["external_id"]) == ("kb/one.MD.GZ", "kb/one")
 
 
 def test_a_stream_that_wants_too_much_memory_is_refused() -> None:
@@ -156,5 +159,5 @@ def test_bytes_come_through_pipes_one_by_one() -> None:
     data = zstd.compress(b'[{"title": "one"}, {"title": "t\xc3\xb6"}]')
     given = [one.data for one in read(Trickle(data), "t", Reading(), [])]  # type: ignore[union-attr]
     assert given == [{"title": "one"}, {"title": "tö"}]
-    stream, extension = unpacked(Ahead(Trickle(b"plain")))
-    assert (extension, isinstance(stream, Unpacked)) == ("", False)
+    plain = Ahead(Trickle(b"plain"))
+    assert unpacked(plain) is plain

@@ -1,6 +1,7 @@
 """Rejected rows as their source had them, in files that can be imported."""
 
 import csv
+import gzip
 import io
 from pathlib import Path
 
@@ -67,6 +68,18 @@ def test_a_source_of_another_shape_has_a_file_of_its_own(tmp_path: Path) -> None
         file.add(sources, [reject])
     assert [one.name for one in file.files] == ["out", "out.2.csv", "out.3.ndjson"]
     assert all(one.stat().st_size for one in file.files)
+
+
+def test_a_file_and_its_packed_twin_are_told_apart(tmp_path: Path) -> None:
+    """`a.ndjson` beside `a.ndjson.gz`, in one chunk: the row that is written is the bad one."""
+    path = tmp_path / "out"
+    good = found("a.ndjson", b'{"id": "good"}\n')
+    bad = found("a.ndjson.gz", gzip.compress(b'{"id": "bad"}\n'))
+    (chunk,) = cut([*good, *bad], Shape(), keep=True)
+    sent = orjson.loads(orjson.dumps(chunk.rows))[1]
+    reject = Reject(file=sent["file"], line=sent["line"], code="MISSING", message="no")
+    RejectsFile(path).add(chunk.sources, [reject])
+    assert orjson.loads(path.read_bytes())["id"] == "bad"
 
 
 def test_what_was_there_is_replaced(tmp_path: Path) -> None:
