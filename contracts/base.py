@@ -9,17 +9,23 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 KEY_MAX = 200  # characters of an idempotency key
+SURROGATE = re.compile("[\ud800-\udfff]")  # of no character: such a text has no UTF-8 form
 _ITEMS = re.compile(r"Value should have (at (?:most|least) \d+) item(s?) after validation, not \d+")
 
 
-def refuse_nul(text: str) -> str:
-    """Raise ValueError for a NUL character, which PostgreSQL can't store."""
+def refuse_unstorable(text: str) -> str:
+    """Raise ValueError for what PostgreSQL can't store: a NUL character, or half a character.
+
+    Python reads lone surrogates from JSON, and a `str` without bounds lets them pass.
+    """
     if "\0" in text:
         raise ValueError("contains a NUL character (U+0000), which can't be stored")
+    if not text.isascii() and SURROGATE.search(text):
+        raise ValueError("contains half a character (a lone surrogate), which can't be stored")
     return text
 
 
-Text = Annotated[str, AfterValidator(refuse_nul)]
+Text = Annotated[str, AfterValidator(refuse_unstorable)]
 
 
 class Contract(BaseModel):

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from contracts.base import Contract, Write, refuse_nul
+from contracts.base import Contract, Write, refuse_unstorable
 from contracts.similar import LikeEntry
 
 TITLE_MAX = 255  # characters
@@ -77,22 +77,22 @@ def small_json(custom: dict[str, Any]) -> dict[str, Any]:
     return custom
 
 
-# The limits come before the NUL check, so that an error names them in the field's own terms.
-_NO_NUL = AfterValidator(refuse_nul)
+# The limits come before that check, so that an error names them in the field's own terms.
+_STORABLE = AfterValidator(refuse_unstorable)
 Title = Annotated[
     str,
     StringConstraints(min_length=3, max_length=TITLE_MAX, strip_whitespace=True),
-    _NO_NUL,
+    _STORABLE,
 ]
-Body = Annotated[str, StringConstraints(max_length=BODY_MAX), _NO_NUL]
+Body = Annotated[str, StringConstraints(max_length=BODY_MAX), _STORABLE]
 Category = Annotated[
-    str, StringConstraints(min_length=1, max_length=CATEGORY_MAX, strip_whitespace=True), _NO_NUL
+    str, StringConstraints(min_length=1, max_length=CATEGORY_MAX, strip_whitespace=True), _STORABLE
 ]
 Tag = Annotated[
-    str, StringConstraints(min_length=1, max_length=TAG_MAX, strip_whitespace=True), _NO_NUL
+    str, StringConstraints(min_length=1, max_length=TAG_MAX, strip_whitespace=True), _STORABLE
 ]
-ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255), _NO_NUL]
-Source = Annotated[str, StringConstraints(max_length=100), _NO_NUL]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255), _STORABLE]
+Source = Annotated[str, StringConstraints(max_length=100), _STORABLE]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX), AfterValidator(unique_tags)]
 Custom = Annotated[dict[str, Any], AfterValidator(small_json)]
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
-from contracts.base import Contract, Text, Write, refuse_nul
+from contracts.base import Contract, Text, Write
 from contracts.imports import ImportedEntry
 
 FIELDS = tuple(ImportedEntry.model_fields)
@@ -48,7 +48,7 @@ class Shape(Contract):
     mapping: dict[Annotated[str, AfterValidator(_known)], Path] = Field(default_factory=dict)
     #: Entry field → what it is where the source has nothing.
     defaults: Annotated[
-        dict[Annotated[str, AfterValidator(_known)], Annotated[str, AfterValidator(refuse_nul)]],
+        dict[Annotated[str, AfterValidator(_known)], Text],
         AfterValidator(_possible),
     ] = Field(default_factory=dict)
     #: Entry field → what stands between the parts of its text.

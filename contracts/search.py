@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from contracts.base import Contract, Text, Write
+from contracts.base import SURROGATE, Contract, Text, Write
 from contracts.entries import Severity
 from contracts.position import Position
 from contracts.selection import Shown
@@ -28,8 +28,11 @@ PositionText = Annotated[str, Field(max_length=100), AfterValidator(a_position)]
 
 
 def _what_is_read(text: Any) -> Any:
-    """One character more than is read, so that the reply can say that it was cut."""
-    return text[: QUERY_MAX + 1] if isinstance(text, str) else text
+    """One character more than is read, so that the reply can say that it was cut.
+
+    Lone surrogates become question marks: no search is refused for what was pasted.
+    """
+    return SURROGATE.sub("?", text[: QUERY_MAX + 1]) if isinstance(text, str) else text
 
 
 class SearchQuery(Shown):

@@ -23,6 +23,10 @@ class Note(Contract):
         ({"text": ""}, "String should have at least 1 character"),
         ({"name": "a"}, "String should have at least 2 characters"),
         ({"text": "\0"}, "contains a NUL character (U+0000), which can't be stored"),
+        (
+            {"text": "a\ud800"},
+            "contains half a character (a lone surrogate), which can't be stored",
+        ),
         ({"tags": ["a", "b"]}, "Tuple should have at most 1 item after validation, not 2"),
     ],
 )
