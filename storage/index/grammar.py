@@ -133,6 +133,21 @@ class Understood:
         return not (self.codes or any(map(ranks, (*self.root.wanted, *self.root.required))))
 
 
+def capped(group: Group, most: float) -> Group:
+    """The same with boosts that multiply to `most` at most, wherever they stand in each other."""
+
+    def within(node: Node, room: float) -> Node:
+        if isinstance(node, Boosted):
+            factor = min(node.factor, room)
+            return Boosted(within(node.node, room / max(1.0, factor)), factor)
+        if isinstance(node, Group):
+            return capped(node, room)
+        return node
+
+    parts = (group.wanted, group.required, group.excluded)
+    return Group(*(tuple(within(node, most) for node in nodes) for nodes in parts))
+
+
 def ranks(node: Node) -> bool:
     """Whether some entries fit `node` better than others."""
     if isinstance(node, Boosted):

@@ -21,6 +21,7 @@ from storage.index.grammar import (
     Range,
     Understood,
     Words,
+    capped,
     leaves,
 )
 from storage.index.lexer import Kind, Token, lex
@@ -32,7 +33,7 @@ PHRASE_WORDS_MAX = 16
 PARTS_MAX = 64  # phrases, patterns, misspelt words, fields and groups in one query
 DEPTH_MAX = 20  # parentheses in parentheses
 PASTED = 400  # characters: a longer text is no query that somebody typed
-BOOST_MAX = 100.0
+BOOST_MAX = 100.0  # times that something counts at most, its boosts multiplied
 
 _OPERATORS = (Kind.AND, Kind.OR, Kind.NOT)
 _FUZZY = re.compile(r"([^\W\d_]{3,40})~([12]?)")
@@ -99,9 +100,12 @@ class _Parser:
         self._said: list[str] = []  # all that is not excluded: what codes are looked for in
 
     def query(self) -> Understood:
-        root = self._group(0)
+        written = self._group(0)
         if self._at < len(self._tokens):
             raise _Unreadable("a parenthesis is closed that was not opened")
+        root = capped(written, BOOST_MAX)
+        if root != written:
+            self._notes.append(f"nothing counts more than {BOOST_MAX:g} times")
         codes = [code for leaf in leaves(root) if isinstance(leaf, Words) for code in leaf.codes]
         said = " ".join(self._said)
         codes = list(dict.fromkeys([*find_codes(said), *bare_codes(said), *codes]))[:CODES_MAX]
@@ -179,7 +183,7 @@ class _Parser:
             raise _Unreadable("AND, OR or NOT stands without something to join")
         node = self._primary(depth)
         if self._peek() is Kind.BOOST:
-            factor = min(float(self._take().text), BOOST_MAX)
+            factor = float(self._take().text)
             found = _needed(node)
             return Boosted(found, factor) if found else None
         return node

@@ -84,6 +84,15 @@ def test_a_boost_decides(fill: Fill) -> None:
     assert titles(reader, "alpha^3 gamma")[0] == "alpha one"
 
 
+@pytest.mark.parametrize("times", [1, 6, 19])
+def test_no_boosts_pass_a_code(fill: Fill, times: int) -> None:
+    """Boosts in each other, as many as there are: the code is first, and nothing seems pinned."""
+    reader = fill(entry("S0C4 protection"), entry("abend abend"), entry("abend", "abend"))
+    found = ask(reader, "S0C4 " + "(" * times + "abend" + "^100)" * times)
+    assert (found.hits[0].title, found.hits[0].matched) == ("S0C4 protection", "code")
+    assert {hit.matched for hit in found.hits[1:]} == {"words"}
+
+
 def test_as_written_before_misspelt(fill: Fill) -> None:
     """Of a fuzzy word's finds the one spelt the same comes first."""
     reader = fill(entry("gamna one"), entry("gamma one"), entry("gamma two"), entry("gamna two"))

@@ -23,6 +23,7 @@ from storage.index.grammar import (
 from storage.index.parser import relaxed, understand
 from storage.index.schema import microseconds
 from storage.index.told import SHOWN_MAX, told
+from storage.index.weights import PIN_SCORE
 
 NAUGHTY = [
     "\0",
@@ -303,6 +304,16 @@ def test_patterns_misspellings_and_boosts() -> None:
     assert wanted("Catalgo~2") == (Fuzzy("catalgo", 2),)
     assert wanted("vsam^3 open") == (words("open"), Boosted(words("vsam"), 3.0))
     assert understand("S0C7~1").codes == ("s0c7",)
+
+
+def test_boosts_in_each_other_multiply_to_a_bound() -> None:
+    """What a code or a pin is worth stands above all that they can make, and below 32 bits."""
+    asked = understand("S0C7 " + "(" * 15 + "abend" + "^100)" * 15 + "^100 job^2")
+    assert code_score(asked) < PIN_SCORE / 1000
+    assert "nothing counts more than 100 times" in told(asked)
+    outer = Boosted(Group(wanted=(words("a"), Boosted(words("b"), 25.0))), 4.0)
+    assert understand("(a b^80)^4").root.wanted == (outer,)
+    assert not understand("(a b^25)^4").notes
 
 
 @pytest.mark.parametrize("q", ["*abend", "pro*c-style", "uint_*", "?bend"])
