@@ -69,6 +69,11 @@ class Highlighter:
         return found
 
 
+def seen(text: str) -> set[str]:
+    """The words of a text, without accents, and what may be its codes."""
+    return {*map(folded, _split(text)), *_CODE.findall(_lower(text))}
+
+
 def _lower(text: str) -> str:
     lower = text.lower()
     return lower if len(lower) == len(text) else text  # a few letters grow; places must stay

@@ -1,10 +1,12 @@
 """What is marked as found in the texts and tags of a hit, by what was asked for."""
 
+import bisect
 import fnmatch
 import html
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import takewhile
 
 from storage.index.grammar import (
     Alike,
@@ -23,6 +25,8 @@ from storage.index.nearness import near
 from storage.index.schema import key
 from storage.index.text import stem
 
+_BEGINNING = re.compile(r"[^*?]*")
+
 
 class Marking:
     """Marks what one search looked for."""
@@ -32,8 +36,12 @@ class Marking:
         stems = [word for leaf in found for word in _stems(leaf)]
         stems += [part for code in asked.codes for part in code.strip("+-").split("-") if part]
         patterns = [leaf.text for leaf in found if isinstance(leaf, Pattern)]
-        codes = [_like(text) for text in patterns if not text.replace("*", "").isalnum()]
-        self._texts = Highlighter(stems, [fits for leaf in found for fits in _fits(leaf)], codes)
+        signed = [text for text in patterns if not text.replace("*", "").isalnum()]
+        codes = [_like(*signed)] if signed else []
+        fits = [fits for leaf in found for fits in _fits(leaf)]
+        if patterns:
+            fits.append(_like(*patterns))
+        self._texts = Highlighter(stems, fits, codes)
         tags = [leaf for leaf in found if isinstance(leaf, Keyword) and leaf.field == "tag"]
         self._tags = {value for leaf in tags if not leaf.prefix for value in leaf.values}
         self._beginnings = tuple(value for leaf in tags if leaf.prefix for value in leaf.values)
@@ -68,18 +76,25 @@ def _stems(leaf: Node) -> Iterator[str]:
 
 def _fits(leaf: Node) -> Iterator[Fits]:
     match leaf:
-        case Pattern():
-            yield _like(leaf.text)
         case Fuzzy():
             yield partial(near, leaf.text, distance=leaf.distance)
         case Phrase(prefix=True):
             yield partial(_begins, leaf.stems[-1])
 
 
-def _like(pattern: str) -> Fits:
+def _like(*patterns: str) -> Fits:
     """Whether a word or code fits a pattern, in a time that grows with their lengths alone."""
-    fits = re.compile(fnmatch.translate(pattern)).match
+    fits = re.compile("|".join(map(fnmatch.translate, patterns))).match
     return lambda word: fits(word) is not None
+
+
+def is_among(node: Pattern | Fuzzy, words: Sequence[str]) -> bool:
+    """Whether one of the words, which are in order, was meant."""
+    if isinstance(node, Fuzzy):
+        return any(near(node.text, word, node.distance) for word in words)
+    beginning, fits = _BEGINNING.match(node.text)[0], _like(node.text)  # type: ignore[index]  # it matches any
+    after = words[bisect.bisect_left(words, beginning) :]
+    return any(map(fits, takewhile(lambda word: word.startswith(beginning), after)))
 
 
 def _begins(beginning: str, word: str) -> bool:

@@ -5,13 +5,15 @@ a word adds to a score is split between the texts that it stands in by those wei
 """
 
 from collections import Counter
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
 import tantivy
 
-from storage.index.grammar import Fuzzy, Group, Pattern, Understood
-from storage.index.marking import Marking
+from storage.index.grammar import Fuzzy, Pattern
+from storage.index.highlight import seen
+from storage.index.marking import is_among
 from storage.index.stored import card, shown
 from storage.index.text import stems
 from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, TITLE_WEIGHT
@@ -66,11 +68,14 @@ class Texts:
 
     def first_with(self, node: Pattern | Fuzzy) -> str:
         """The first field that holds a word or code like `node`."""
-        marked = Marking(Understood(Group(wanted=(node,))))
-        for field, texts in self._texts.items():
-            if any(marked.texts(texts)):
-                return field
-        return "text"
+        return next(
+            (name for name, words in self._written.items() if is_among(node, words)), "text"
+        )
+
+    @cached_property
+    def _written(self) -> dict[str, list[str]]:
+        """The words and codes of each field, in order."""
+        return {name: sorted(seen(" ".join(texts))) for name, texts in self._texts.items()}
 
 
 def _times(words: tuple[str, ...], text: list[str], prefix: bool) -> int:
