@@ -3,7 +3,7 @@
 The language, in which whatever can't be read is plain words:
 
     query    := clause*                        any of the plain words; the more, the better
-    clause   := any | ("-" | "NOT" | "!") unit | "+" unit
+    clause   := any | ("-" | "NOT" | "!") unit | "+" unit       a sign before a digit is its own
     any      := all ("OR" all)*                binds tighter than standing side by side
     all      := unit ("AND" (unit | "NOT" unit))*
     unit     := primary ("^" number)?

@@ -33,9 +33,11 @@ class Token(NamedTuple):
 _CURLY_QUOTES = str.maketrans("“”„", '"""')
 _FIELD = re.compile(rf"({'|'.join(NAMES)}):(?=[^\s:])", re.IGNORECASE)
 _RANGE = re.compile(r"\[[^\s\]]{1,40} TO [^\s\]]{1,40}\]")
-#: Letters only, two at least: `-805` is a code, `-v` an option somebody pasted.
-_LETTERS = r"[^\W\d_]{2,100}\*?(?=[\s)]|$)"
-_SIGN = re.compile(rf'([-+])(?=["(]|{_FIELD.pattern}|{_LETTERS})|!(?={_LETTERS}|\()', re.IGNORECASE)
+#: What a sign excludes or demands: a word that begins with a letter and has two signs at least.
+#: `-805` is a code; `-v`, `-O2` and `-Xmx512m` are options somebody pasted.
+_OPTION = r"(?-i:X[a-z]{1,9}\d)|(?![bde]37)[^\W\d_]\d{1,2}(?![\w.#@$?*-])"
+_NAME = rf"(?!{_OPTION})[^\W\d_][\w.#@$?*-]{{0,98}}[\w*](?:~\d?)?(?:\^[\d.]{{1,20}})?(?=[\s)]|$)"
+_SIGN = re.compile(rf'([-+])(?=["(]|{_FIELD.pattern}|{_NAME})|!(?={_NAME}|\()', re.IGNORECASE)
 _QUOTE = re.compile(r'"([^"]*)"(\*?)')
 _WORD = re.compile(r'[^\s"]+')
 _BOOST = re.compile(r"\^(\d{1,3}(?:\.\d{1,3})?)(?=[\s)]|$)")
@@ -76,7 +78,7 @@ def _next(text: str, at: int, begins: bool, depth: int) -> tuple[Token | None, i
     if begins:
         if text[at] == "(":
             return Token(Kind.OPEN, "("), at + 1
-        if found := _SIGN.match(text, at):
+        if text[at - 1 : at] != ":" and (found := _SIGN.match(text, at)):
             return Token(Kind.SIGN, "+" if found[1] == "+" else "-"), found.end()
         if found := _FIELD.match(text, at):
             return Token(Kind.FIELD, found[1].lower()), found.end()

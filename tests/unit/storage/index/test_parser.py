@@ -130,7 +130,7 @@ def test_phrases_groups_and_fields_are_excluded() -> None:
     assert excluded("a -tag:night") == (Keyword("tag", ("night",)),)
 
 
-@pytest.mark.parametrize("q", ["-805", "SQLCODE -805", "-911 deadlock", "kill -9", "x -S0C7"])
+@pytest.mark.parametrize("q", ["-805", "SQLCODE -805", "-911 deadlock", "kill -9"])
 def test_a_minus_before_digits_never_excludes(q: str) -> None:
     """`-805` is a code."""
     asked = understand(q)
@@ -138,9 +138,60 @@ def test_a_minus_before_digits_never_excludes(q: str) -> None:
     assert asked.codes
 
 
-def test_pasted_options_do_not_exclude() -> None:
-    """One letter after a minus is an option of some command."""
-    assert excluded("grep -v name data-set") == ()
+@pytest.mark.parametrize(
+    ("q", "node"),
+    [
+        ("abend -S0C7", Words(codes=("s0c7",))),
+        ("abend -ORA-600", Words(codes=("ora-00600",))),
+        ("sql -db2", words("db2")),
+        ("sql !db2", words("db2")),
+        ("-Db2", words("db2")),
+        ("dataset -not-found", Phrase(("not", "found"))),
+        ("dataset -catalog.dataset", Phrase(("catalog", "dataset"))),
+        ("dataset -catalgo~", Fuzzy("catalgo", 1)),
+        ("dataset -abend^2", Boosted(words("abend"), 2.0)),
+        ("dataset -ab*nd", Pattern("ab*nd")),
+        ("IEF450I -S0C*", Pattern("s0c*")),
+    ],
+)
+def test_a_minus_before_a_letter_excludes(q: str, node: Node) -> None:
+    """Whatever follows the letter: what begins with one is no signed number."""
+    assert excluded(q) == (node,)
+    assert understand(q).notes == ()
+
+
+def test_a_plus_before_a_letter_requires() -> None:
+    """The same for what must be there."""
+    assert required("sql +db2") == (words("db2"),)
+    assert required("abend +IEF450I") == (Words(codes=("ief450i",)),)
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        "ls -l",
+        "grep -v name data-set",
+        "gcc -O2 -Wall code",
+        "java -Xmx512m heap",
+        "java -Djava.awt.headless=true -jar app.jar",
+        "cut --verbose -rn file",
+        "the numeric type has infinity and -infinity values since version 3",
+        "+DFHSI1517 CICSA Control is being given",
+        "-DSNT375I PLAN A",
+        "09.12.33 DSNT376I -DB2P PLAN=DISTSERV",
+    ],
+)
+def test_signs_in_ordinary_text_are_text(q: str) -> None:
+    """A sentence, a command and a console's line lose no word, and the reply says so."""
+    asked = understand(q)
+    assert not (asked.root.required or asked.root.excluded)
+    assert "signs read as text: " in told(asked)
+
+
+def test_a_value_keeps_its_sign() -> None:
+    """A sign after a colon is part of what the field holds."""
+    assert required("code:-S0C7") == (Words(codes=("s0c7",)),)
+    assert required("tag:-night") == (Keyword("tag", ("-night",)),)
 
 
 def test_only_stop_words_are_what_is_meant() -> None:
