@@ -1,8 +1,8 @@
 """Codes in running text: what must be found exactly, before anything similar.
 
 A code has one form however it is written: `S0C7`, `s0c7`, `0C7` and `ABEND=S0C7` are `s0c7`.
-Zeros are dropped or added only where both forms are certain to mean the same (`-007` is `-7`,
-`ORA-600` is `ORA-00600`); everywhere else they stay as written. Most codes of letters alone
+Zeros are dropped or added only where both forms are certain to mean the same (`-000000805` is
+`-805`, `ORA-600` is `ORA-00600`); everywhere else they stay as written. Most codes of letters alone
 (`NOTFND`, `GE`) have no shape to go by, and are found as words.
 """
 
@@ -23,17 +23,25 @@ _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 _NO_DIGITS = bytes(code for code in range(256) if chr(code) not in string.digits)
 _FROM_DIGIT = re.compile(r"[0-9][^ ]*")
 BEFORE_DIGIT_MAX = 60  # characters: what has none so far is no code
-_SIGNED = re.compile(r"([+-])([0-9]{1,5})")  # -805, +100
+#: COBOL's DISPLAY fills a number up to the length of its field: -000000805.
+_NUMBER = r"(0{0,13}[0-9]{1,5})"
+_SIGNED = re.compile(rf"([+-]){_NUMBER}")  # -805, +100
 _ABEND = re.compile(r"s[0-9a-f]{3}|a[a-z]{2}[0-9]")  # S0C7, SB37; CICS has AEY9
 _SHORT_ABEND = re.compile(r"0c[0-9a-f]|[bde]37")  # a system abend without its S
 _USER_ABEND = re.compile(r"u([0-9]{3,4})")
 _NO_ABEND = ("s000", "u0000")  # "S000 U4038": the other one is it
 _ERRNO = re.compile(r"e2big|el2hlt|el2nsync|el3hlt|el3rst")
 _HEX = re.compile(r"0x([0-9a-f]{4,16})")
+#: Windows writes an HRESULT with its 0x and without. Of digits alone are those of the facilities
+#: 0 to 63 that say "failed": 80070005.
+_HRESULT = re.compile(r"80[0-3][0-9]{5}")
 _FILE_STATUS = re.compile(r"fs[0-9]{2}")
-_SQL_SIGNED = re.compile(r"sql(?:code)?([+-])([0-9]{1,5})")  # SQL-805
+_SQL_SIGNED = re.compile(rf"sql(?:code)?([+-]){_NUMBER}")  # SQL-805
 _SQL_MESSAGE = re.compile(r"sql([0-9]{4,5})([nw])")  # SQL0805N says SQLCODE -805, SQL0100W +100
-_ORACLE = re.compile(r"(ora|tns|pls|rman|imp|exp)-([0-9]{1,5})")
+#: Without its hyphen it needs all digits: exp2024 and imp01 are names; ORA1555 is none.
+_ORACLE = re.compile(
+    r"(ora|tns|pls|rman|imp|exp)(?:-|(?=[0-9]{5})|(?<=ora)(?=[0-9]{4}))([0-9]{1,5})"
+)
 _NUMBERED = re.compile(r"[a-z]{2,10}(?:-[0-9]{1,10}){1,3}")  # CVE-2026-1234
 #: 100MB, 250ms, 64bit, 1990s, 1024x768, 02T10: amounts and times, not codes.
 _AMOUNT = re.compile(
@@ -56,9 +64,11 @@ def _part(text: str) -> str | None:
         return None
     if match := _USER_ABEND.fullmatch(text):
         return f"u{match[1]:0>4}"
+    if match := _ORACLE.fullmatch(text):
+        return f"{match[1]}-{match[2]:0>5}"
     if _SHORT_ABEND.fullmatch(text):
         return "s" + text
-    if any(shape.fullmatch(text) for shape in (_ABEND, _ERRNO, _FILE_STATUS)):
+    if any(shape.fullmatch(text) for shape in (_ABEND, _ERRNO, _FILE_STATUS, _HRESULT)):
         return text
     # Of what merely mixes letters and digits, three digits tell S806 and 311992D3 from mp3.
     if 3 <= digits < len(text) and not _AMOUNT.fullmatch(text):
@@ -126,12 +136,12 @@ def _look(token: str) -> Iterator[str]:
 # the engine finds fast, and repeats nothing without a bound.
 _GAP = r"(?:[\s=:(]{1,3}(?:code|key|is|was|of)){0,2}[\s=:(]{0,3}['\"]?"
 _END = r"(?![0-9a-z])"
-_SQLCODE = re.compile(rf"sqlcode{_GAP}([+-]?)([0-9]{{1,5}}){_END}")
+_SQLCODE = re.compile(rf"sqlcode{_GAP}([+-]?){_NUMBER}{_END}")
 _AFTER_ABEND = re.compile(
     rf"abend(?:ed)?(?:\s{{1,3}}with)?{_GAP}(?:s?([0-9a-f]{{3}})|u?([0-9]{{4}})|u([0-9]{{1,3}})){_END}"
 )
 _USER_ABEND_NUMBER = re.compile(rf"user abend{_GAP}([0-9]{{1,4}}){_END}")
-_STATUS = re.compile(rf"status(?<!exit.status){_GAP}([0-9]{{2}}){_END}")
+_STATUS = re.compile(rf"status(?:(?<=file.status){_GAP}0|(?<!exit.status){_GAP})([0-9]{{2}}){_END}")
 _IMS_STATUS = re.compile(
     r"status(?:(?<=ims.status)|(?<=pcb.status)|(?<=dl.i.status)|(?<=dli.status))"
     rf"{_GAP}([a-z]{{2}}){_END}"

@@ -53,6 +53,7 @@ def file_status(code: str) -> Iterator[str]:
     """35"""
     yield from (f"FILE STATUS {code}", f"file status = '{code}'", f"FILE STATUS={code}")
     yield from (f"status {code}", f"FS {code}", f"FS={code}", f"FS{code}", f"FILE-STATUS {code}")
+    yield f"FILE STATUS 0{code}"
     yield from (f"file status is {code}", f"WS-FILE-STATUS = {code}", f"FILE STATUS ({code})")
 
 
@@ -69,6 +70,7 @@ def sqlcode(code: str) -> Iterator[str]:
     yield from (f"sqlcode: {code}", f"SQLCODE IS {code}", f"SQL CODE {code}", f"DB2 {code}")
     yield from (f"DSNT408I SQLCODE = {code}, ERROR: SOMETHING", f"SQLCODE({code})", f'"{code}"')
     yield f"SQL{number:0>4}{'N' if code[0] == '-' else 'W'}"
+    yield from (f"SQLCODE: {code[0]}{number:0>9}", f"SQLCODE = {code[0]}{number:0>10}")
     if code[0] == "-":
         yield from (f"SQLCODE {number}", f"SQLCODE \u2212{number}")
 
