@@ -10,7 +10,7 @@ The language, in which whatever can't be read is plain words:
     primary  := "(" query ")" | field ":" value | phrase | word
     phrase   := '"' words '"' | '"' words '*"'
     word     := text | text "*" | text "?" text | text "~" (1 | 2)
-    value    := word | phrase | "(" value ("OR" value)* ")" | range
+    value    := word | phrase | "(" query ")" | range           in the query each word is a value
     range    := low ".." high | (">" | ">=" | "<" | "<=") bound | "[" low "TO" high "]"
 """
 

@@ -41,7 +41,7 @@ _SIGN = re.compile(rf'([-+])(?=["(]|{_FIELD.pattern}|{_NAME})|!(?={_NAME}|\()', 
 _QUOTE = re.compile(r'"([^"]*)"(\*?)')
 _WORD = re.compile(r'[^\s"]+')
 _BOOST = re.compile(r"\^(\d{1,3}(?:\.\d{1,3})?)(?=[\s)]|$)")
-_OPERATORS = {
+OPERATORS = {
     **{"AND": Kind.AND, "&&": Kind.AND},
     **{"OR": Kind.OR, "||": Kind.OR},
     "NOT": Kind.NOT,
@@ -97,4 +97,4 @@ def _word(text: str, at: int, depth: int) -> tuple[Token, int]:
     boost = _BOOST.search(word)
     if boost and boost.start():
         word = word[: boost.start()]
-    return Token(_OPERATORS.get(word, Kind.WORD), word), at + len(word)
+    return Token(OPERATORS.get(word, Kind.WORD), word), at + len(word)

@@ -24,7 +24,7 @@ from storage.index.grammar import (
     capped,
     leaves,
 )
-from storage.index.lexer import Kind, Token, lex
+from storage.index.lexer import OPERATORS, Kind, Token, lex
 from storage.index.prose import meant
 from storage.index.text import clean, every_word, folded, telling_words
 
@@ -35,7 +35,6 @@ DEPTH_MAX = 20  # parentheses in parentheses
 PASTED = 400  # characters: a longer text is no query that somebody typed
 BOOST_MAX = 100.0  # times that something counts at most, its boosts multiplied
 
-_OPERATORS = (Kind.AND, Kind.OR, Kind.NOT)
 _FUZZY = re.compile(r"([^\W\d_]{3,40})~([12]?)")
 _WILD = re.compile(r"\*|\?(?=\w)")
 #: Letters and digits; with a digit also the signs that codes have.
@@ -97,6 +96,7 @@ class _Parser:
         self._tokens = meant(lex(text), notes)
         self._notes = notes
         self._at = self._parts = self._unwanted = 0
+        self._within = ""  # the field before the parenthesis that is read
         self._said: list[str] = []  # all that is not excluded: what codes are looked for in
 
     def query(self) -> Understood:
@@ -137,12 +137,15 @@ class _Parser:
             node = self._any(depth)
             if isinstance(node, str) and not must:
                 run.append(node)
-            elif isinstance(node, Group) and node.required:  # of an AND
+            elif isinstance(node, Group) and node.required and not self._within:  # of an AND
                 required += node.required
                 excluded += node.excluded
                 wanted += node.wanted
             elif found := _needed(node):
-                (required if must or _strict(found) else wanted).append(found)
+                strict = must or (not self._within and _strict(found))
+                (required if strict else wanted).append(found)
+        if OPERATORS.keys() >= {*run} and (wanted or required):
+            run = []  # beside what is joined, an operator at an end is nothing
         if run and (words := _words(" ".join(run))).stems:
             wanted.insert(0, words)
         if len(wanted) == 1 and isinstance(wanted[0], Group) and not (required or excluded):
@@ -179,7 +182,7 @@ class _Parser:
         return Group(required=tuple(node for node in required if node), excluded=tuple(excluded))
 
     def _unit(self, depth: int) -> Node | str | None:
-        if self._peek() in (None, Kind.CLOSE, *_OPERATORS):
+        if self._peek() in (None, Kind.CLOSE, *OPERATORS.values()):
             raise _Unreadable("AND, OR or NOT stands without something to join")
         node = self._primary(depth)
         if self._peek() is Kind.BOOST:
@@ -192,18 +195,24 @@ class _Parser:
         token = self._take()
         if token.kind in (Kind.BOOST, Kind.SIGN):
             return token.text
-        if token.kind is Kind.WORD:
+        if token.kind is Kind.WORD and not self._within:
             return self._word(token.text)
         self._part()
+        if token.kind in (Kind.WORD, Kind.QUOTE) and self._within:
+            return self._value(self._within, token)
         if token.kind is Kind.OPEN:
-            group = self._group(depth + 1)
-            if self._peek() is not Kind.CLOSE:
-                raise _Unreadable("a parenthesis is not closed")
-            self._take()
-            return group if group != Group() else None
+            return self._parenthesis(depth)
         if token.kind is Kind.FIELD:
             return self._field(token.text, depth)
         return self._quote(token)
+
+    def _parenthesis(self, depth: int) -> Node | None:
+        """What stands up to the parenthesis that closes the one just read."""
+        group = self._group(depth + 1)
+        if self._peek() is not Kind.CLOSE:
+            raise _Unreadable("a parenthesis is not closed")
+        self._take()
+        return group if group != Group() else None
 
     def _part(self) -> None:
         """Count what costs the engine more than a word does."""
@@ -241,22 +250,20 @@ class _Parser:
         """A value, a phrase or a group of them after `name:`."""
         token = self._take()
         if token.kind is Kind.OPEN:
-            found: list[Node] = []
-            while self._peek() not in (None, Kind.CLOSE):
-                token = self._take()
-                if token.kind in (Kind.WORD, Kind.QUOTE) and (node := self._value(name, token)):
-                    found.append(node)
-            if self._peek() is None:
-                raise _Unreadable("a parenthesis is not closed")
-            self._take()
-            return Group(wanted=tuple(found)) if found else None
+            outside, self._within = self._within, name
+            group = self._parenthesis(depth)
+            self._within = outside
+            alone = not (isinstance(group, Group) and group.required and group.wanted)
+            return group if alone else Group(required=tuple(filter(None, [group])))
         if token.kind in (Kind.WORD, Kind.QUOTE):
-            return self._value(name, token) or self._not_a_value(name, token.text)
+            return self._value(name, token)
         return self._not_a_value(name, token.text)
 
-    def _value(self, name: str, token: Token) -> Node | None:
+    def _value(self, name: str, token: Token) -> Node | str:
         node = fields.read(name, token.text, quoted=token.kind is Kind.QUOTE)
-        if name in (*fields.TEXTS, "code") and node:
+        if node is None:
+            return self._not_a_value(name, token.text)
+        if name in (*fields.TEXTS, "code"):
             self._say(f"{name} {token.text}")
         return node
 

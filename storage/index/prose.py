@@ -5,15 +5,16 @@ were not written as expressions, and whoever pastes them wants what holds those 
 """
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 
 from storage.index.codes import find_codes, is_message
-from storage.index.lexer import Kind, Token
+from storage.index.lexer import OPERATORS, Kind, Token
 
 PROSE = 10  # words in one query from which on AND, OR, NOT and -word need another sign beside them
 SHOWN = 3  # of the words that were read with their signs
 
-_OPERATORS = {Kind.AND, Kind.OR, Kind.NOT}
+_OPERATORS = {*OPERATORS.values()}
 _SIGNS = {Kind.FIELD, Kind.OPEN, Kind.SIGN}
 _CAPITALS = re.compile(r"[^\W\d_]{2,}")
 #: `-word` that no sign of ours stands before: it would be one if it were no option or name.
@@ -73,23 +74,37 @@ def _operators(tokens: list[Token]) -> list[Token]:
     if not any(token.kind in _OPERATORS for token in tokens):
         return tokens
     prose = len(tokens) >= PROSE and not any(token.kind in _SIGNS for token in tokens)
+    values = set(_values(tokens))
     return [
         token._replace(kind=Kind.WORD)
-        if token.kind in _OPERATORS and (prose or _between_capitals(tokens, at))
+        if token.kind in _OPERATORS and (prose or _between_capitals(tokens, at, values))
         else token
         for at, token in enumerate(tokens)
     ]
 
 
-def _between_capitals(tokens: list[Token], at: int) -> bool:
-    """Words in capitals on both sides; at an end, on one."""
-    beside = [tokens[place] for place in (at - 1, at + 1) if 0 <= place < len(tokens)]
-    return bool(beside) and all(map(_capitals, beside))
+def _between_capitals(tokens: list[Token], at: int, values: set[int]) -> bool:
+    """Words in capitals on both sides of what may be several operators; at an end, on one. The
+    values of fields are no ordinary words."""
+    first = last = at
+    while first >= 0 and tokens[first].kind in _OPERATORS:
+        first -= 1
+    while last < len(tokens) and tokens[last].kind in _OPERATORS:
+        last += 1
+    beside = [place for place in (first, last) if 0 <= place < len(tokens)]
+    return bool(beside) and all(_capitals(tokens[one]) and one not in values for one in beside)
+
+
+def _values(tokens: list[Token]) -> Iterator[int]:
+    """Where the values of fields stand, with all that is in parentheses there."""
+    depth = 0
+    for at, (name, token) in enumerate(pairwise(tokens), 1):
+        if depth or name.kind is Kind.FIELD:
+            yield at
+            depth += (token.kind is Kind.OPEN) - (token.kind is Kind.CLOSE)
 
 
 def _capitals(token: Token) -> bool:
-    if token.kind in _OPERATORS:
-        return True
     return (
         token.kind is Kind.WORD
         and token.text.isupper()

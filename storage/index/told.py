@@ -78,9 +78,9 @@ def _bare(node: Node) -> str:
         case Boosted():
             return f"{_bare(node.node)} x{node.factor:g}"
         case Group():
-            return (
-                f"({' or '.join(_parts(node)) if not node.required else '; '.join(_parts(node))})"
-            )
+            wanted = _parts(Group(node.wanted, node.required))
+            either = ["; ".join(wanted) if node.required else " or ".join(wanted)]
+            return f"({'; '.join([*filter(None, either), *_parts(Group(excluded=node.excluded))])})"
 
 
 def _ends(node: Range) -> str:

@@ -53,6 +53,9 @@ NAUGHTY = [
     "usage:99999999999999999999999999..* updated:>9999-12-31 updated:0000 updated:²",
     "İ ß ﬁ Å",
     "\n\t\r\v",
+    f"title:({'ab ' * 99})",
+    "tag:(" * 30 + "a" + ")" * 30,
+    "tag:(title:(a AND -b) OR NOT usage:(x 5)) tag:(AND) tag:(-)",
     "^9 ~ ~1 word~9 * ** *a ?b a^ a^0 a^999999",
 ]
 
@@ -331,6 +334,57 @@ def test_values_of_a_field_in_parentheses() -> None:
     assert required("category:(db2 OR vsam)") == (
         Group((Keyword("within", ("db2",)), Keyword("within", ("vsam",)))),
     )
+
+
+NIGHT, BATCH, DAY = (Keyword("tag", (tag,)) for tag in ("night", "batch", "day"))
+
+
+@pytest.mark.parametrize(
+    ("q", "root"),
+    [
+        ("tag:(night AND batch)", Group(required=(NIGHT, BATCH))),
+        ("tag:(NIGHT AND BATCH)", Group(required=(NIGHT, BATCH))),
+        ("tag:(+night)", Group(required=(NIGHT,))),
+        ("tag:(night batch)", Group(required=(Group((NIGHT, BATCH)),))),
+        ("tag:(night NOT batch)", Group(required=(Group((NIGHT,), (), (BATCH,)),))),
+        ("tag:(night -batch)", Group(required=(Group((NIGHT,), (), (BATCH,)),))),
+        ("tag:(NOT batch)", Group(required=(Group((), (), (BATCH,)),))),
+        ("tag:((night OR day) AND batch)", Group(required=(Group((NIGHT, DAY)), BATCH))),
+        (
+            "tag:(night AND batch day)",
+            Group(required=(Group((Group(required=(NIGHT, BATCH)), DAY)),)),
+        ),
+        ("-tag:(night AND batch)", Group(excluded=(Group(required=(NIGHT, BATCH)),))),
+        ("tag:(night^2)", Group(required=(Group((Boosted(NIGHT, 2.0),)),))),
+        ("tag:(night) abend", Group((words("abend"),), (Group((NIGHT,)),))),
+    ],
+)
+def test_operators_join_values_of_a_field(q: str, root: Group) -> None:
+    """In the parentheses of a field the language is the same, in capitals too."""
+    assert understand(q) == Understood(root)
+
+
+def test_joined_values_are_told() -> None:
+    """What must not be there is no alternative."""
+    assert told(understand("tag:(night day -batch) x")) == (
+        "(tag night or tag day; without tag batch); words x"
+    )
+
+
+def test_a_value_in_capitals_is_no_ordinary_text() -> None:
+    """An operator after it is one."""
+    assert required("tag:NIGHT AND CICS") == (NIGHT, words("cic"))
+
+
+@pytest.mark.parametrize(
+    "q",
+    ["S0C7 AND NOT", "S0C7 NOT", "OR S0C7", "vsam AND CICS OR", "CICS AND NOT", "+vsam CICS NOT"],
+)
+def test_an_operator_at_an_end_is_nothing(q: str) -> None:
+    """It joins nothing, and is no word to look for either."""
+    found = [stem for leaf in leaves(understand(q).root) for stem, _ in getattr(leaf, "stems", ())]
+    assert not {"and", "or", "not"} & {*found}
+    assert understand(q).notes
 
 
 @pytest.mark.parametrize("q", ["usage:many", "updated:soon", "status:35", "updated:2026-13"])
