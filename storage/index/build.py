@@ -26,6 +26,7 @@ from storage.index.grammar import (
     ranks,
 )
 from storage.index.schema import ENTRY, ORDERED, key, schema
+from storage.index.text import stem
 from storage.index.weights import (
     ALIKE_WEIGHT,
     BOOSTS_MAX,
@@ -44,6 +45,12 @@ from storage.index.wording import as_written, side_by_side
 TERMS_MAX = 64  # distinct words that are scored: the rarest, in a longer text
 LOOKED_UP_MAX = 100  # values that are looked up one by one; more are found quicker as a set
 EXPANDED_MAX = 1_000  # words that one pattern stands for: the most frequent
+#: Where words stand as they are written; of problem and solution the index keeps stems alone.
+AS_WRITTEN = {
+    "text": ("words", "codes"),
+    "code": ("codes", "title_words"),
+    "title": ("title_words",),
+}
 
 _MUST, _SHOULD, _MUST_NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 
@@ -137,7 +144,7 @@ class Builder:
             case Synonyms():
                 return self._synonyms(node)
             case Pattern():
-                return self._pattern(node.text)
+                return self._pattern(node)
             case Fuzzy():
                 return self._fuzzy(node)
             case Keyword():
@@ -218,22 +225,33 @@ class Builder:
         within = _silent(self._term("within", key(node.category)))
         return Query.boolean_query([(_MUST, within), (_MUST, best)])
 
-    def _pattern(self, text: str) -> tantivy.Query:
+    def _pattern(self, node: Pattern) -> tantivy.Query:
         """Words and codes that fit, all worth the same; the most frequent EXPANDED_MAX of each."""
-        beginning = re.split(r"[*?]", text, maxsplit=1)[0]
-        fits = re.compile(fnmatch.translate(text)).match  # which never goes back over a star
+        beginning = re.split(r"[*?]", node.text, maxsplit=1)[0]
+        fits = re.compile(fnmatch.translate(node.text)).match  # which never goes back over a star
         found = []
-        for field in ("words", "codes"):
+        for field in AS_WRITTEN.get(node.field, ("words",)):
             terms = [term for term in self._beginning_with(field, beginning) if fits(term)]
             if terms:
                 found.append(self._one_of(field, terms))
+            if node.field not in AS_WRITTEN and terms:
+                # Which words stand in this field is known of their stems alone.
+                stems = self._one_of(node.field, sorted(set(map(stem, terms))))
+                found = [Query.boolean_query([(_MUST, found[0]), (_MUST, stems)])]
         return Query.const_score_query(self._any_of(found), PATTERN_SCORE)
 
     def _fuzzy(self, node: Fuzzy) -> tantivy.Query:
         """The word as written counts twice as much as one like it."""
-        near = Query.fuzzy_term_query(self._schema, "words", node.text, node.distance)
-        exact = Query.const_score_query(self._term("words", node.text), PATTERN_SCORE)
-        return self._any_of([Query.const_score_query(near, PATTERN_SCORE), exact])
+        field, words = node.field, {node.text, stem(node.text)}
+        if node.field in ("text", "title"):
+            field, words = AS_WRITTEN[node.field][0], {node.text}
+        near = (
+            Query.fuzzy_term_query(self._schema, field, word, node.distance)
+            for word in sorted(words)
+        )
+        exact = self._one_of(field, sorted(words))
+        both = (self._any_of(near), exact)
+        return self._any_of(Query.const_score_query(query, PATTERN_SCORE) for query in both)
 
     def _keyword(self, node: Keyword) -> tantivy.Query:
         # An entry goes by its own id and by the one of its source.

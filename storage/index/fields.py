@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from storage.index.codes import find_codes
 from storage.index.grammar import Keyword, Node, Phrase, Range, Words
+from storage.index.inexact import inexact
 from storage.index.schema import STATUSES, key, microseconds
 from storage.index.text import every_word
 
@@ -26,7 +27,7 @@ NAMES = (*KEYWORDS, *TEXTS, *NUMBERS, *DATES, "code")
 
 NUMBER_MAX = 2**53
 _SPAN = re.compile(r"(.*?)\.\.(.*)")
-_BRACKETS = re.compile(r"\[(\S+) TO (\S+)\]")
+_BRACKETS = re.compile(r"[\[{](\S+) TO (\S+)[\]}]")
 _COMPARED = re.compile(r"(>=|<=|>|<)(.+)")
 _DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?")
 _DAY = timedelta(days=1)
@@ -36,6 +37,8 @@ def read(name: str, value: str, *, quoted: bool) -> Node | None:
     """What `name:value` asks for; None if that can't be what was meant."""
     if name in KEYWORDS:
         return _keyword(name, value, quoted=quoted)
+    if name in (*TEXTS, "code") and not quoted and (word := inexact(value, name)):
+        return word
     if name == "code":
         codes = find_codes(value) or find_codes(f"abend {value} status {value}")
         return Words(codes=tuple(codes)) if codes else _word(value)
@@ -77,8 +80,10 @@ def _bounds(name: str, value: str) -> Iterator[tuple[int | None, int | None]]:
                 yield None, (after(bound) - 1 if sign == "<=" else first(bound) - 1)
         elif match := _SPAN.fullmatch(value) or _BRACKETS.fullmatch(value):
             low, high = (None if end in ("", "*") else end for end in match.groups())
+            least = after if value[0] == "{" else first
+            most = first if value[-1] == "}" else after
             if low or high:
-                yield first(low) if low else None, after(high) - 1 if high else None
+                yield least(low) if low else None, most(high) - 1 if high else None
         else:
             yield first(value), after(value) - 1
     except (ValueError, OverflowError):
@@ -110,6 +115,8 @@ def _moment_after(text: str) -> int:
         return _moment(text) + 1
     year, month, day = (int(part) if part else None for part in match.groups())
     assert year is not None
+    if (year, month or 12, day or 31) == (MAXYEAR, 12, 31):
+        return microseconds(datetime(MAXYEAR, 12, 31, tzinfo=UTC)) + _DAY // timedelta.resolution
     if day:
         return microseconds(datetime(year, month or 1, day, tzinfo=UTC) + _DAY)
     if month:

@@ -11,7 +11,8 @@ The language, in which whatever can't be read is plain words:
     phrase   := '"' words '"' | '"' words '*"'
     word     := text | text "*" | text "?" text | text "~" (1 | 2)
     value    := word | phrase | "(" query ")" | range           in the query each word is a value
-    range    := low ".." high | (">" | ">=" | "<" | "<=") bound | "[" low "TO" high "]"
+    range    := low ".." high | (">" | ">=" | "<" | "<=") bound
+              | ("[" | "{") low "TO" high ("]" | "}")           without its ends in braces
 """
 
 from dataclasses import dataclass, field
@@ -61,9 +62,13 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A word as written with `*` (any letters) and `?` (one letter); it begins with neither."""
+    """A word as written with `*` (any letters) and `?` (one letter); it begins with neither.
+
+    Of `code` it stands for codes and for words of the title, of `text` for codes and all words.
+    """
 
     text: str
+    field: str = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Fuzzy:
 
     text: str
     distance: int
+    field: str = "text"
 
 
 @dataclass(frozen=True, slots=True)

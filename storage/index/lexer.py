@@ -23,7 +23,7 @@ class Kind(Enum):
 
 
 class Token(NamedTuple):
-    """A piece of a query; `glued` to the word before it, without a space."""
+    """A piece of a query; `glued` to the word or phrase before it, without a space."""
 
     kind: Kind
     text: str
@@ -32,7 +32,7 @@ class Token(NamedTuple):
 
 _CURLY_QUOTES = str.maketrans("“”„", '"""')
 _FIELD = re.compile(rf"({'|'.join(NAMES)}):(?=[^\s:])", re.IGNORECASE)
-_RANGE = re.compile(r"\[[^\s\]]{1,40} TO [^\s\]]{1,40}\]")
+_RANGE = re.compile(r"[\[{][^\s\]}]{1,40} TO [^\s\]}]{1,40}[\]}]")
 #: What a sign excludes or demands: a word that begins with a letter and has two signs at least.
 #: `-805` is a code; `-v`, `-O2` and `-Xmx512m` are options somebody pasted.
 _OPTION = r"(?-i:X[a-z]{1,9}\d)|(?![bde]37)[^\W\d_]\d{1,2}(?![\w.#@$?*-])"
@@ -40,7 +40,7 @@ _NAME = rf"(?!{_OPTION})[^\W\d_][\w.#@$?*-]{{0,98}}[\w*](?:~\d?)?(?:\^[\d.]{{1,2
 _SIGN = re.compile(rf'([-+])(?=["(]|{_FIELD.pattern}|{_NAME})|!(?={_NAME}|\()', re.IGNORECASE)
 _QUOTE = re.compile(r'"([^"]*)"(\*?)')
 _WORD = re.compile(r'[^\s"]+')
-_BOOST = re.compile(r"\^(\d{1,3}(?:\.\d{1,3})?)(?=[\s)]|$)")
+_BOOST = re.compile(r"\^(\d{1,10}(?:\.\d{1,10})?)(?=[\s)]|$)")
 OPERATORS = {
     **{"AND": Kind.AND, "&&": Kind.AND},
     **{"OR": Kind.OR, "||": Kind.OR},
@@ -84,7 +84,8 @@ def _next(text: str, at: int, begins: bool, depth: int) -> tuple[Token | None, i
             return Token(Kind.FIELD, found[1].lower()), found.end()
         if found := _RANGE.match(text, at):
             return Token(Kind.WORD, found[0]), found.end()
-    return _word(text, at, depth)
+    token, end = _word(text, at, depth)
+    return token._replace(glued=text[at - 1 : at] == '"'), end
 
 
 def _word(text: str, at: int, depth: int) -> tuple[Token, int]:

@@ -24,9 +24,10 @@ from storage.index.grammar import (
     capped,
     leaves,
 )
+from storage.index.inexact import inexact, unread
 from storage.index.lexer import OPERATORS, Kind, Token, lex
 from storage.index.prose import meant
-from storage.index.text import clean, every_word, folded, telling_words
+from storage.index.text import clean, every_word, telling_words
 
 CODES_MAX = 32
 PHRASE_WORDS_MAX = 16
@@ -35,10 +36,8 @@ DEPTH_MAX = 20  # parentheses in parentheses
 PASTED = 400  # characters: a longer text is no query that somebody typed
 BOOST_MAX = 100.0  # times that something counts at most, its boosts multiplied
 
-_FUZZY = re.compile(r"([^\W\d_]{3,40})~([12]?)")
-_WILD = re.compile(r"\*|\?(?=\w)")
-#: Letters and digits; with a digit also the signs that codes have.
-_PATTERN = re.compile(r"[^\W_]{2}[^\W_*?]*[*?][^\W_*?]*[*?]?|[-+]?(?=\D{0,12}\d)[\w-]{2}[\w*?-]*")
+#: `~3` behind a phrase lets its words stand apart in other languages.
+_SLOP = re.compile(r"~\d{0,3}")
 
 
 class _Unreadable(Exception):
@@ -193,10 +192,12 @@ class _Parser:
 
     def _primary(self, depth: int) -> Node | str | None:
         token = self._take()
+        if token.kind is Kind.BOOST:
+            self._unread(f"^{token.text}")
         if token.kind in (Kind.BOOST, Kind.SIGN):
             return token.text
         if token.kind is Kind.WORD and not self._within:
-            return self._word(token.text)
+            return self._word(token)
         self._part()
         if token.kind in (Kind.WORD, Kind.QUOTE) and self._within:
             return self._value(self._within, token)
@@ -232,19 +233,23 @@ class _Parser:
         stems = tuple(every_word().analyze(text)[:PHRASE_WORDS_MAX])
         return Phrase(stems, prefix=token.text.endswith("*")) if stems else None
 
-    def _word(self, text: str) -> Node | str:
-        if match := _FUZZY.fullmatch(text):
+    def _word(self, token: Token) -> Node | str | None:
+        text = token.text
+        if token.glued and _SLOP.fullmatch(text):
+            self._notes.append(f"{text} after a phrase was left out")
+            return None
+        if found := inexact(text):
             self._part()
-            self._say(match[1])
-            return Fuzzy(folded(match[1]), int(match[2] or 1))
-        wild = _WILD.search(text)
-        if wild and _PATTERN.fullmatch(text):
-            self._part()
-            return Pattern(folded(text[: wild.start()]) + text[wild.start() :].lower())
+            if isinstance(found, Fuzzy):
+                self._say(text.split("~")[0])
+            return found
         self._say(text)
-        if wild and text.strip("*"):
-            self._notes.append(f"{text[:40]} was read without its * and ?")
+        self._unread(text)
         return text
+
+    def _unread(self, text: str) -> None:
+        if signs := unread(text):
+            self._notes.append(f"{text[:40]} was read without its {signs}")
 
     def _field(self, name: str, depth: int) -> Node | str | None:
         """A value, a phrase or a group of them after `name:`."""
@@ -263,9 +268,17 @@ class _Parser:
         node = fields.read(name, token.text, quoted=token.kind is Kind.QUOTE)
         if node is None:
             return self._not_a_value(name, token.text)
-        if name in (*fields.TEXTS, "code"):
+        if name in (*fields.TEXTS, "code") and not isinstance(node, Pattern):
             self._say(f"{name} {token.text}")
+        if token.kind is Kind.WORD and not isinstance(node, Pattern | Fuzzy):
+            self._literal(token.text, node)
         return node
+
+    def _literal(self, value: str, node: Node) -> None:
+        if isinstance(node, Keyword) and unread(value.removesuffix("*" if node.prefix else "")):
+            self._notes.append(f"{value[:40]} was taken as it stands")
+        elif isinstance(node, Words) or (isinstance(node, Phrase) and not node.prefix):
+            self._unread(value)
 
     def _not_a_value(self, name: str, value: str) -> str:
         self._notes.append(f"{value[:40]} is no {name}: searched as words")
@@ -291,6 +304,8 @@ def _strict(node: Node) -> bool:
         return _strict(node.node)
     if isinstance(node, Group):
         return all(map(_strict, leaves(node)))
-    return isinstance(node, Phrase | Keyword | Range) or (
-        isinstance(node, Words) and not node.stems
+    return (
+        isinstance(node, Phrase | Keyword | Range)
+        or (isinstance(node, Words) and not node.stems)
+        or (isinstance(node, Pattern | Fuzzy) and node.field != "text")
     )

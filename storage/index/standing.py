@@ -67,7 +67,9 @@ class Texts:
         return sum(_times(words, text, prefix) for text in self._stems[field])
 
     def first_with(self, node: Pattern | Fuzzy) -> str:
-        """The first field that holds a word or code like `node`."""
+        """The first field that holds a word or code like `node`, or the one it is of."""
+        if node.field in self._texts:
+            return node.field
         return next(
             (name for name, words in self._written.items() if is_among(node, words)), "text"
         )

@@ -1,7 +1,7 @@
 """What was understood, in words, for the person who asked."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from storage.index.fields import DATES
 from storage.index.grammar import (
@@ -59,17 +59,16 @@ def _bare(node: Node) -> str:
         case Words():
             return " ".join([word for word, _ in node.stems] or node.codes)
         case Phrase():
-            where = "" if node.field == "text" else f" in {node.field}"
-            return f'phrase "{" ".join(node.stems)}{"*" if node.prefix else ""}"{where}'
+            return f'phrase "{" ".join(node.stems)}{"*" if node.prefix else ""}"{_where(node)}'
         case Alike():
             return f"{' or '.join(node.stems)} for {node.meant}"
         case Synonyms():
             others = " or ".join(" ".join(words) for words in node.others)
             return f"{others} for {' '.join(node.said)}"
         case Pattern():
-            return f"words like {node.text}"
+            return f"words like {node.text}{_where(node)}"
         case Fuzzy():
-            return f"words within {node.distance} of {node.text}"
+            return f"words within {node.distance} of {node.text}{_where(node)}"
         case Keyword():
             field = "category" if node.field == "within" else node.field
             return f"{field} {' or '.join(node.values)}{'*' if node.prefix else ''}"
@@ -81,6 +80,10 @@ def _bare(node: Node) -> str:
             wanted = _parts(Group(node.wanted, node.required))
             either = ["; ".join(wanted) if node.required else " or ".join(wanted)]
             return f"({'; '.join([*filter(None, either), *_parts(Group(excluded=node.excluded))])})"
+
+
+def _where(node: Phrase | Pattern | Fuzzy) -> str:
+    return "" if node.field == "text" else f" in {node.field}"
 
 
 def _ends(node: Range) -> str:
@@ -96,7 +99,7 @@ def _end(field: str, end: int | None) -> str:
     if field not in DATES:
         return str(end)
     try:
-        moment = datetime.fromtimestamp(end / 1e6, UTC)
-    except (ValueError, OverflowError, OSError):
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=end)
+    except OverflowError:
         return str(end)
     return moment.strftime("%Y-%m-%d" if end % 86_400_000_000 == 0 else "%Y-%m-%d %H:%M:%S")

@@ -60,6 +60,9 @@ NAUGHTY = [
 ]
 
 
+DAY_LONG = 86_400_000_000  # microseconds
+
+
 def words(*stems: str) -> Words:
     """Plain words, each written once."""
     return Words(tuple((stem, 1) for stem in stems))
@@ -307,7 +310,12 @@ def test_a_pasted_log_is_not_read_as_language() -> None:
         ("id:batch/s0c7", Keyword("name", ("batch/s0c7",))),
         ("title:jobs", Phrase(("job",), "title")),
         ('problem:"data sets"', Phrase(("data", "set"), "problem")),
-        ("solution:restart*", Phrase(("restart",), "solution", prefix=True)),
+        ("solution:restart*", Pattern("restart*", "solution")),
+        ("title:ab*nd", Pattern("ab*nd", "title")),
+        ("problem:Abnd~1", Fuzzy("abnd", 1, "problem")),
+        ("code:S0C*", Pattern("s0c*", "code")),
+        ("code:-80*", Pattern("-80*", "code")),
+        ('solution:"data se"*', Phrase(("data", "se"), "solution", prefix=True)),
         ("code:S0C7", Words(codes=("s0c7",))),
         ("code:0c7", Words(codes=("s0c7",))),
         ("code:ASRA", Words(codes=("asra",))),
@@ -320,6 +328,10 @@ def test_a_pasted_log_is_not_read_as_language() -> None:
         ("updated:>2026-01-01", Range("updated", day(2026, 1, 2), None)),
         ("updated:>=2026-01", Range("updated", day(2026, 1, 1), None)),
         ("updated:<2026", Range("updated", None, day(2026, 1, 1) - 1)),
+        ("usage:{1 TO 5]", Range("usage", 2, 5)),
+        ("updated:[2026 TO 2027}", Range("updated", day(2026, 1, 1), day(2027, 1, 1) - 1)),
+        ("updated:{2026 TO *}", Range("updated", day(2027, 1, 1), None)),
+        ("updated:9999", Range("updated", day(9999, 1, 1), day(9999, 12, 31) + DAY_LONG - 1)),
         ("created:2026-12", Range("created", day(2026, 12, 1), day(2027, 1, 1) - 1)),
         ("created:2026-02-28..2026-03", Range("created", day(2026, 2, 28), day(2026, 4, 1) - 1)),
     ],
@@ -426,7 +438,45 @@ def test_other_stars_are_nothing(q: str) -> None:
     """A beginning with `*` would read every word there is; the reply says it was left out."""
     asked = understand(q)
     assert [type(node) for node in asked.root.wanted] == [Words]
-    assert "without its *" in told(asked)
+    assert f"{q} was read without its {'?' if '?' in q else '*'}" in told(asked)
+
+
+@pytest.mark.parametrize(
+    ("q", "note"),
+    [
+        ("abend~9", "abend~9 was read without its ~"),
+        ("abend^1.2.3", "abend^1.2.3 was read without its ^"),
+        ("^2", "^2 was read without its ^"),
+        ('"data set"~3', "~3 after a phrase was left out"),
+        ("abend^999999", "nothing counts more than 100 times"),
+        ("title:*abend", "*abend was read without its *"),
+        ("tag:ni*t", "ni*t was taken as it stands"),
+        ("code:S0C7~1", "S0C7~1 was read without its ~"),
+    ],
+)
+def test_signs_that_were_not_read_are_told(q: str, note: str) -> None:
+    """Whoever wrote them learns that they made no difference."""
+    assert understand(q).notes == (note,)
+
+
+@pytest.mark.parametrize(
+    "q", ["tag:nig*", "title:ab*nd", "word^0.0001", "takes ~3 minutes", "~/.profile", "what?"]
+)
+def test_what_was_read_is_not_noted(q: str) -> None:
+    """A note is about what was not read."""
+    assert understand(q).notes == ()
+
+
+def test_a_number_after_a_phrase_is_no_word() -> None:
+    """`"data set"~3` is a phrase."""
+    assert understand('"data set"~3').root == Group((), (Phrase(("data", "set")),))
+
+
+def test_the_last_day_is_told() -> None:
+    """There is no day after it."""
+    assert told(understand("updated:9999 x")) == (
+        "updated from 9999-01-01 to 9999-12-31 23:59:59; words x"
+    )
 
 
 def test_codes_have_patterns() -> None:

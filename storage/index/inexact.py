@@ -1,0 +1,27 @@
+"""Words of which some letters are left open or may be wrong: `ab?nd*`, `catalgo~2`."""
+
+import re
+
+from storage.index.grammar import Fuzzy, Pattern
+from storage.index.text import folded
+
+_FUZZY = re.compile(r"([^\W\d_]{3,40})~([12]?)")
+_WILD = re.compile(r"\*|\?(?=\w)")
+#: Letters and digits; with a digit also the signs that codes have.
+_PATTERN = re.compile(r"[^\W_]{2}[^\W_*?]*[*?][^\W_*?]*[*?]?|[-+]?(?=\D{0,12}\d)[\w-]{2}[\w*?-]*")
+_UNREAD = re.compile(r"\*|\?(?=\w)|(?<=\w)~(?=\d{0,3}$)|\^(?=[\d.]+$)")
+
+
+def inexact(text: str, field: str = "text") -> Pattern | Fuzzy | None:
+    """The word that `text` leaves open; None if it is none, or does not begin with two letters."""
+    if match := _FUZZY.fullmatch(text):
+        return Fuzzy(folded(match[1]), int(match[2] or 1), field)
+    wild = _WILD.search(text)
+    if wild and _PATTERN.fullmatch(text):
+        return Pattern(folded(text[: wild.start()]) + text[wild.start() :].lower(), field)
+    return None
+
+
+def unread(text: str) -> str:
+    """The signs in a word that would have left something open or counted, had they been read."""
+    return " ".join(dict.fromkeys(_UNREAD.findall(text))) if text.strip("*") else ""
