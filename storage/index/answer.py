@@ -1,7 +1,6 @@
 """The whole answer to one search, from one commit of the index."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import tantivy
@@ -20,7 +19,6 @@ from storage.index.order import order_of
 from storage.index.pages import Page, Pages
 from storage.index.parser import relaxed
 from storage.index.ranking import Ranking
-from storage.index.spelling import spelt
 from storage.index.told import told
 from storage.index.weights import PROFILES
 
@@ -47,7 +45,7 @@ def answer(
         "offset": request.offset,
         "next": found.page.next,
         "interpreted_as": told(found.asked, found.builder.notes),
-        "did_you_mean": meant(request.q, found.asked, partial(spelt, searcher)),
+        "did_you_mean": meant(request.q, found.asked),
     }
     if request.group:
         shown = as_json(found.groups, searcher, request.group, names, found.hits.all)

@@ -5,14 +5,16 @@ Nothing is taken away, and what was written counts more.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from storage.index.grammar import Alike, Group, Node, Synonyms, Understood, Words
-from storage.index.text import clean, every_word, stem
+from storage.index.text import clean, every_word, folded, stem, written_words
 
 SYNONYMS_MAX = 16  # sets of synonyms that one query takes in
 NAME_MAX = 8  # letters of a word that may be a code when it is in capitals
 ALIKE_MAX = 8  # misspelt words of one query that are guessed at
+LOOKED_UP_MAX = 64  # words of one query that may be misspelt
 
 Near = Callable[[str], Sequence[str]]
 _WORD = re.compile(r"[^\W\d_]+")
@@ -55,7 +57,8 @@ def forgiving(
 ) -> Understood:
     """`asked` with synonyms, and with the nearest words of the index for those it does not have.
 
-    `unknown` tells whether no entry holds a stem, `near` gives the stems that are nearest to it.
+    `unknown` tells whether no entry holds a stem, `near` gives the words that are spelt most like
+    one.
     """
     root = asked.root
     runs = [node for node in root.wanted if isinstance(node, Words)]
@@ -78,22 +81,22 @@ def forgiving(
 
 def _alike(run: Words, unknown: Callable[[str], bool], near: Near) -> Iterator[Alike]:
     """Guesses. A short word in capitals is a name or a code (`NOTFND`), and none is made at it."""
-    names = {
-        stem(word) for word in _WORD.findall(run.text) if len(word) <= NAME_MAX and word.isupper()
+    names, stems = _names(run.text), dict(run.stems)
+    for word in islice(dict.fromkeys(written_words(run.text)), LOOKED_UP_MAX):
+        guess = word not in names and stem(word) in stems and unknown(stem(word))
+        if guess and (found := near(word)):
+            yield Alike(word, tuple(dict.fromkeys(map(stem, found))), found[0])
+
+
+def _names(text: str) -> set[str]:
+    return {
+        folded(word) for word in _WORD.findall(text) if len(word) <= NAME_MAX and word.isupper()
     }
-    for word, _ in run.stems[: 8 * ALIKE_MAX]:
-        if word not in names and unknown(word) and (found := near(word)):
-            yield Alike(word, tuple(found))
 
 
-def meant(q: str, asked: Understood, spelt: Callable[[str], str]) -> str | None:
+def meant(q: str, asked: Understood) -> str | None:
     """The query with its misspelt words as they may have been meant; None if none was misspelt."""
-    better = {node.meant: node.stems[0] for node in asked.root.wanted if isinstance(node, Alike)}
+    better = {node.meant: node.spelt for node in asked.root.wanted if isinstance(node, Alike)}
     if not better:
         return None
-
-    def corrected(match: re.Match[str]) -> str:
-        word = better.get(stem(match[0]))
-        return spelt(word) if word else match[0]
-
-    return _WORD.sub(corrected, clean(q))
+    return _WORD.sub(lambda match: better.get(folded(match[0]), match[0]), clean(q))

@@ -33,10 +33,14 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Stems of which each stands for `meant`, which nobody wrote; the nearest of them are meant."""
+    """Stems of words that are spelt nearly as `meant`, which no entry holds; any of them is meant.
+
+    `spelt` is the likeliest of the words, as it is written.
+    """
 
     meant: str
     stems: tuple[str, ...]
+    spelt: str
 
 
 @dataclass(frozen=True, slots=True)

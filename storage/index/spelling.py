@@ -3,24 +3,25 @@
 How many letters may differ follows the length, as in other engines: none below five letters, one
 below nine, two from there on (a transposition is one). Words with a digit are codes or names, and
 never guessed at. The first letter is taken as right: people seldom miss it, and it keeps the
-vocabulary to be read small.
+vocabulary to be read small. Words are compared as they are written: stems would hide mistakes in
+endings, and a misspelt word may look like one with an ending.
 """
 
 import threading
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import tantivy
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from storage.index.text import stem
+from storage.index.text import every_word, stem
 
 LENGTH_MIN, LENGTH_TWO = 5, 9  # letters from which on one and two may differ
-VOCABULARY_MAX = 5_000  # stems a first letter: the most frequent
+VOCABULARY_MAX = 10_000  # words a first letter: the most frequent
 FRESH = 60.0  # seconds that a vocabulary is used
 NEAR_MAX = 3  # words that one misspelt word stands for
-WORDS_MAX = 200  # words looked at for the spelling of a stem
 
 
 def may_differ(word: str) -> int:
@@ -30,43 +31,57 @@ def may_differ(word: str) -> int:
     return 1 if len(word) < LENGTH_TWO else 2
 
 
+class _Known(NamedTuple):
+    """Words that begin with one letter, their stems, and of each stem the most frequent word; the
+    most frequent first. And when they were read."""
+
+    words: Sequence[str]
+    stems: Sequence[str]
+    of_stems: Sequence[str]
+    read: float
+
+
 class Vocabulary:
-    """The frequent stems of the index by their first letter, read every minute. For threads."""
+    """The frequent words of the index by their first letter, read every minute. For threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._stems: dict[str, tuple[float, Sequence[tuple[str, int]]]] = {}
+        self._known: dict[str, _Known] = {}
 
     def near(self, searcher: tantivy.Searcher, word: str) -> list[str]:
-        """The stems nearest to the stem `word`: at most NEAR_MAX, of the least distance, the most
-        frequent first."""
-        most = may_differ(word)
-        if not most:
+        """The words nearest to `word`, all as they are written in lower case: at most NEAR_MAX, of
+        the least distance, the most frequent first.
+
+        Where none is near, those whose stems are: entries may have it with another ending.
+        """
+        if not may_differ(word):
             return []
         known = self._beginning(searcher, word[0])
-        found = process.extract(
-            word, [text for text, _ in known], scorer=OSA.distance, score_cutoff=most, limit=50
+        return _nearest(word, known.words, known.words) or _nearest(
+            stem(word), known.stems, known.of_stems
         )
-        least = min((distance for _, distance, _ in found), default=0)
-        places = sorted(place for _, distance, place in found if distance == least)
-        return [known[place][0] for place in places[:NEAR_MAX]]
 
-    def _beginning(self, searcher: tantivy.Searcher, letter: str) -> Sequence[tuple[str, int]]:
-        """Stems that begin with `letter`, with the entries that hold them, most frequent first."""
-        read, known = self._stems.get(letter, (0.0, ()))
-        if time.monotonic() < read + FRESH and known:
+    def _beginning(self, searcher: tantivy.Searcher, letter: str) -> _Known:
+        known = self._known.get(letter)
+        if known and known.words and time.monotonic() < known.read + FRESH:
             return known
         with self._lock:
-            found = searcher.terms_with_prefix("text", letter, limit=VOCABULARY_MAX)
-            known = [(text, count) for text, count in found if text.isalpha()]
-            self._stems[letter] = time.monotonic(), known
+            found = searcher.terms_with_prefix("words", letter, limit=VOCABULARY_MAX)
+            words = [word for word, _ in found if len(word) >= LENGTH_MIN - 1 and word.isalpha()]
+            first: dict[str, str] = {}
+            for stemmed, word in zip(every_word().analyze(" ".join(words)), words, strict=False):
+                first.setdefault(stemmed, word)
+            known = _Known(words, list(first), list(first.values()), time.monotonic())
+            self._known[letter] = known
         return known
 
 
-def spelt(searcher: tantivy.Searcher, stemmed: str) -> str:
-    """The most frequent word of the index with that stem."""
-    beginning = stemmed[: max(2, len(stemmed) - 1)]
-    for word, _ in searcher.terms_with_prefix("words", beginning, limit=WORDS_MAX):
-        if stem(word) == stemmed:
-            return str(word)
-    return stemmed
+def _nearest(text: str, known: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The names of those of the `known` that are nearest to `text`, if they are near enough."""
+    most = may_differ(text)
+    if not most:
+        return []
+    found = process.extract(text, known, scorer=OSA.distance, score_cutoff=most, limit=50)
+    least = min((distance for _, distance, _ in found), default=0)
+    places = sorted(place for _, distance, place in found if distance == least)
+    return [names[place] for place in places[:NEAR_MAX]]

@@ -24,8 +24,27 @@ def test_the_reply_asks_what_was_meant(fill: Fill) -> None:
     reader = fill(entry("Libraries missing"), entry("library missing"), entry("library gone"))
     reply = ask(reader, 'S0C7: the libary "is missing"')
     assert reply.did_you_mean == 'S0C7: the library "is missing"'
-    assert "librari for libari" in reply.interpreted_as
+    assert "librari for libary" in reply.interpreted_as
     assert ask(reader, "library").did_you_mean is None
+
+
+@pytest.mark.parametrize(
+    ("q", "meant"),
+    [
+        ("abned", "abend"),  # its stem is that of a word of three letters
+        ("utilizatoin", "utilization"),  # an ending that is none has no stem
+        ("emulatr", "emulator"),
+        ("installaitons", "installations"),
+        ("converzion", "conversion"),
+        ("catalgoed", "catalogs"),  # no entry has this ending: the stems are alike
+    ],
+)
+def test_words_are_compared_as_they_are_written(fill: Fill, q: str, meant: str) -> None:
+    """A mistake in what looks like an ending is a mistake like any other."""
+    words = ("abend", "utilization", "emulator", "installations", "conversion", "catalogs")
+    reader = fill(*map(entry, words))
+    reply = ask(reader, q)
+    assert ([hit.title for hit in reply.hits], reply.did_you_mean) == ([meant], meant)
 
 
 def test_a_word_as_written_comes_first(fill: Fill) -> None:
