@@ -29,7 +29,6 @@ from storage.index.lexer import OPERATORS, Kind, Token, lex
 from storage.index.prose import meant
 from storage.index.text import clean, every_word, telling_words
 
-CODES_MAX = 32
 PHRASE_WORDS_MAX = 16
 PARTS_MAX = 64  # phrases, patterns, misspelt words, fields and groups in one query
 DEPTH_MAX = 20  # parentheses in parentheses
@@ -81,7 +80,7 @@ def _plain(text: str, notes: list[str]) -> Understood:
 
 def _words(text: str) -> Words:
     """Plain words. Those that tell nothing are left out, unless there are no others."""
-    codes = find_codes(text)[:CODES_MAX]
+    codes = find_codes(text)
     stems = telling_words().analyze(text)
     if not (stems or codes):
         stems = every_word().analyze(text)
@@ -107,8 +106,8 @@ class _Parser:
             self._notes.append(f"nothing counts more than {BOOST_MAX:g} times")
         codes = [code for leaf in leaves(root) if isinstance(leaf, Words) for code in leaf.codes]
         said = " ".join(self._said)
-        codes = list(dict.fromkeys([*find_codes(said), *bare_codes(said), *codes]))[:CODES_MAX]
-        return Understood(root, tuple(codes), tuple(self._notes))
+        codes = [*find_codes(said), *bare_codes(said), *codes]
+        return Understood(root, tuple(dict.fromkeys(codes)), tuple(self._notes))
 
     def _peek(self) -> Kind | None:
         return self._tokens[self._at].kind if self._at < len(self._tokens) else None
@@ -290,7 +289,7 @@ def _needed(node: Node | str | None) -> Node | None:
     """`node` as something that can be required or refused by itself."""
     if not isinstance(node, str):
         return node
-    if codes := find_codes(node)[:CODES_MAX]:
+    if codes := find_codes(node):
         return Words(codes=tuple(codes[:1]), text=node)
     stems = tuple(every_word().analyze(node)[:PHRASE_WORDS_MAX])
     if len(stems) > 1:

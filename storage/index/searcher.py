@@ -26,6 +26,7 @@ from storage.index.mark import Mark, read_mark
 from storage.index.names import Names
 from storage.index.parser import understand
 from storage.index.published import Published, Stamp
+from storage.index.rarest import rarest
 from storage.index.schema import BUCKETS, prepare, schema
 from storage.index.similar import candidates, like, text_of
 from storage.index.spelling import Vocabulary
@@ -79,7 +80,8 @@ class IndexReader:
         snapshot = self._reaching(request.after)
         begun, tuning = time.perf_counter(), self._tuning.current()
         with step("index", "understand"):
-            asked = self._forgiving(snapshot, tuning, understand(request.q))
+            asked = rarest(understand(request.q), partial(snapshot.searcher.doc_freq, "codes"))
+            asked = self._forgiving(snapshot, tuning, asked)
             pinned = tuning.pinned(request.q)
         with step("index", "answer"):
             reply = answer(snapshot.searcher, asked, request, self._names, pinned)

@@ -13,6 +13,7 @@ from storage.index.few import Few, Place, place
 from storage.index.filters import Filters
 from storage.index.grammar import Group, Node, Understood, Words
 from storage.index.parser import understand
+from storage.index.rarest import CODES_MAX
 from storage.index.stored import card
 from storage.index.text import spoken
 
@@ -60,12 +61,13 @@ def _understood(_language: str, q: str) -> Understood:
 def strictly(asked: Understood) -> Understood:
     """`asked` with a need for one of its codes, or without codes for each of its words."""
     required: list[Node] = list(asked.root.required)
-    if asked.codes:
-        required.append(Words((), asked.codes))
+    codes = asked.codes[:CODES_MAX]  # the first: what no entry holds yet may come
+    if codes:
+        required.append(Words((), codes))
     else:
         for node in asked.root.wanted:
             required += _each(node) if isinstance(node, Words) else (node,)
-    return Understood(Group((), tuple(required), asked.root.excluded), asked.codes)
+    return Understood(Group((), tuple(required), asked.root.excluded), codes)
 
 
 def _each(words: Words) -> Iterator[Words]:

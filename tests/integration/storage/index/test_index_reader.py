@@ -81,6 +81,18 @@ def test_a_code_outranks_every_word_together(fill: Fill) -> None:
     assert titles(reader, "U4038 " + " ".join(words + words))[0] == "a note"
 
 
+def test_a_pasted_log_is_answered_by_its_code(fill: Fill) -> None:
+    """However many names that look like codes come before it."""
+    reader = fill(
+        entry("S0C7 data exception"),
+        *(entry(f"HASP{n:03} message of the system", "STEP000 started") for n in range(40)),
+    )
+    log = "\n".join(f"STEP{n:03} JOB{n:05} HASP{n:03} STARTED" for n in range(90))
+    reply = ask(reader, f"{log}\nPAYROLL STEP030 - ABEND=S0C7 U0000\n{log}")
+    assert (reply.hits[0].title, reply.hits[0].matched) == ("S0C7 data exception", "code")
+    assert "of 42 codes in it the 32 rarest" in reply.interpreted_as
+
+
 def test_a_title_that_begins_with_the_code_comes_first(fill: Fill) -> None:
     """Of two titles with the code, the one that is about it wins, though the other has it twice."""
     reader = fill(

@@ -21,6 +21,7 @@ from storage.index.grammar import (
     leaves,
 )
 from storage.index.parser import relaxed, understand
+from storage.index.rarest import CODES_MAX, rarest
 from storage.index.schema import microseconds
 from storage.index.told import SHOWN_MAX, told
 from storage.index.weights import PIN_SCORE
@@ -516,7 +517,7 @@ def test_no_text_is_an_error(q: str) -> None:
     asked = understand(q)
     assert isinstance(asked, Understood)
     found = leaves(asked.root) + leaves(asked.root, excluded=True)
-    assert len(asked.codes) <= parser.CODES_MAX
+    assert len(rarest(asked, lambda _: 1).codes) <= CODES_MAX
     assert len([leaf for leaf in found if not isinstance(leaf, Words)]) <= parser.PARTS_MAX
     assert all(
         len(leaf.stems) <= parser.PHRASE_WORDS_MAX for leaf in found if isinstance(leaf, Phrase)
