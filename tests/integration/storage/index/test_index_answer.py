@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from contracts.search import SearchHit, SearchQuery
+from storage.index import groups
 from storage.index.searcher import IndexReader
 from storage.index.writer import IndexDocument, IndexWriter
 from tests.integration.storage.index.conftest import Fill
@@ -178,6 +179,29 @@ def test_groups_hold_their_best_hits(reader: IndexReader) -> None:
     assert {group.name for group in reply.groups} == {"JCL", "Batch", "CICS"}
     assert (reply.hits, reply.total) == ((), 4)
     assert reply.facets["severity"][0].count == 2
+
+
+@pytest.mark.parametrize("name", ["category", "source", "author", "year"])
+def test_the_group_of_the_best_hit_is_looked_into(fill: Fill, name: str) -> None:
+    """However few entries it has where many groups have more; its total is its own."""
+
+    def group(number: int) -> dict[str, Any]:
+        return {name: f"G{number}"} if name != "year" else {"updated_at": days(366 * number)}
+
+    many = [entry(f"words {n} {m}", **group(n)) for n in range(22) for m in range(3)]
+    reader = fill(*many, entry("ZZT9901E the needed one", "words", **group(23)))
+    shown = ask(reader, "ZZT9901E words", group=name, limit=100).groups
+    assert (shown[0].hits[0].title, shown[0].total) == ("ZZT9901E the needed one", 1)
+    assert len(shown) == 20
+
+
+def test_the_group_of_the_best_hit_is_counted(fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if it is not among the many that are counted at once."""
+    monkeypatch.setattr(groups, "VALUES_MAX", 21)
+    many = [entry(f"words {n} {m}", source=f"s{n}") for n in range(22) for m in range(3)]
+    ours = [entry("ZZT9901E the needed one", "words", source="ours"), entry("words", source="ours")]
+    best = ask(fill(*many, *ours), "ZZT9901E words", group="source").groups[0]
+    assert (best.value, best.total) == ("ours", 2)
 
 
 def test_groups_are_paged(reader: IndexReader) -> None:
