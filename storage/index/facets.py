@@ -30,14 +30,17 @@ def counted(
     `narrowed` gives the query with some of the filters.
 
     A facet is counted without its own filter: who has chosen a category sees how many entries
-    the others hold, and can change over. All that have no filter are counted in one go.
+    the others hold, and can change over. Tags come on top of each other instead: who has chosen
+    one sees how many entries have another as well. All of one query are counted in one go.
     """
-    free = [name for name in request.facets if name not in filters.by_name]
+    free = [name for name in request.facets if name == "tag" or name not in filters.by_name]
     rounds = [(free, filters)] if free else []
     rounds += [([name], filters.without(name)) for name in request.facets if name not in free]
     found: dict[str, Buckets] = {}
     for facets, others in rounds:
         found |= count_values(searcher, narrowed(others), facets, request.facet_limit)
+    if "tag" in found:
+        found["tag"] = _with_chosen(found["tag"], map(key, request.tag), request.facet_limit)
     return {
         name: _tree(found[name], request.facet_limit)
         if name == "category"
@@ -68,6 +71,13 @@ def count_values(
         )
         for name in wanted
     }
+
+
+def _with_chosen(buckets: Buckets, chosen: Iterable[str], most: int) -> Buckets:
+    """The chosen tags first, however many stand beside them: each is in all that was found."""
+    total = max((count for _, count in buckets), default=0)
+    first = dict.fromkeys(chosen, total)
+    return list((first | dict(buckets)).items())[: max(most, len(first))]
 
 
 def _flat(buckets: Buckets, names: dict[str, str]) -> list[dict[str, Any]]:

@@ -123,6 +123,19 @@ def test_a_facet_ignores_its_own_filter_alone(reader: IndexReader) -> None:
     )
 
 
+def test_a_tag_counts_what_choosing_it_as_well_finds(reader: IndexReader) -> None:
+    """An entry must have all tags; those that are chosen are shown first, whatever is found."""
+    facet = ask(reader, "job", facets="tag", tag=("db2",)).facets["tag"]
+    assert [(one.value, one.count) for one in facet] == [("db2", 1), ("night", 1)]
+    for one in facet:
+        assert ask(reader, "job", tag=("db2", one.value)).total == one.count
+    assert counts(reader, "tag", tag=("night", "db2"), facet_limit=1) in (
+        {"Night": 1, "DB2": 1},
+        {"night": 1, "DB2": 1},
+    )
+    assert counts(reader, "tag", tag=("DB2", "nothing has it")) == {"DB2": 0, "nothing has it": 0}
+
+
 def test_facets_show_the_most_frequent_first(reader: IndexReader) -> None:
     """`facet_limit` values at most, of a tree so many on each level."""
     assert counts(reader, "severity", facet_limit=1) == {"medium": 2}
