@@ -1,11 +1,14 @@
 """What somebody who has typed a few letters may be about to ask for."""
 
+import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import tantivy
 
 from contracts.tuning import plain
+from storage.index.codes import find_codes
 from storage.index.popular import Popular
 from storage.index.schema import TITLE_BEGINNINGS, WORD_BEGINNINGS, key, schema
 from storage.index.stored import card, shown
@@ -17,6 +20,11 @@ CODES, QUERIES, TAGS, TITLES = 4, 3, 3, 6  # of each kind at most, in a list tha
 WORDS_MAX = 16  # words of what was typed
 GOING_ON_MAX = 1_000  # words that the last letters may be the beginning of
 CODE_MIN = 2  # letters
+#: The end of a code that is being typed: `file status 3` may become `file status 30`.
+MISSING = ("", "0", "00", "000")
+HEX = "0x"
+
+_SPACED = re.compile(r"(?<=[A-Z])(?=[0-9])")
 
 
 def suggestions(
@@ -37,13 +45,34 @@ def suggestions(
 
 
 def _codes(searcher: tantivy.Searcher, typed: str) -> Iterator[Suggestion]:
-    beginning = typed.casefold()
-    if " " in beginning:
+    before, _, last = typed.casefold().rpartition(" ")
+    found: dict[str, int] = {}
+    for start in dict.fromkeys(_starts(before, last)):
+        found |= dict(searcher.terms_with_prefix("title_codes", start, limit=CODES))
+    sign = HEX if last.startswith(HEX) else ""
+    for code, count in islice(found.items(), 2 * CODES):
+        yield {"kind": "code", "text": _written(code, sign), "entries": count}
+
+
+def _starts(before: str, last: str) -> Iterator[str]:
+    """Beginnings of the code that is being typed, in the form that codes have."""
+    if not before:
+        yield last
+        if last[0].isdigit():  # as people write it: 0C7 is the abend S0C7
+            yield f"s{last}"
+    if not any(map(str.isdigit, last)):
         return
-    # As people write it: 0C7 is the abend S0C7.
-    for start in (beginning, f"s{beginning}") if beginning[0].isdigit() else (beginning,):
-        for code, count in searcher.terms_with_prefix("title_codes", start, limit=CODES):
-            yield {"kind": "code", "text": code.upper(), "entries": count}
+    known = set(find_codes(before))
+    for missing in MISSING:
+        for code in find_codes(f"{before} {last}{missing}"):
+            if code not in known and code.endswith(missing):
+                yield code.removesuffix(missing)
+
+
+def _written(code: str, sign: str) -> str:
+    """A code as it is found when it is searched: RESP16 is none, RESP 16 is."""
+    forms = (sign + code.upper(), code.upper(), _SPACED.sub(" ", code.upper()))
+    return next((form for form in forms if code in find_codes(form)), forms[1])
 
 
 def _queries(popular: Popular, typed: str, codes: set[str]) -> Iterator[Suggestion]:

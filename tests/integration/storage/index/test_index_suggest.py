@@ -8,7 +8,7 @@ import pytest
 from contracts.suggest import Suggest, Suggestions
 from storage.index.searcher import IndexReader
 from tests.integration.storage.index.conftest import Fill
-from tests.integration.storage.index.index_helpers import entry
+from tests.integration.storage.index.index_helpers import ask, entry
 
 
 def suggested(reader: IndexReader, q: str, limit: int = 10) -> list[tuple[str, str]]:
@@ -59,6 +59,53 @@ def test_titles_that_begin_so_come_first(fill: Fill, letters: int) -> None:
     )
     both = [("entry", "Catalogued data sets"), ("entry", "Old catalogued data sets")]
     assert suggested(reader, "catalogued data sets"[:letters]) == both
+
+
+@pytest.fixture
+def coded(fill: Fill) -> IndexReader:
+    """Entries whose codes are what a word before a number makes of it."""
+    return fill(
+        entry("FILE STATUS 35: no such file"),
+        entry("SQLCODE -805 package not found"),
+        entry("SQLCODE 100 no row"),
+        entry("U4038 of Language Environment"),
+        entry("HRESULT 0x80070005 access denied"),
+        entry("S806 module not found"),
+        entry("CICS RESP 16 invalid request"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("q", "codes"),
+    [
+        ("file status 3", ["FS35"]),
+        ("FILE STATUS 35", ["FS35"]),
+        ("file status 4", []),
+        ("sqlcode -8", ["-805"]),
+        ("sqlcode 80", ["-805"]),
+        ("abend s8", ["S806"]),
+        ("abend 80", ["S806"]),
+        ("user abend 40", ["U4038"]),
+        ("module s80", ["S806"]),
+        ("0x8", ["0x80070005"]),
+        ("error 0X8007", ["0x80070005"]),
+        ("0x9", []),
+        ("eibresp 1", ["RESP 16"]),
+        ("S806 in step 0", []),
+        ("the data 8", []),
+        ("module s", []),
+    ],
+)
+def test_codes_of_several_words(coded: IndexReader, q: str, codes: list[str]) -> None:
+    """A code that has been begun is found by the words before it, and not by any code there."""
+    assert [text for kind, text in suggested(coded, q) if kind == "code"] == codes
+
+
+def test_a_code_is_shown_as_it_is_found(coded: IndexReader) -> None:
+    """Who takes a suggestion searches for its text."""
+    for q in ("fs", "-8", "s8", "u4", "0x8", "resp"):
+        (code,) = (text for kind, text in suggested(coded, q) if kind == "code")
+        assert ask(coded, code).hits[0].matched == "code"
 
 
 def test_each_kind_is_there(reader: IndexReader) -> None:
