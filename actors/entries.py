@@ -21,6 +21,7 @@ from contracts.entries import (
     EntryVersion,
     EntryVersions,
     GetEntry,
+    KeptFields,
     ListEntries,
     RelateEntries,
     UpdateEntry,
@@ -135,7 +136,7 @@ def apply_update(command: UpdateEntry, tx: Transaction) -> EntryStored:
     row = _locked(tx, command.id, command.expected_version)
     now = {name: row[name] for name in EntryFields.model_fields}
     try:
-        fields = EntryFields(**(now | command.changes.model_dump(exclude_unset=True)))
+        fields = KeptFields(**(now | command.changes.model_dump(exclude_unset=True)))
     except ValueError as error:  # pragma: no cover - both halves were valid when they came
         raise ValidationFailed(errors=field_errors(getattr(error, "errors", list)())) from error
     columns = _columns(tx, fields)

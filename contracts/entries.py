@@ -77,6 +77,24 @@ def small_json(custom: dict[str, Any]) -> dict[str, Any]:
     return custom
 
 
+def exact_numbers(custom: dict[str, Any]) -> dict[str, Any]:
+    """Raise ValueError for custom fields with a number beyond 64 bits.
+
+    JSON's readers make a float of it, so that its last digits are gone before we see it.
+    """
+    if _inexact(custom):
+        raise ValueError("holds a number beyond 64 bits, which would lose digits: write it as text")
+    return custom
+
+
+def _inexact(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_inexact, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_inexact, value))
+    return isinstance(value, float) and not -(2**63) <= value < 2**64
+
+
 # The limits come before that check, so that an error names them in the field's own terms.
 _STORABLE = AfterValidator(refuse_unstorable)
 Title = Annotated[
@@ -94,7 +112,9 @@ Tag = Annotated[
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255), _STORABLE]
 Source = Annotated[str, StringConstraints(max_length=100), _STORABLE]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX), AfterValidator(unique_tags)]
-Custom = Annotated[dict[str, Any], AfterValidator(small_json)]
+#: As it is kept; earlier releases took any number.
+KeptCustom = Annotated[dict[str, Any], AfterValidator(small_json)]
+Custom = Annotated[KeptCustom, AfterValidator(exact_numbers)]
 
 
 class EntryFields(Contract):
@@ -107,6 +127,12 @@ class EntryFields(Contract):
     severity: Severity = Severity.MEDIUM
     tags: Tags = ()
     custom: Custom = Field(default_factory=dict)
+
+
+class KeptFields(EntryFields):
+    """What was once written: it is read and goes with changes of other fields, whatever it is."""
+
+    custom: KeptCustom = Field(default_factory=dict)
 
 
 class EntryChanges(Contract):
@@ -143,7 +169,7 @@ class Relation(Contract):
     external_id: ExternalId | None = None
 
 
-class Entry(EntryFields):
+class Entry(KeptFields):
     """An entry as it is kept."""
 
     id: UUID
@@ -174,7 +200,7 @@ class EntryDeleted(Contract):
     position: str
 
 
-class EntryVersion(EntryFields):
+class EntryVersion(KeptFields):
     """An earlier state of an entry; `updated_*` say who made that state, and when."""
 
     version: int

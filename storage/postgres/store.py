@@ -24,6 +24,7 @@ from contracts.operation import doing
 from contracts.position import Position
 from storage import steps
 from storage.breaker import Attempt, Breaker
+from storage.postgres.decoding import ADAPTERS
 from storage.postgres.explaining import Explainer, explain
 from storage.postgres.lookout import Lookout
 from storage.postgres.probing import Silent, probe
@@ -155,6 +156,7 @@ class Store:
             kwargs={
                 "autocommit": True,  # `beginning` says what a transaction begins with
                 "row_factory": dict_row,
+                "context": ADAPTERS,
                 "application_name": name,
                 "connect_timeout": 5,
                 "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout=10000",

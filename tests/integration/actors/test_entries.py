@@ -4,7 +4,9 @@ import threading
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
+from pydantic import ValidationError
 
 from actors import entries
 from contracts.base import new_id
@@ -142,6 +144,25 @@ def test_an_update_keeps_the_state_before(store: Store) -> None:
     assert (new.title, new.problem, new.version, new.updated_by) == ("after", "kept", 2, "bob")
     states = entries.versions(GetEntry(id=entry.id), store).versions
     assert [(state.version, state.title) for state in states] == [(2, "after"), (1, "before")]
+
+
+def test_a_number_that_an_earlier_release_took_can_be_read_and_lived_with(
+    store: Store, database_url: str
+) -> None:
+    """PostgreSQL writes 1e20 as an integer beyond 64 bits; it is a float here, and no hindrance."""
+    entry = stored(store, "measured").entry
+    with psycopg.connect(database_url) as session:
+        session.execute("""update entries set custom = '{"n": 123456789012345678901234567890}'""")
+    found = entries.get(GetEntry(id=entry.id), store)
+    assert found.custom == {"n": 123456789012345678901234567890.0}
+    assert Entry.from_reply(found.model_dump_json().encode()) == found
+    assert entries.list_page(ListEntries(), store).entries == (found,)
+    change = UpdateEntry(id=entry.id, changes=EntryChanges(title="after"))
+    assert entries.update(change, store).entry.custom == found.custom
+    states = entries.versions(GetEntry(id=entry.id), store).versions
+    assert [state.custom for state in states] == [found.custom] * 2
+    with pytest.raises(ValidationError, match="write it as text"):
+        EntryChanges(custom=found.custom)
 
 
 def test_an_update_that_changes_nothing_makes_no_version(store: Store) -> None:
