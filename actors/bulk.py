@@ -24,7 +24,7 @@ from contracts.bulk import (
     SkipPage,
     UndoImport,
 )
-from contracts.entries import ChangeEntryState, EntryChanges, UpdateEntry
+from contracts.entries import ChangeEntryState, EntryChanges, KeptFields, UpdateEntry
 from contracts.errors import (
     CasebookError,
     EntryNotFound,
@@ -236,7 +236,7 @@ def _undo(command: ChangeSelected, tx: Transaction, row: Row, now: Row) -> str |
 
     Raises: VersionConflict where someone has changed it since.
     """
-    if now["version"] != row["last"]:
+    if now["version"] != row["last"] and not _as_it_left(tx, now, row["last"]):
         raise VersionConflict(
             f"It was changed since: version {now['version']} by {now['updated_by'] or 'someone'}.",
             current_version=now["version"],
@@ -247,7 +247,14 @@ def _undo(command: ChangeSelected, tx: Transaction, row: Row, now: Row) -> str |
     if before is None:
         raise VersionConflict("The state before is not kept.")
     archived = before.pop("archived")
-    updated = _update(command, tx, now, EntryChanges(**before))
+    stored = entries.apply_fields(now, KeptFields(**before), command.by, tx)
+    updated = stored.position if stored.entry.version != now["version"] else None
     if archived is None:  # a state from before it was noted
         return updated
     return _set_archived(command, tx, now, archived) or updated
+
+
+def _as_it_left(tx: Transaction, now: Row, version: int) -> bool:
+    """Whether an entry is as that version was: what came later has been taken back."""
+    then = tx.row("bulk.version", id=now["id"], version=version)
+    return then is not None and all(now[name] == value for name, value in then.items())

@@ -139,14 +139,22 @@ def apply_update(command: UpdateEntry, tx: Transaction) -> EntryStored:
         fields = KeptFields(**(now | command.changes.model_dump(exclude_unset=True)))
     except ValueError as error:  # pragma: no cover - both halves were valid when they came
         raise ValidationFailed(errors=field_errors(getattr(error, "errors", list)())) from error
-    columns = _columns(tx, fields)
+    return apply_fields(row, fields, command.by, tx)
+
+
+def apply_fields(row: Row, fields: EntryFields, by: str, tx: Transaction) -> EntryStored:
+    """Make the entry of `row`, which the caller has locked, hold these fields.
+
+    Raises: DuplicateEntry.
+    """
+    entry_id, columns = row["id"], _columns(tx, fields)
     if columns["digest"] == row["digest"]:
-        return EntryStored(entry=_entry(tx, command.id), position=_head(tx, command.id))
+        return EntryStored(entry=_entry(tx, entry_id), position=_head(tx, entry_id))
     if row["external_id"] is None and columns["text_digest"] != row["text_digest"]:
-        _refuse_duplicate(tx, columns["text_digest"], command.id)
-    tx.run("entries.keep_version", id=command.id)
-    tx.run("entries.update", id=command.id, by=command.by, **columns)
-    return _stored(tx, command.id)
+        _refuse_duplicate(tx, columns["text_digest"], entry_id)
+    tx.run("entries.keep_version", id=entry_id)
+    tx.run("entries.update", id=entry_id, by=by, **columns)
+    return _stored(tx, entry_id)
 
 
 def apply_archived(command: ChangeEntryState, archived: bool, tx: Transaction) -> EntryStored:

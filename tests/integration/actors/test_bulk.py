@@ -262,6 +262,37 @@ def test_an_entry_that_one_import_changed_twice_is_as_before_it(house: House) ->
     assert by_title(house)["the entry"].solution == "before"
 
 
+def test_imports_are_taken_back_one_after_another(house: House) -> None:
+    """The last first: an entry that a later import changed is as this one left it again."""
+    first = load(house, {"title": "first", "external_id": "1"})
+    second = load(
+        house, {"title": "second", "external_id": "1"}, {"title": "new", "external_id": "2"}
+    )
+    third = load(
+        house, {"title": "third", "external_id": "1"}, {"title": "newer", "external_id": "2"}
+    )
+    for taken_back, left in ((third, {"second", "new"}), (second, {"first"}), (first, set())):
+        task, result = run(house, UndoImport(import_id=taken_back))
+        assert (result.changed, result.skipped) == (1 if taken_back == first else 2, 0), task
+        live = {title for title, entry in by_title(house).items() if not entry.archived}
+        assert live == left
+
+
+def test_a_change_of_someone_between_two_imports_stays(house: House) -> None:
+    """What one undo leaves alone, the next one does too; it names the one who changed it."""
+    first = load(house, {"title": "first", "external_id": "1"})
+    second = load(house, {"title": "second", "external_id": "1"})
+    entry = by_title(house)["second"].id
+    changes = EntryChanges(solution="by hand")
+    entries.update(UpdateEntry(id=entry, changes=changes, by="eve"), house.store)
+    for taken_back in (second, first):
+        task, result = run(house, UndoImport(import_id=taken_back))
+        assert (result.changed, result.skipped) == (0, 1)
+        (skip,) = house.call(bulk.skips, GetSkips(task=task)).skips
+        assert "by eve" in skip.message
+    assert read(house, entry).solution == "by hand"
+
+
 def test_an_open_import_that_is_taken_back_takes_no_more_chunks(house: House) -> None:
     """Its client is told."""
     import_id = load(house, {"title": "first", "external_id": "1"}, finished=False)
