@@ -62,6 +62,7 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     imports.start,
     imports.chunk,
     imports.finish,
+    imports.stop,
     mappings.save,
     mappings.delete,
     tasks.get,

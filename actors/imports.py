@@ -3,14 +3,16 @@
 from datetime import timedelta
 
 import orjson
+from psycopg.types.json import Jsonb
 
 from actors import links, tracking
 from actors.actor import actor
+from actors.naming import named, named_by_none, refused_names
 from actors.rows import by_source, candidates_of, canonical, validate
 from actors.screening import Candidate, Policy, adopt, compare, screen
 from actors.staging import clear, prepare, stage, switch
 from actors.storing import NOTHING, added, store_rows
-from contracts.base import new_id
+from contracts.base import Nothing, new_id
 from contracts.errors import (
     ChunkChanged,
     ImportCanceled,
@@ -32,6 +34,7 @@ from contracts.imports import (
     ImportStarted,
     Reject,
     StartImport,
+    StopImport,
 )
 from storage.postgres.effects import once
 from storage.postgres.store import Row, Store, Transaction
@@ -82,7 +85,8 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
             taken, refused = screen(tx, candidates, own, command.import_id)
             rejects += refused
             if own.mode is ImportMode.REPLACE:
-                stage(tx, command, taken, _named_by(command, taken), own)
+                unsure = named_by_none(command, good)
+                stage(tx, command, taken, refused_names(command, taken), own, unsure=unsure)
             else:
                 columns = [candidate.columns for candidate in taken]
                 stored = added(stored, store_rows(tx, columns, own, command.by))
@@ -144,19 +148,35 @@ def _finish(command: FinishImport, store: Store) -> ImportReport:
                 f"Only {done['chunks']} of {command.chunks} chunks have been stored.",
                 stored=done["chunks"],
             )
+        notes = list(command.notes)
         opened = tx.row("imports.lock_to_finish", id=command.import_id)
         if opened is not None and opened["switches"]:
             if opened["undone"]:
                 raise ImportCanceled(id=str(command.import_id))
-            switch(tx, command, opened["started_by"], opened["source"])
+            notes += switch(tx, command, opened["started_by"], opened["source"])
         tx.run(
             "imports.finish",
             id=command.import_id,
             chunks=command.chunks,
-            notes=[*command.notes, *links.notes(tx, command.import_id)][:NOTES_MAX],
+            notes=[*notes, *links.notes(tx, command.import_id)][:NOTES_MAX],
         )
         tx.run("tasks.succeed", id=command.import_id)
         return _report(tx, GetImport(id=command.import_id))
+
+
+@actor(queue="imports")
+def stop(command: StopImport, store: Store) -> Nothing:
+    """Let the import's task fail with the reason why its client did not go on.
+
+    Only the client knows it. The import stays open: resuming it takes the reason away.
+    """
+
+    def effect(tx: Transaction) -> Nothing:
+        error = Jsonb(command.error.model_dump(mode="json"))
+        tx.run("tasks.stop", id=command.import_id, error=error)
+        return Nothing()
+
+    return once(store, "imports.stop", command, Nothing, effect)
 
 
 @actor(queue="reads", read=True)
@@ -190,7 +210,8 @@ def check(request: CheckChunk, store: Store) -> ChunkChecked:
         unchanged=received - created - updated - len(rejects),
         rejected=len(rejects),
     )
-    return ChunkChecked(counts=counts, rejects=tuple(rejects), **there)
+    unsure = named_by_none(request, good)
+    return ChunkChecked(counts=counts, rejects=tuple(rejects), unsure=unsure, **there)
 
 
 def _named_of_all(tx: Transaction, request: CheckChunk, taken: list[Candidate]) -> Row:
@@ -199,22 +220,11 @@ def _named_of_all(tx: Transaction, request: CheckChunk, taken: list[Candidate]) 
     found = tx.row(
         "imports.live",
         source=request.source,
-        external_ids=sorted(_named(request)),
+        external_ids=sorted(named(request)),
         text_digests=texts,
     )
     assert found is not None
     return found
-
-
-def _named(command: ImportChunk | CheckChunk) -> set[str]:
-    """The external ids in the rows, also in those that can't be taken."""
-    found = (row.data.get("external_id") for row in command.rows)
-    return {str(name) for name in found if isinstance(name, str | int) and name != ""}
-
-
-def _named_by(command: ImportChunk, taken: list[Candidate]) -> set[str]:
-    """The entries whose rows were not taken: what is here of them stays."""
-    return _named(command) - {candidate.columns["external_id"] for candidate in taken}
 
 
 def _open_import(tx: Transaction, command: ImportChunk) -> Policy:
@@ -273,6 +283,7 @@ def _report(tx: Transaction, request: GetImport) -> ImportReport:
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         position=_position(tx, row),
+        error=row["error"],
         notes=tuple(row["notes"]),
         rejects=tuple(Reject(**reject) for reject in rejects),
     )

@@ -22,14 +22,22 @@ KEYS = ("external_id", "text_digest", "digest", "related")
 
 
 def stage(
-    tx: Transaction, command: ImportChunk, taken: list[Candidate], refused: set[str], policy: Policy
+    tx: Transaction,
+    command: ImportChunk,
+    taken: list[Candidate],
+    refused: set[str],
+    policy: Policy,
+    *,
+    unsure: bool,
 ) -> None:
     """Keep what the switch needs of a chunk: the content of rows that are new or different, names
-    and links of the others. An entry whose row was `refused` is named too: it stays as it is."""
+    and links of the others. An entry whose row was `refused` is named too: it stays as it is.
+    `unsure`, that a row was refused which names none, is kept as a row about nobody."""
     compared = compare(tx, (candidate.columns for candidate in taken), policy)
     rows: list[Row] = [*compared.new, *compared.different]
     rows += [{name: row[name] for name in KEYS} for row in compared.same]
     rows += [{"external_id": name} for name in sorted(refused)]
+    rows += [{}] if unsure else []
     if rows:
         tx.run(
             "staging.stage",
@@ -51,17 +59,23 @@ def prepare(store: Store, import_id: UUID) -> None:
         tx.run("staging.analyze")
 
 
-def switch(tx: Transaction, command: FinishImport, by: str, source: str) -> None:
+def switch(tx: Transaction, command: FinishImport, by: str, source: str) -> list[str]:
     """Make the source hold what the stage holds, and note what that was as the chunk SWITCH.
 
+    Where a rejected row may be about any entry, none is archived; a note for the report says so.
     The caller holds the import's row. Raises: ReplaceTooMuch.
     """
-    _refuse_too_much(tx, command, source)
+    found = tx.row("staging.missing", id=command.import_id, source=source)
+    assert found is not None
+    live, missing, unsure = found["live"], found["missing"], found["unsure"]
+    if not unsure:
+        refuse_too_much(source, live, missing, command.max_removed)
     place = {"id": command.import_id, "source": source}
     tx.run("staging.longest", longest=LONGEST)
     tx.run("staging.plan")
     tx.run("staging.plan_puts", **place)
-    tx.run("staging.plan_archives", **place)
+    if not unsure:
+        tx.run("staging.plan_archives", **place)
     tx.run("staging.analyze_plan")
     tx.run("staging.keep_versions")
     done = tx.row("staging.switch", by=by, **place)
@@ -81,6 +95,7 @@ def switch(tx: Transaction, command: FinishImport, by: str, source: str) -> None
     )
     if changed or done["archived"]:
         tx.notify()
+    return kept_notes(missing) if unsure else []
 
 
 def clear(store: Store, import_id: UUID) -> None:
@@ -91,18 +106,26 @@ def clear(store: Store, import_id: UUID) -> None:
                 return
 
 
-def _refuse_too_much(tx: Transaction, command: FinishImport, source: str) -> None:
-    found = tx.row("staging.missing", id=command.import_id, source=source)
-    assert found is not None
-    live, missing = found["live"], found["missing"]
+def kept_notes(missing: int) -> list[str]:
+    """What a report says where rows were rejected that name no entry."""
+    if not missing:
+        return []
+    return [
+        f"Rows were rejected that name no entry: so none was archived of the {missing} that have "
+        "no row. Mend these rows and import the whole file again."
+    ]
+
+
+def refuse_too_much(source: str, live: int, missing: int, max_removed: float) -> None:
+    """Raises: ReplaceTooMuch where more than `max_removed` percent of the entries have no row."""
     percent = 100 * missing / live if live else 0.0
-    if percent > command.max_removed:
+    if percent > max_removed:
         raise ReplaceTooMuch(
             f"{missing} of the {live} entries of {source!r} ({percent:.1f} %) have no row in the "
-            f"file, and at most {command.max_removed:g} % may be archived. Nothing was changed; "
-            "the import stays open. Resume it with max-removed 100 if that is meant.",
+            f"file, and at most {max_removed:g} % may be archived. Nothing was changed; "
+            "if that is meant, say so with max-removed 100.",
             live=live,
             missing=missing,
             percent=round(percent, 1),
-            max_removed=command.max_removed,
+            max_removed=max_removed,
         )

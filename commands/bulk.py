@@ -17,7 +17,13 @@ from commands.import_progress import KINDS, ImportProgress, default_kind
 from commands.import_report import print_report, say_kept, say_rejects
 from commands.sources import Asked, source_options, unable
 from contracts.base import Nothing
-from contracts.errors import CasebookError, ReplaceTooMuch, TooManyRejects
+from contracts.errors import (
+    CasebookError,
+    EncodingUnknown,
+    ReplaceTooMuch,
+    TooManyRejects,
+    UnsupportedFormat,
+)
 from contracts.imports import (
     REMOVED_MAX,
     Duplicates,
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
     from pipelines.importing import Plan
 
 R = TypeVar("R", bound=ImportReport | ImportCheck)
+
+HOPELESS = (UnsupportedFormat.code, EncodingUnknown.code)  # the same files would end so again
 
 LOOK = 1.0  # seconds between two looks at how far the index is, and that one may take
 LAST_LOOKS, SOON = 50, 0.02  # how often the last one is repeated at most; seconds between two
@@ -127,6 +135,8 @@ def import_(
         if similar and isinstance(report, ImportReport):
             out.print(f"[dim]near duplicates: casebook imports similar {report.id}[/dim]")
     say_rejects(plan.rejects)
+    if report.error is not None:  # what a dry run has found
+        raise Failure(report.error.message, report.error.code, 2)
     sys.exit(1 if report.counts.rejected else 0)
 
 
@@ -177,6 +187,8 @@ def _talk_or_tell(
         with unable():
             return talk(conversation)
     except Failure as failure:
+        if failure.code in HOPELESS:
+            raise
         kept = say_kept(begun, " --max-removed 100" if failure.code == ReplaceTooMuch.code else "")
         say_rejects(plan.rejects)
         if json_ and kept is not None and failure.code == TooManyRejects.code:

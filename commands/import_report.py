@@ -25,6 +25,9 @@ def print_report(report: ImportReport | ImportCheck, seconds: float | None = Non
         out.print(f"{report.archived:,} archived: not in the file")
     what = f"import {report.id} {report.status}" if isinstance(report, ImportReport) else "dry run"
     out.print(f"[dim]{what}{took}[/dim]", soft_wrap=True)
+    if report.error is not None and isinstance(report, ImportReport):
+        out.print(f"[red]stopped[/red] {escape(report.error.message)} ({report.error.code})")
+        out.print(f"[dim]casebook import --resume {report.id} FILES[/dim]", soft_wrap=True)
     for note in report.notes:
         out.print(f"[yellow]note[/yellow] {escape(note)}")
     for reject in report.rejects:

@@ -244,7 +244,7 @@ def _next(task: Task) -> list[str]:
         found.append(f"casebook dead show {task.error.dead_letter}")
     if task.type == "write":
         return found  # one message: it can't be stopped, and its letter is what is replayed
-    if task.type == "import" and task.status == "canceled":
+    if task.type == "import" and task.status in ("canceled", "failed"):
         return [f"what was stored is kept; casebook import --resume {task.id} FILES goes on"]
     if task.status in ("failed", "canceled"):
         found.append(f"casebook tasks resume {task.id}")

@@ -89,6 +89,13 @@ class SourceUnreadable(CasebookError):
     code, status = "SOURCE_UNREADABLE", 422
 
 
+class SourceCutShort(CasebookError):
+    """The source breaks off before its end; what was stored of it is kept, and the import stays
+    open."""
+
+    code, status = "SOURCE_CUT_SHORT", 422
+
+
 class TooManyRejects(CasebookError):
     """More rows were rejected than the caller allows; what was stored is kept."""
 

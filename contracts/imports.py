@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from contracts.base import Contract, Text, Write, new_id
 from contracts.entries import Custom, EntryFields, ExternalId, Severity, Source, Tags
 from contracts.links import Links, id_text
+from contracts.tasks import TaskError
 
 CHUNK_ROWS = 500
 CHUNK_BYTES = 256 * 1024  # of JSON in UTF-8; one larger row may travel alone
@@ -142,6 +143,8 @@ class ImportChunk(Contract):
     digest: Annotated[str, Field(max_length=64)]
     rows: tuple[ImportRow, ...] = ()
     rejects: tuple[Reject, ...] = ()
+    #: The external ids of those of the `rejects` that have one.
+    named: tuple[str, ...] = ()
     on_long: OnLong = OnLong.REJECT
     by: str = ""
 
@@ -189,6 +192,13 @@ class FinishImport(Contract):
     notes: Annotated[tuple[Text, ...], Field(max_length=NOTES_MAX)] = ()
 
 
+class StopImport(Write):
+    """Say why an import does not go on; it stays open."""
+
+    import_id: UUID
+    error: TaskError
+
+
 class CheckChunk(Contract):
     """Rows that would be imported; nothing is written."""
 
@@ -197,6 +207,7 @@ class CheckChunk(Contract):
     duplicates: Duplicates = Duplicates.AUTO
     rows: tuple[ImportRow, ...] = ()
     rejects: tuple[Reject, ...] = ()
+    named: tuple[str, ...] = ()  # as of an ImportChunk
     on_long: OnLong = OnLong.REJECT
 
 
@@ -208,6 +219,8 @@ class ChunkChecked(Contract):
     #: Of a replace: entries of the source that are not archived, and how many of them rows name.
     live: int = 0
     named: int = 0
+    #: Whether a row was rejected of which nobody knows the entry, so that a replace archives none.
+    unsure: bool = False
 
 
 class ImportCheck(Contract):
@@ -220,6 +233,8 @@ class ImportCheck(Contract):
     counts: ImportCounts
     #: Entries of the source that a replace would archive.
     archived: int = 0
+    #: What the import would end with.
+    error: TaskError | None = None
     notes: tuple[str, ...] = ()
     #: The first of them.
     rejects: tuple[Reject, ...] = ()
@@ -263,5 +278,7 @@ class ImportReport(Contract):
     started_at: datetime
     finished_at: datetime | None = None
     position: str | None = None
+    #: Why it stopped, until it is resumed.
+    error: TaskError | None = None
     notes: tuple[str, ...] = ()
     rejects: tuple[Reject, ...] = ()

@@ -12,7 +12,7 @@ import orjson
 from contracts.imports import CHUNK_BYTES, CHUNK_ROWS, ROW_BYTES, Reject
 from contracts.mappings import Shape
 from pipelines.formats.source import Found, SourceRow, Unread
-from pipelines.mapping import NotText, Row, shaper
+from pipelines.mapping import NotText, Row, name_in, shaper
 from pipelines.rejects import RAW, REASON
 
 SOURCE_BYTES = 2 * 1024 * 1024  # of a chunk in its source: rows are kept until they are answered
@@ -25,6 +25,7 @@ class Chunk:
     number: int
     rows: list[orjson.Fragment] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)  # external ids of those rejects that have one
     size: int = 0
     digest: str = ""
     #: The rows before the mapping, where rejects are to be written.
@@ -64,6 +65,8 @@ def cut(found: Iterable[Found], shape: Shape, *, keep: bool = False) -> Iterator
             seen.update(encoded)
         else:
             chunk.rejects.append(encoded)
+            if isinstance(one, SourceRow) and (name := name_in(one.data, shape)) is not None:
+                chunk.named.append(name)
             seen.update(encoded.model_dump_json().encode())
     if len(chunk):
         chunk.digest = seen.hexdigest()

@@ -3,15 +3,15 @@ its answer."""
 
 import asyncio
 import contextlib
-import io
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from actors import imports, tasks
 from actors.broker.client import Client
+from contracts.base import Nothing
 from contracts.errors import (
     CasebookError,
     NoReply,
@@ -19,7 +19,6 @@ from contracts.errors import (
     TaskState,
     TooManyRejects,
     Unavailable,
-    UnsupportedFormat,
 )
 from contracts.imports import (
     NOTES_MAX,
@@ -27,23 +26,23 @@ from contracts.imports import (
     ChunkDone,
     Duplicates,
     FinishImport,
+    GetImport,
     ImportCounts,
     ImportMode,
     ImportReport,
     ImportStarted,
     OnLong,
-    Reject,
     StartImport,
+    StopImport,
 )
 from contracts.mappings import Shape
-from contracts.tasks import ResumeTask, Task
+from contracts.tasks import ResumeTask, Task, TaskError
 from pipelines.ask import ask_for
 from pipelines.chunks import Chunk, cut, read_aside
-from pipelines.formats import rows
 from pipelines.formats.rows import Reading
-from pipelines.formats.source import Found
 from pipelines.pace import Pace, keep
 from pipelines.rejects import RejectsFile
+from pipelines.whole import Opened, found_in
 from pipelines.window import Window
 
 PATIENCE = 300.0  # seconds that a chunk is asked again while something is away
@@ -70,7 +69,6 @@ class Plan:
 
 
 Progress = Callable[[ImportCounts], None]
-Opened = tuple[str, IO[bytes] | io.RawIOBase]
 R = TypeVar("R")
 
 
@@ -87,43 +85,38 @@ async def import_streams(
     Streams are read in a thread, a chunk at a time, so memory does not grow with their size.
     Raises: UnsupportedFormat, EncodingUnknown; ChunkChanged when `plan.resume` names an import of
     another file; ImportCanceled; TooManyRejects, when what was in flight is counted;
-    RejectsUnwritable; ReplaceTooMuch, and the import can be resumed; Unavailable when something
-    stays away for longer than PATIENCE.
+    RejectsUnwritable; ReplaceTooMuch, SourceCutShort (a replace needs every row), and the import
+    can be resumed; Unavailable when something stays away for longer than PATIENCE. But for that,
+    the import's task has failed then, and says why.
     """
     streams = iter(streams)
     first = next(streams, None)
     names = (first[0],) if first else ()
-    import_id = await _resume(client, plan) or await _start(client, plan, names)
+    import_id, mode = await _resume(client, plan) or await _start(client, plan, names)
     begun(import_id)
     opened = itertools.chain([first] if first else [], streams)
     notes: list[str] = []
-    found = found_in(opened, plan.reading, notes)
+    found = found_in(opened, plan.reading, notes, mode)
     chunks = cut(found, plan.shape, keep=plan.rejects is not None)
-    sent = await _send_all(client, import_id, chunks, plan, progress)
-    finish = FinishImport(
-        import_id=import_id,
-        chunks=sent,
-        notes=tuple(notes[:NOTES_MAX]),
-        max_removed=plan.max_removed,
-    )
-    return await insist(
-        lambda: ask_for(ImportReport, client, imports.finish, finish, timeout=REPLY)
-    )
+    try:
+        sent = await _send_all(client, import_id, chunks, plan, progress)
+        finish = FinishImport(
+            import_id=import_id,
+            chunks=sent,
+            notes=tuple(notes[:NOTES_MAX]),
+            max_removed=plan.max_removed,
+        )
+        return await insist(
+            lambda: ask_for(ImportReport, client, imports.finish, finish, timeout=REPLY)
+        )
+    except (Unavailable, NoReply):
+        raise
+    except CasebookError as error:
+        await _stop(client, import_id, plan, error)
+        raise
 
 
-def found_in(opened: Iterable[Opened], reading: Reading, notes: list[str]) -> Iterator[Found]:
-    """What every stream holds. One that is nothing we read ends the import only if it is the first:
-    after that rows are stored, and the report should say so."""
-    for place, (name, stream) in enumerate(opened):
-        try:
-            yield from rows.read(stream, name, reading, notes)
-        except UnsupportedFormat as error:
-            if place == 0:
-                raise
-            yield Reject(file=name, line=1, code=error.code, message=error.message)
-
-
-async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> UUID:
+async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> tuple[UUID, ImportMode]:
     command = StartImport(
         source=plan.source,
         files=names,
@@ -134,25 +127,43 @@ async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> UUID:
     started = await insist(
         lambda: ask_for(ImportStarted, client, imports.start, command, timeout=REPLY)
     )
-    return started.id
+    return started.id, plan.mode
 
 
-async def _resume(client: Client, plan: Plan) -> UUID | None:
-    """The import to go on with, if the plan names one: also after it was canceled."""
+async def _resume(client: Client, plan: Plan) -> tuple[UUID, ImportMode] | None:
+    """The import to go on with, if the plan names one: also after it was canceled. Its mode is
+    what it began with."""
     if plan.resume is None:
         return None
+    request = GetImport(id=plan.resume, limit=0)
+    known = await insist(
+        lambda: ask_for(ImportReport, client, imports.report, request, timeout=REPLY)
+    )
     command = ResumeTask(id=plan.resume, by=plan.by)
     with contextlib.suppress(TaskState, TaskNotFound):  # it was never stopped, or is an old one
         await insist(lambda: ask_for(Task, client, tasks.resume, command, timeout=REPLY))
-    return plan.resume
+    return plan.resume, known.mode
+
+
+async def _stop(client: Client, import_id: UUID, plan: Plan, error: CasebookError) -> None:
+    """Leave word why it does not go on: only we know. The message waits for what is away; we
+    don't."""
+    said = TaskError(code=error.code, message=error.message)
+    command = StopImport(import_id=import_id, error=said, by=plan.by)
+    with contextlib.suppress(CasebookError):
+        await ask_for(Nothing, client, imports.stop, command, timeout=REPLY)
 
 
 async def _send_all(
     client: Client, import_id: UUID, chunks: Iterable[Chunk], plan: Plan, progress: Progress
 ) -> int:
-    """Send every chunk; how many there were. Raises: TooManyRejects, and as `import_streams`."""
+    """Send every chunk; how many there were. Raises: TooManyRejects, and as `import_streams`.
+
+    Where the source can't be read any further, what is in flight is stored first.
+    """
     window, pace, flying = Window(), Pace(), set[asyncio.Task[None]]()
     counts, sent = ImportCounts(), 0
+    unread: CasebookError | None = None
 
     async def send(chunk: Chunk) -> None:
         nonlocal counts
@@ -170,7 +181,11 @@ async def _send_all(
                     await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
                 if _too_many(counts, plan):
                     break
-                chunk = await anext(read, None)
+                try:
+                    chunk = await anext(read, None)
+                except CasebookError as error:
+                    unread = error
+                    break
                 if chunk is None:
                     break
                 await asyncio.sleep(pace.pause(len(chunk)))
@@ -181,6 +196,8 @@ async def _send_all(
             keeping.cancel()
     except* CasebookError as errors:
         raise errors.exceptions[0] from None  # the first says why; the others were cancelled
+    if unread is not None:
+        raise unread
     if _too_many(counts, plan):
         message = f"{counts.rejected:,} of {counts.received:,} rows were rejected: stopped."
         raise TooManyRejects(message, id=str(import_id), counts=counts.model_dump())
@@ -200,6 +217,7 @@ async def _send(
         "digest": chunk.digest,
         "rows": chunk.rows,
         "rejects": chunk.rejects,
+        "named": chunk.named,
         "on_long": plan.on_long,
         "by": plan.by,
     }

@@ -10,6 +10,7 @@ from actors import mappings
 from actors.broker.client import Client
 from contracts.base import field_errors
 from contracts.errors import MappingInvalid
+from contracts.links import id_text
 from contracts.mappings import FIELDS, LISTS, GetMapping, SavedMapping, SaveMapping, Shape
 from pipelines.ask import ask_for
 
@@ -89,6 +90,16 @@ def shaper(shape: Shape) -> Callable[[Row], Row]:
     if not (shape.defaults or shape.splits):
         return take
     return lambda data: _completed(shape, take(data))
+
+
+def name_in(data: Row, shape: Shape) -> str | None:
+    """The external id of a row that could not be taken, where that can be told."""
+    path = shape.mapping.get("external_id")
+    try:
+        name = id_text(_selector("external_id", path)(data) if path else _external_id(data))
+    except NotText:
+        return None
+    return name if isinstance(name, str) and name else None
 
 
 def _mapped(shape: Shape) -> Callable[[Row], Row]:

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from actors import import_rejects, imports, similar
 from contracts.base import field_errors, new_id
 from contracts.entries import Source
-from contracts.errors import ReplaceTooMuch, ValidationFailed
+from contracts.errors import CasebookError, SourceCutShort, ValidationFailed
 from contracts.imports import (
     REMOVED_MAX,
     Duplicates,
@@ -110,8 +110,8 @@ async def create(
             check = await check_streams(backend.client, [(name, stream)], plan, _unseen)
             return json_response(check.model_dump_json().encode())
         report = await import_streams(backend.client, [(name, stream)], plan, _unseen, begun.append)
-    except ReplaceTooMuch as error:
-        error.details["import_id"] = str(begun[0])
+    except CasebookError as error:
+        error.details |= {"import_id": str(begun[0])} if begun else {}
         raise
     finally:
         stream.close()
@@ -187,7 +187,8 @@ async def _feed(request: Request, stream: FedStream) -> None:
             await stream.feed(piece)
         await stream.end()
     except ClientDisconnect:
-        await stream.end(error=ConnectionError("the sender went away"))
+        # No end of a source: nobody is there to hear what became of an import that has finished.
+        await stream.end(error=SourceCutShort("The sender went away before the end of the body."))
 
 
 def _unseen(counts: ImportCounts) -> None:

@@ -70,11 +70,21 @@ def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
         except _TooLong:
             message = "is too long for a row"
             found: Found = source.reject(
-                lines.number, "ROW_TOO_LARGE", message, lines.record, table=table
+                lines.number,
+                "ROW_TOO_LARGE",
+                message,
+                lines.record,
+                table=table,
+                ends=table is None,
             )
         except csv.Error as error:
             found = source.reject(
-                lines.number, "CSV_UNREADABLE", str(error), lines.record, table=table
+                lines.number,
+                "CSV_UNREADABLE",
+                str(error),
+                lines.record,
+                table=table,
+                ends=table is None,
             )
         else:
             if not any(record):
@@ -87,7 +97,7 @@ def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
                 if problem is None:
                     table = Table(tuple(header), reader.dialect.delimiter)
                     continue
-                yield source.reject(lines.number, "CSV_HEADER", problem, lines.record)
+                yield source.reject(lines.number, "CSV_HEADER", problem, lines.record, ends=True)
                 return
         yield found
         if not header:

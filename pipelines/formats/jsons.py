@@ -70,4 +70,4 @@ def _values(source: Source, read: Callable[[Values], Iterator[bytes]]) -> Iterat
             yield value if not isinstance(value, dict) else row_of(source, number, value, len(text))
     except (Misplaced, EOFError) as error:
         message = f"can't be read any further: {error}"
-        yield source.reject(number + 1, "JSON_UNREADABLE", message)
+        yield source.reject(number + 1, "JSON_UNREADABLE", message, ends=True)

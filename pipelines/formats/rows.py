@@ -9,10 +9,9 @@ from typing import IO, Any, Literal
 import orjson
 
 from contracts.errors import SourceUnreadable, UnsupportedFormat
-from contracts.imports import Reject
 from pipelines.formats import bulk, delimited, encodings, jsons, markdown
 from pipelines.formats.compression import bare, unpacked
-from pipelines.formats.source import BROKEN, SNIFF, Ahead, Found, Source
+from pipelines.formats.source import BROKEN, SNIFF, Ahead, Found, Source, Unread
 from pipelines.formats.values import Misplaced, TooLong, Values
 
 Format = Literal["auto", "ndjson", "json", "bulk", "hits", "csv", "markdown"]
@@ -79,11 +78,12 @@ def read(
             last = found.line
             yield found
     except BROKEN as error:
-        yield Reject(
+        yield Unread(
             file=name,
             line=last + 1,
             code="SOURCE_CUT_SHORT",
             message=f"the source can't be read any further: {error}"[:1000],
+            ends=True,
         )
 
 

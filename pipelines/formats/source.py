@@ -39,6 +39,8 @@ class Unread(Reject):
     """A row that can't be read, with its bytes; these stay with the client."""
 
     raw: bytes = Field(default=b"", exclude=True, repr=False)
+    #: Whether nothing behind it can be read either.
+    ends: bool = Field(default=False, exclude=True, repr=False)
     table: Any = Field(default=None, exclude=True, repr=False)
 
 
@@ -116,6 +118,8 @@ class Source:
         row: bytes = b"",
         field: str = "",
         table: Table | None = None,
+        *,
+        ends: bool = False,
     ) -> Unread:
         """A row that can't be read, with its beginning for the report."""
         return Unread(
@@ -126,6 +130,7 @@ class Source:
             message=message[:1000].replace("\0", "\ufffd"),
             row=excerpt(row),
             raw=row.rstrip(b"\r\n"),
+            ends=ends,
             table=table,
         )
 

@@ -44,7 +44,10 @@ def test_the_cli_replaces_a_source(casebook: Casebook, http: httpx.Client, tmp_p
     assert casebook.run(*replace).code == 0
     file.write_bytes(lines("a", "b", "n"))
     dry = casebook.run(*replace, "--dry-run")
-    assert dry.code == 0, dry.err
+    assert dry.code == 2, "as the real one will"
+    assert "REPLACE_TOO_MUCH" in dry.err
+    assert "3 of the 5 entries" in dry.err
+    assert casebook.run(*replace, "--dry-run", "--max-removed", "60").code == 0
     assert "3 received = 1 created + 0 updated + 2 unchanged + 0 rejected" in dry.out
     assert "3 archived" in dry.out
     assert "dry run" in dry.out
@@ -81,6 +84,7 @@ def test_modes_over_http(http: httpx.Client) -> None:
     assert post(http, lines(*"abcd"), source="http replaced").status_code == 201
     dry = post(http, lines("a"), source="http replaced", mode="replace", dry_run=True)
     assert (dry.status_code, dry.json()["archived"]) == (200, 3)
+    assert dry.json()["error"]["code"] == "REPLACE_TOO_MUCH"
     asked = {"source": "http replaced", "mode": "replace"}
     refused = post(http, lines("a"), **asked)
     assert (refused.status_code, refused.json()["code"]) == (409, "REPLACE_TOO_MUCH")

@@ -259,6 +259,11 @@ where id = %(id)s and finished_at is null;
 -- name: report
 select
     i.id, i.source, i.mode, i.archived, i.started_at, i.finished_at, i.notes,
+    (
+        select t.details -> 'stopped'
+        from tasks as t
+        where t.id = i.id and t.status = 'failed' and i.finished_at is null
+    ) as error,
     case when i.finished_at is null then 'open' else 'finished' end as status,
     count(c.chunk) filter (where c.chunk >= 0) as chunks,
     coalesce(sum(c.received), 0)::integer as received,

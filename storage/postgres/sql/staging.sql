@@ -41,8 +41,14 @@ where
 analyze import_staged;
 
 -- name: missing
--- How many entries of the source are not archived, and how many of them have no row.
+-- How many entries of the source are not archived, and how many of them have no row. `unsure`: a
+-- row that was rejected may be about any of these.
 select
+    exists (
+        select 1
+        from import_staged as s
+        where s.import_id = %(id)s and s.external_id is null and s.text_digest is null
+    ) as unsure,
     (select count(*) from entries where source = %(source)s and archived_at is null) as live,
     count(*) as missing
 from entries as e
@@ -51,7 +57,7 @@ where
     and not exists (
         select 1
         from import_staged as s
-        where s.import_id = %(id)s and s.external_id = e.external_id
+        where s.import_id = %(id)s and s.external_id = coalesce(e.external_id, e.id::text)
     )
     and not exists (
         select 1
@@ -102,7 +108,7 @@ where
     and not exists (
         select 1
         from import_staged as s
-        where s.import_id = %(id)s and s.external_id = e.external_id
+        where s.import_id = %(id)s and s.external_id = coalesce(e.external_id, e.id::text)
     )
     and not exists (
         select 1

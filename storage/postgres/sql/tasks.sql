@@ -64,6 +64,14 @@ update tasks
 set status = 'failed', finished_at = now()
 where id = %(id)s and status in ('enqueued', 'processing');
 
+-- name: stop
+-- What has no members says itself why it failed.
+update tasks
+set
+    status = 'failed', finished_at = now(),
+    details = details || jsonb_build_object('stopped', %(error)s::jsonb)
+where id = %(id)s and status in ('enqueued', 'processing');
+
 -- name: finish_step
 update task_steps
 set status = 'succeeded', finished_at = now()
@@ -163,7 +171,7 @@ returning id;
 
 -- name: resume
 update tasks
-set status = 'processing', finished_at = null
+set status = 'processing', finished_at = null, details = details - 'stopped'
 where id = %(id)s and status in ('canceled', 'failed')
 returning id;
 

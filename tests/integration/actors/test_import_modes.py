@@ -22,9 +22,11 @@ from contracts.imports import (
     ImportMode,
     ImportReport,
     ImportRow,
+    Reject,
     StartImport,
+    StopImport,
 )
-from contracts.tasks import CancelTask, GetTask, ResumeTask
+from contracts.tasks import CancelTask, GetTask, ResumeTask, TaskError
 from tests.integration.actors.test_imports import chunk_of, counts
 from tests.support.copies import dump
 from tests.support.house import House
@@ -176,6 +178,65 @@ def test_an_entry_whose_row_is_rejected_stays(house: House) -> None:
     assert state(house) == dict.fromkeys("12", ("as it was", 1, False))
 
 
+def test_an_entry_whose_row_the_client_rejects_stays(house: House) -> None:
+    """It tells the name, if that could be read; blanks around one may be what is wrong with it."""
+    load(house, *(row(name) for name in "1234"))
+    import_id = begin(house)
+    rows = [row("1"), row(" 3 ", title="x")]
+    rejects = (Reject(line=2, code="MAPPED_NOT_TEXT", message="problem is an object"),)
+    chunk = chunk_of(import_id, rows, rejects=rejects, named=("2",))
+    imports.chunk(chunk, house.store)
+    report = finish(house, import_id, max_removed=25)
+    assert tally(report) == (3, 0, 0, 1, 2, 1)
+    assert {name for name, (_, _, archived) in state(house).items() if not archived} == set("123")
+    assert report.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "rejects"),
+    [
+        ([row("b", "changed")], (Reject(line=2, code="JSON_UNREADABLE", message="cut"),)),
+        ([row("b", "changed"), {"title": "x"}], ()),
+    ],
+)
+def test_while_a_rejected_row_names_no_entry_none_is_archived(
+    house: House, rows: list[Data], rejects: tuple[Reject, ...]
+) -> None:
+    """It may be about any of those without a row. The others take effect; the report says so."""
+    load(house, *(row(name) for name in "abcde"))
+    import_id = begin(house)
+    found = tuple(ImportRow(line=n, data=data) for n, data in enumerate(rows, 1))
+    check = CheckChunk(source=SOURCE, mode=ImportMode.REPLACE, rows=found, rejects=rejects)
+    assert imports.check(check, house.store).unsure
+    imports.chunk(chunk_of(import_id, rows, rejects=rejects), house.store)
+    report = finish(house, import_id)
+    assert tally(report) == (2, 0, 1, 0, 1, 0)
+    (note,) = report.notes
+    assert "none was archived of the 4" in note
+    now = state(house)
+    assert now.pop("b") == ("changed", 2, False)
+    assert set(now.values()) == {("as it was", 1, False)}
+
+
+def test_an_import_that_stops_says_why_until_it_goes_on(house: House) -> None:
+    """Its task has failed; said again it changes nothing that goes on since."""
+    import_id = begin(house, ImportMode.UPSERT)
+    send(house, import_id, row("a"))
+    why = TaskError(code="TOO_MANY_REJECTS", message="7 of 9 rows were rejected.")
+    said = StopImport(import_id=import_id, error=why)
+    house.call(imports.stop, said)
+    task = house.call(tasks.get, GetTask(id=import_id))
+    assert (task.status, task.error, task.done) == ("failed", why, 1)
+    report = imports.report(GetImport(id=import_id), house.store)
+    assert (report.status, report.error) == ("open", why)
+    house.call(tasks.resume, ResumeTask(id=import_id))
+    house.call(imports.stop, said)
+    task = house.call(tasks.get, GetTask(id=import_id))
+    assert (task.status, task.error) == ("processing", None)
+    assert finish(house, import_id).error is None
+    assert house.call(tasks.get, GetTask(id=import_id)).status == "succeeded"
+
+
 def test_a_replace_that_archives_too_much_is_refused_and_can_go_on(house: House) -> None:
     """Nothing is changed, the numbers are said, and the same import ends when it is told to."""
     load(house, *(row(name) for name in "abcde"))
@@ -301,7 +362,7 @@ def test_a_check_counts_what_an_import_would_do(house: House, mode: ImportMode) 
         row("n"),
         {"title": "known text"},
         {"title": "new text"},
-        {"title": "x"},
+        {"external_id": "x", "title": "x"},
     ]
     found = tuple(ImportRow(line=n, data=data) for n, data in enumerate(rows, 1))
     before = dump(house)
