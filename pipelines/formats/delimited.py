@@ -2,13 +2,18 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 from contracts.imports import ROW_BYTES
 from pipelines.formats.dialect import sniff
-from pipelines.formats.source import SNIFF, Found, Source, SourceRow, Table
+from pipelines.formats.source import SNIFF, Found, Source, SourceRow, Table, Unread
 
 LONGEST = 2 * ROW_BYTES  # characters of one record
+AGAIN = 4  # times that a character is read again, at most and on average
+ENDS = ("\n", "\r")
+#: A first line that tells spreadsheets the delimiter, and is no record.
+SEPARATOR = re.compile(r'"?sep=([^"\r\n])"?(?:\r\n?|\n)', re.IGNORECASE)
 
 
 class _TooLong(Exception):
@@ -16,34 +21,66 @@ class _TooLong(Exception):
 
 
 class _Lines:
-    """A text's lines, counted, none of them held that is too long for a record."""
+    """A text's lines, counted; of one that is too long for a record only the beginning is held."""
 
     def __init__(self, source: Source) -> None:
         self._text = io.TextIOWrapper(source.stream, "utf-8", errors="surrogateescape", newline="")
         self.number = 0
         self.size = 0  # characters since the record began
         self._read: list[str] = []  # since then
+        self._again: list[str] = []  # to be read before the text goes on, the last one first
+        self._given = 0  # characters, in all records before this one
+        self._repeated = 0  # of them, those that were given before
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        line = self._text.readline(LONGEST + 1)
+        if self._again:
+            line = self._again.pop()
+            self._repeated += len(line)
+        else:
+            line = self._text.readline(LONGEST + 1)
         if not line:
             raise StopIteration
         self.number += 1
         self.size += len(line)
         self._read.append(line)
         if self.size > LONGEST:
-            while line and not line.endswith(("\n", "\r")):
-                line = self._text.readline(LONGEST)
+            self._read[-1] = self._ended(line)
             raise _TooLong
         return line
 
+    def _ended(self, line: str) -> str:
+        """The line with an end; what it has beyond what is held is passed over."""
+        if line.endswith(ENDS):
+            return line
+        while (rest := self._text.readline(LONGEST)) and not rest.endswith(ENDS):
+            pass
+        return f"{line}\n"
+
     def begin(self) -> None:
         """A record begins here."""
+        self._given += self.size
         self.size = 0
         self._read.clear()
+
+    @property
+    def first(self) -> int:
+        """The number of the record's first line."""
+        return self.number - len(self._read) + 1
+
+    def back(self) -> None:
+        """Leave only its first line to the record, so that the next one begins behind that.
+
+        Not where lines were read again too often: where each of them opens a quote that stays
+        open, all the text behind it would be read for each.
+        """
+        fresh = self._given + self.size - self._repeated
+        if self._repeated + self.size <= AGAIN * fresh:
+            self.number = self.first
+            self._again += self._read[:0:-1]
+            del self._read[1:]
 
     @property
     def record(self) -> bytes:
@@ -54,11 +91,15 @@ class _Lines:
 def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
     """Each record as `{header: text}`; `line` is the record's last line in the file.
 
-    Empty cells are left out, so that a field's default applies.
+    Empty cells are left out, so that a field's default applies. A record of many lines that can't
+    be read is its first line: a quote that is left open takes no records along.
     """
-    lines = _Lines(source)
+    lines, head = _Lines(source), _whole_lines(source.head)
+    if (said := SEPARATOR.match(head)) is not None:
+        delimiter, head = delimiter or said[1], head[said.end() :]
+        next(lines)
     csv.field_size_limit(ROW_BYTES)
-    reader = csv.reader(lines, dialect=sniff(_whole_lines(source.head), delimiter))
+    reader = csv.reader(lines, dialect=sniff(head, delimiter))
     header: list[str] = []
     table: Table | None = None
     while True:
@@ -68,24 +109,9 @@ def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
         except StopIteration:
             return
         except _TooLong:
-            message = "is too long for a row"
-            found: Found = source.reject(
-                lines.number,
-                "ROW_TOO_LARGE",
-                message,
-                lines.record,
-                table=table,
-                ends=table is None,
-            )
+            found: Found = _unread(source, lines, table, "ROW_TOO_LARGE", "is too long for a row")
         except csv.Error as error:
-            found = source.reject(
-                lines.number,
-                "CSV_UNREADABLE",
-                str(error),
-                lines.record,
-                table=table,
-                ends=table is None,
-            )
+            found = _unread(source, lines, table, "CSV_UNREADABLE", str(error))
         else:
             if not any(record):
                 continue
@@ -102,6 +128,14 @@ def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
         yield found
         if not header:
             return  # without it no record says what it is
+
+
+def _unread(source: Source, lines: _Lines, table: Table | None, code: str, message: str) -> Unread:
+    if lines.first < lines.number:
+        message += f" (lines {lines.first} to {lines.number}: is a quote left open?)"
+        lines.back()
+    ends = table is None
+    return source.reject(lines.number, code, message, lines.record, table=table, ends=ends)
 
 
 def _row(source: Source, lines: _Lines, table: Table, record: list[str]) -> Found:

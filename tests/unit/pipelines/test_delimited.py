@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import EncodingUnknown, SourceUnreadable
-from contracts.imports import ROW_BYTES
+from contracts.imports import ROW_BYTES, Reject
+from pipelines.formats import delimited
+from pipelines.formats.source import SourceRow
 from tests.unit.pipelines.reading import codes, found, notes, rows, titles
 
 ONE = [{"title": "one", "problem": "a"}, {"title": "two", "problem": "b"}]
@@ -164,6 +166,62 @@ def test_a_record_of_endless_lines_is_not_held() -> None:
     data = b"title,problem\nfirst,a\n" + b'"x\n",' * (ROW_BYTES // 2)
     first, long, *rest = titles(data, "rows.csv")
     assert (first, long, set(rest)) == ("first", "ROW_TOO_LARGE", {"CSV_UNREADABLE"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "behind"),
+    [
+        (b'"two,b', b"three,c\nfour,d\n"),  # open to the end
+        (b'two,"b', b'three,"c"\nfour,"d\ne"\n'),  # up to the next quote
+        (b'"two\n",b,"c', b"three,c\nfour,d\n"),  # opened on its second line
+        (b'two,"b\nthree,"c', b"four,d\n"),  # two of them
+        (b'"two,b', b"three,c\n" * (2 * ROW_BYTES // 8)),  # longer than a record may be
+    ],
+)
+def test_a_quote_left_open_takes_no_record_along(wrong: bytes, behind: bytes) -> None:
+    """The records behind its line are read, each under the line where it ends."""
+    everything = found(b"title,problem\none,a\n" + wrong + b"\n" + behind, "x.csv")
+    rejects = [one for one in everything if isinstance(one, Reject)]
+    assert {one.line for one in rejects} == set(range(3, 4 + wrong.count(b"\n")))
+    assert "lines 3 to " in rejects[0].message
+    expected = rows(b"title,problem\none,a\n" + behind, "x.csv")
+    assert [one.data for one in everything if isinstance(one, SourceRow)] == expected
+    assert len({one.line for one in everything}) == len(everything)
+    assert everything[-1].line == 3 + (wrong + behind).count(b"\n")
+
+
+def test_quotes_left_open_in_all_lines_are_not_followed_from_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of these lines opens a quote that the next one opens again: lines read stay few."""
+    lines, given = 100_000, 0
+    real = delimited._Lines.__next__
+
+    def counted(self: delimited._Lines) -> str:
+        nonlocal given
+        given += 1
+        return real(self)
+
+    monkeypatch.setattr(delimited._Lines, "__next__", counted)
+    monkeypatch.setattr(delimited, "LONGEST", 50_000)
+    everything = found(b"title,problem\nfirst,a\n" + b'a","b\n' * lines, "x.csv")
+    assert everything[0].line == 2
+    assert {one.code for one in everything[1:] if isinstance(one, Reject)} <= {
+        "ROW_TOO_LARGE",
+        "CSV_UNREADABLE",
+    }
+    assert lines < given < (delimited.AGAIN + 2) * lines
+
+
+@pytest.mark.parametrize("first", ["sep=^", '"sep=^"', "SEP=^"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_for_spreadsheets_says_the_delimiter(first: str, end: str) -> None:
+    """Excel's `sep=` is no header; lines count from it, and what is asked for tells more."""
+    text = f"{first}\ntitle^problem\none, two^a;b\n".replace("\n", end)
+    (row,) = found(text.encode(), "x.csv")
+    assert isinstance(row, SourceRow)
+    assert (row.line, row.data) == (3, {"title": "one, two", "problem": "a;b"})
+    assert codes(text.encode(), "x.csv", delimiter=",") == [(3, "CSV_RAGGED")]
 
 
 def test_a_cut_file_ends_in_a_reject() -> None:
