@@ -13,10 +13,11 @@ from actors.broker import queues
 from actors.broker.broker import StreamsBroker
 from actors.metrics.meters import Meters
 from actors.warming_choice import Wish, wishes
-from contracts.errors import CasebookError
+from contracts.errors import CasebookError, NotFound
 from contracts.warming import Ended, WarmAnswers, Warmed
 from storage.breaker import Breaker
 from storage.cache import answers
+from storage.cache.last_known import none_of
 from storage.cache.layer import Kept
 from storage.cache.warm import Warm
 from storage.index.current import Current
@@ -166,9 +167,13 @@ class Run:
                 continue
             if (ended := await self._turn()) is not Ended.DONE:
                 break
-            if (answer := self._computed(wish)) is not None:
-                made[key] = answer
+            try:
+                made[key] = self._computed(wish)
                 counted[wish.kind] += 1
+            except CasebookError as error:
+                self._failed[error.code] += 1
+                if isinstance(error, NotFound):  # deleted where no shim has seen it
+                    made |= none_of(key)
         await self._layer.mset(made, answers.KEEP)
         after = self._layer.stats_now()
         if after.failed > before.failed:
@@ -189,13 +194,9 @@ class Run:
         current = self._current.fresh() if rule.placed else None
         return answers.is_fresh(name, wish.request, kept, current, self._rolled_up)
 
-    def _computed(self, wish: Wish) -> Kept | None:
+    def _computed(self, wish: Wish) -> Kept:
         began = time.time()
-        try:
-            body = wish.operation.answer(wish.request, self._broker.resources)
-        except CasebookError as error:
-            self._failed[error.code] += 1
-            return None
+        body = wish.operation.answer(wish.request, self._broker.resources)
         return answers.kept_of(wish.operation.name, bytes(body), began, self._rolled_up)
 
     async def _turn(self) -> Ended:

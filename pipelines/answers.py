@@ -32,6 +32,7 @@ from storage.cache.answers import (
     looks_at,
     may_wait,
 )
+from storage.cache.last_known import LastKnown
 from storage.cache.layer import Kept
 from storage.cache.layers import Cache
 from storage.cache.tokens import Tokens
@@ -116,6 +117,7 @@ class Answers:
         self._published = published
         self._met = met
         self._tokens = Tokens(cache)
+        self._last = LastKnown(cache)
         self._flights: Flights[Answer] = Flights()
         self._fetches: Flights[Kept | None] = Flights()
         self._keeping: set[asyncio.Task[None]] = set()
@@ -193,15 +195,25 @@ class Answers:
         """The answer as it is computed now; only where that can't be done, the last known one."""
         key = key_of(operation, request)
         kept = self._cache.hot.peek_now(key)
-        within = min(timeout, PATIENCE) if kept else timeout
+        within = min(timeout, PATIENCE) if kept and kept.body else timeout
         asked = _Question(operation, request, key, None, None, compute, within)
         try:
             return await self._computed(asked)
         except AWAY as error:
-            return _last_known(asked, kept or await self._cache.fetch(asked.key), error)
+            known = await self._fetches.join(key, partial(self._last.find, key))
+            return _last_known(asked, known, error)
         except NotFound:
-            self._later(self._cache.delete(asked.key))
+            self.gone(operation, request)
             raise
+
+    def wrote(self, operation: str, request: BaseModel, body: bytes) -> None:
+        """A write was acknowledged that has left this for `get_first`; hot before its caller can
+        ask, and soon known to all processes."""
+        self._later(self._last.wrote(key_of(operation, request), body))
+
+    def gone(self, operation: str, request: BaseModel) -> None:
+        """The same, and there is nothing left: nothing is known of it any more."""
+        self._later(self._last.gone(key_of(operation, request)))
 
     def _given(
         self, asked: _Question, kept: Kept | None, source: Literal["hot", "warm"]

@@ -1,11 +1,13 @@
 """/v1/entries."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Body, Query, Request, Response
 
 from actors import entries, search
+from actors.actor import Operation
 from contracts.base import new_id
 from contracts.entries import (
     ChangeEntryState,
@@ -26,7 +28,7 @@ from contracts.entries import (
 from contracts.similar import LikeEntries, MoreLikeThis
 from pipelines import searching
 from shim.analytics import NAMED_SEARCH, named_search
-from shim.backend import BackendOf, answered, json_response
+from shim.backend import Backend, BackendOf, answered, json_response
 from shim.keys import Caller, Key
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])
@@ -39,6 +41,20 @@ Version = Annotated[
 
 def _key(key: str | None) -> str:
     return key or str(new_id())
+
+
+async def _changed(
+    backend: Backend,
+    operation: Operation[Any, Any],
+    command: UpdateEntry | ChangeEntryState | RelateEntries,
+) -> Response:
+    """The reply to a write; what it has left of the entry is what is last known of that."""
+    response = await backend.answer(operation, command)
+    if response.status_code == 200:  # done, and not waiting for PostgreSQL
+        told = orjson.loads(response.body)
+        entry = orjson.dumps(told.get("entry", told))
+        backend.answers.wrote(entries.get.name, GetEntry(id=command.id), entry)
+    return response
 
 
 @router.post("", status_code=201, response_model=EntryStored)
@@ -106,7 +122,7 @@ async def replace(
     command = UpdateEntry(
         id=entry_id, changes=changes, expected_version=version, key=_key(key), by=by
     )
-    return await backend.answer(entries.update, command)
+    return await _changed(backend, entries.update, command)
 
 
 @router.patch("/{entry_id}", response_model=EntryStored)
@@ -122,7 +138,7 @@ async def update(
     command = UpdateEntry(
         id=entry_id, changes=changes, expected_version=version, key=_key(key), by=by
     )
-    return await backend.answer(entries.update, command)
+    return await _changed(backend, entries.update, command)
 
 
 @router.delete("/{entry_id}", response_model=EntryDeleted)
@@ -135,7 +151,10 @@ async def delete(
 ) -> Response:
     """Remove an entry for good, with its versions."""
     command = ChangeEntryState(id=entry_id, expected_version=version, key=_key(key), by=by)
-    return await backend.answer(entries.delete, command)
+    response = await backend.answer(entries.delete, command)
+    if response.status_code == 200:
+        backend.answers.gone(entries.get.name, GetEntry(id=entry_id))
+    return response
 
 
 @router.post("/{entry_id}/archive", response_model=EntryStored)
@@ -144,7 +163,7 @@ async def archive(
 ) -> Response:
     """Take an entry out of searches and lists."""
     command = ChangeEntryState(id=entry_id, expected_version=version, key=_key(key), by=by)
-    return await backend.answer(entries.archive, command)
+    return await _changed(backend, entries.archive, command)
 
 
 @router.post("/{entry_id}/restore", response_model=EntryStored)
@@ -153,7 +172,7 @@ async def restore(
 ) -> Response:
     """Bring an archived entry back."""
     command = ChangeEntryState(id=entry_id, expected_version=version, key=_key(key), by=by)
-    return await backend.answer(entries.restore, command)
+    return await _changed(backend, entries.restore, command)
 
 
 @router.put("/{entry_id}/relations/{to_id}", response_model=Entry)
@@ -170,4 +189,4 @@ async def relate(
     command = RelateEntries(
         id=entry_id, to_id=to_id, kind=kind, strength=strength, key=_key(key), by=by
     )
-    return await backend.answer(entries.relate, command)
+    return await _changed(backend, entries.relate, command)

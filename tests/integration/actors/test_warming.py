@@ -17,13 +17,17 @@ from actors.actor import Operation
 from actors.metrics.meters import Meters
 from actors.warming import Cooled, Traffic, Warmth
 from contracts.analytics import Event, EventKind, RecordEvents, RollUp
-from contracts.entries import CreateEntry, EntryFields, GetEntry
+from contracts.entries import ChangeEntryState, CreateEntry, EntryFields, GetEntry
 from contracts.errors import DatabaseUnavailable
 from contracts.search import SearchQuery
 from contracts.suggest import Suggest
 from contracts.warming import WarmAnswers, Warmed
 from storage.breaker import Breaker
 from storage.cache import answers
+from storage.cache.hot import Hot
+from storage.cache.last_known import LastKnown
+from storage.cache.layer import Kept
+from storage.cache.layers import Cache
 from storage.cache.warm import Warm
 from storage.index.current import Current
 from storage.index.follower import Follower
@@ -180,6 +184,24 @@ def test_an_entry_is_kept_for_a_bad_day(popular: House) -> None:
     assert b"Deadlock of DB2" in asyncio.run(look())
     assert isinstance(wish.request, GetEntry)
     assert not is_warm(popular, entries.get, wish.request)
+
+
+def test_an_entry_that_was_deleted_is_known_no_more(popular: House) -> None:
+    """By whomever it was: shims that have it hot ask the warm layer before they give it."""
+    (wish,) = [one for one in warming_choice.wishes(popular.store, 10) if one.kind == "entry"]
+    assert isinstance(wish.request, GetEntry)
+    key = answers.key_of(entries.get.name, wish.request)
+
+    async def known() -> bool:
+        hot = Hot(100_000)
+        await hot.set(key, Kept(b'{"version": 1}'), 60)
+        async with layer(popular) as kept:
+            return await LastKnown(Cache(hot, kept)).find(key) is not None
+
+    assert asyncio.run(known())
+    popular.call(entries.delete, ChangeEntryState(id=wish.request.id))
+    assert warm(popular).failed == {"ENTRY_NOT_FOUND": 1}
+    assert not asyncio.run(known())
 
 
 def test_it_ends_in_time(popular: House) -> None:

@@ -440,7 +440,69 @@ def test_an_entry_is_always_asked_for(process: Process) -> None:
                 await entry(one)
             await one.idle()
             index.error = DatabaseUnavailable()
-            with pytest.raises(DatabaseUnavailable):
-                await entry(one)
+            for answers in (one, other):
+                with pytest.raises(DatabaseUnavailable):
+                    await entry(answers)
+
+    run(scenario())
+
+
+async def known(answers: Answers) -> dict[str, Any]:
+    """The entry as it is last known. Raises: DatabaseUnavailable where nothing is."""
+    away = Index()
+    away.error = DatabaseUnavailable()
+    told = await answers.get_first("entries.get", ENTRY, away.compute, timeout=2.0)
+    assert told.source == "stale"
+    found: dict[str, Any] = orjson.loads(told.body)
+    return found
+
+
+def entry(version: int) -> bytes:
+    """An entry as a write leaves it."""
+    return orjson.dumps({"version": version})
+
+
+def test_what_was_written_is_what_is_known(process: Process) -> None:
+    """In every process, whatever they have hot, and however late what was read before is kept; a
+    write that is repeated changes nothing."""
+
+    async def read(version: int, answers: Answers, go: asyncio.Event) -> Answer:
+        async def compute(request: Any, timeout: float) -> bytes:
+            await go.wait()
+            return entry(version)
+
+        return await answers.get_first("entries.get", ENTRY, compute, timeout=2.0)
+
+    async def scenario() -> None:
+        go, later = asyncio.Event(), asyncio.Event()
+        go.set()
+        async with (
+            process(lambda: None) as one,
+            process(lambda: None) as other,
+            process(lambda: None) as third,
+        ):
+            for answers in (one, other):
+                await read(1, answers, go)
+                await answers.idle()
+            late = asyncio.create_task(read(1, third, later))
+            await asyncio.sleep(0)
+            for version in (2, 1):
+                one.wrote("entries.get", ENTRY, entry(version))
+            await one.idle()
+            assert [(await known(answers))["version"] for answers in (one, other)] == [2, 2]
+            later.set()
+            await late
+            await third.idle()
+            for answers in (other, third):
+                with pytest.raises(DatabaseUnavailable):
+                    await known(answers)
+            assert (await known(one))["version"] == 2
+
+            one.gone("entries.get", ENTRY)
+            one.wrote("entries.get", ENTRY, entry(2))  # repeated: it is gone since
+            await one.idle()
+            for answers in (one, other):
+                with pytest.raises(DatabaseUnavailable):
+                    await known(answers)
 
     run(scenario())

@@ -313,6 +313,32 @@ def test_without_workers_the_last_known_answer(node: Node) -> None:
     asyncio.run(asyncio.wait_for(told(), 4 * SOON))
 
 
+def test_a_write_ends_what_was_known(node: Node) -> None:
+    """Acknowledged by one shim, no other gives an entry as it was before; nor one that is gone."""
+
+    async def told() -> None:
+        async with node.shim(read_timeout=0.3) as one, node.shim(read_timeout=0.3) as other:
+            found = (await one.get("/v1/search?q=alpha")).json()["hits"]
+            kept, gone = (f"/v1/entries/{hit['id']}" for hit in found)
+            for http in (one, other):
+                for path in (kept, gone):
+                    assert source(await http.get(path)) == "miss"
+            assert (await one.patch(kept, json={"title": "changed"})).status_code == 200
+            relation = f"{kept}/relations/{found[1]['id']}"
+            assert (await one.put(relation, json={"kind": "duplicate"})).status_code == 200
+            assert (await one.delete(gone)).status_code == 200
+            await asyncio.to_thread(worker.__exit__, None, None, None)
+            for http in (one, other):
+                last = await http.get(kept)
+                assert (source(last), last.json()["title"]) == ("stale", "changed")
+                assert [of["kind"] for of in last.json()["relations"]] == ["duplicate"]
+                assert (await http.get(gone)).status_code == 504
+
+    worker = node.house.running("search", "reads", "entries")
+    worker.__enter__()
+    asyncio.run(asyncio.wait_for(told(), 4 * SOON))
+
+
 def test_while_postgresql_is_away(node: Node) -> None:
     """Searches do not need it; an entry and statistics are as they were last known."""
 
