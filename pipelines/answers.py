@@ -46,7 +46,8 @@ Compute = Callable[[M, float], Coroutine[Any, Any, bytes]]
 #: What computes is away, or too busy to answer in time.
 AWAY = (Unavailable, NoReply, DeadlineExceeded)
 PATIENCE = 3.0  # seconds for an answer where an older one can be given instead
-CLAIM = 5.0  # seconds that other processes wait at most for the one that computes
+#: Seconds that other processes wait at most for the one that computes; half of their time-out, too.
+CLAIM = 5.0
 PAUSE = 0.005, 0.05  # seconds: first and longest between two looks at whether it has
 CONFIRM = 60.0  # seconds after which the same answer is kept again, for its age
 LAGGING = 1.0  # seconds for a worker that is behind this node's index to catch up
@@ -248,11 +249,14 @@ class Answers:
             return _last_known(asked, known, error)
 
     async def _claimed(self, asked: _Question) -> Answer:
-        """Computed here, unless another process does already: then what that one has kept."""
+        """Computed here, unless another process does already: then what that one has kept.
+
+        What was waited for another is not there for the computation: both are within one time-out.
+        """
         warm = self._cache.warm
         if warm is None:
             return await self._computed(asked)
-        give_up, pause = time.monotonic() + min(asked.timeout, CLAIM), PAUSE[0]
+        began, waited, pause = time.monotonic(), 0.0, PAUSE[0]
         while True:
             # Sent in this order: whoever gets the claim sees what the one before has kept.
             claim = warm.claim(asked.claim, CLAIM)
@@ -261,10 +265,11 @@ class Answers:
             if kept is not None and asked.is_fresh(kept):
                 self._keep(asked, None, token)
                 return Answer(kept.body, "warm", age_of(kept))
-            if token != "" or time.monotonic() > give_up:
-                return await self._computed(asked, token)
+            if token != "" or waited > min(CLAIM, asked.timeout / 2):
+                left = replace(asked, timeout=asked.timeout - waited) if waited else asked
+                return await self._computed(left, token)
             await asyncio.sleep(pause)
-            pause = min(2 * pause, PAUSE[1])
+            waited, pause = time.monotonic() - began, min(2 * pause, PAUSE[1])
 
     async def _computed(self, asked: _Question, token: str | None = None) -> Answer:
         """Asked of an actor, and kept: hot at once, warm after the answer is given."""

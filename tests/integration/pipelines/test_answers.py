@@ -297,6 +297,63 @@ def test_who_claimed_and_died_costs_the_claim(
     run(scenario())
 
 
+def test_waiting_for_another_process_is_within_the_time_out(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of it when the claim was waited for in vain is what the computation gets."""
+    monkeypatch.setattr(chain, "CLAIM", 1000)
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as one, process(index.published) as other:
+            index.go.clear()
+            for answers, timeout in ((one, 60.0), (other, 0.4)):
+                computed = index.begun(index.asked + 1)
+                request = SearchQuery(q="x")
+                asking = answers.get(QUERY, request, index.compute, timeout=timeout)
+                task = asyncio.create_task(asking)
+                await computed
+            index.go.set()
+            await task
+            assert index.patience[0] == 60.0
+            assert index.patience[1] < 0.2
+
+    run(scenario())
+
+
+def test_a_claim_that_is_given_back_late_leaves_what_is_left(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gets the claim after waiting for it has waited as well."""
+    monkeypatch.setattr(chain, "CLAIM", 1000)
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as one, process(index.published) as other:
+            warm, refused = other._cache.warm, asyncio.Event()
+            assert warm is not None
+            claim = warm.claim
+
+            async def asked(key: str, seconds: float) -> str | None:
+                token = await claim(key, seconds)
+                refused.set()
+                return token
+
+            monkeypatch.setattr(warm, "claim", asked)
+            index.go.clear()
+            first = asyncio.create_task(ask(one, index))
+            await index.begun(1)
+            second = asyncio.create_task(ask(other, index))
+            await refused.wait()
+            index.error = NoReply()
+            index.go.set()
+            await asyncio.gather(first, second, return_exceptions=True)
+            assert index.patience[0] == 2.0
+            assert index.patience[1] < 2.0
+
+    run(scenario())
+
+
 def test_a_failure_lets_the_next_process_try(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
