@@ -28,5 +28,5 @@ async def readyz(backend: BackendOf, request: Request) -> Response:
     body = found.model_dump_json(exclude_none=True).encode()
     response = json_response(body, 200 if ready else 503)
     if not ready:
-        response.headers["Retry-After"] = RETRY_AFTER
+        response.headers["Retry-After"] = str(RETRY_AFTER)
     return response

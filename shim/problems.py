@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details with a stable code."""
 
+import math
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from contracts.base import field_errors, new_id
 from contracts.errors import CasebookError, Overloaded, QueueUnavailable, RateLimited
 from contracts.operation import current
 
-RETRY_AFTER = "1"  # seconds: what was away is asked for again soon
+RETRY_AFTER = 1  # seconds: what was away is asked for again soon
 AGAIN = (QueueUnavailable.status, RateLimited.status)
 KIND = "application/problem+json"
 SHED = "casebook.shed"  # in the scope of a request that was one too many
@@ -81,8 +82,9 @@ def _respond(
 ) -> Response:
     # request.url builds a URL first
     body = body_of(request.scope["path"], status, code, message, operation, details)
-    again = str(details.get("retry_after", RETRY_AFTER))
-    headers = {"Retry-After": again} if status in AGAIN else {}
+    # Whole seconds: what is no integer, clients pass over, and come back at once.
+    again = max(RETRY_AFTER, math.ceil(details.get("retry_after", RETRY_AFTER)))
+    headers = {"Retry-After": str(again)} if status in AGAIN else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(body, status, headers=headers, media_type=KIND)
