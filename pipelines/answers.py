@@ -16,9 +16,9 @@ import orjson
 from pydantic import BaseModel
 
 from actors.broker.admission import arrived
-from contracts.errors import DeadlineExceeded, NoReply, NotFound, Unavailable
+from contracts.errors import DeadlineExceeded, NoReply, NotFound, Overloaded, Unavailable
+from contracts.operation import doing
 from contracts.position import Position
-from contracts.search import SearchQuery
 from pipelines.flights import Flights
 from storage.cache import answers as rules
 from storage.cache.answers import (
@@ -95,9 +95,11 @@ class _Question:
         return digest(self.flight.encode())
 
     def lags(self, kept: Kept) -> bool:
-        """Whether a search was answered by an index that is behind what is published here."""
-        since = self.since if isinstance(self.request, SearchQuery) else None
-        return since is not None and not Position.parse(kept.position).reaches(since)
+        """Whether it was answered by an index that is behind what is published here."""
+        since = self.since
+        if since is None or not kept.position:  # a worker of an older release does not tell
+            return False
+        return not Position.parse(kept.position).reaches(since)
 
 
 class Answers:
@@ -241,12 +243,22 @@ class Answers:
         known = max((one for one in (hot, warm) if one), key=lambda one: one.made_at, default=None)
         if known is not None:
             asked = replace(asked, timeout=min(asked.timeout, PATIENCE))
-        if self._flights.is_going(asked.flight):
-            arrived()
         try:
-            return await self._flights.join(asked.flight, partial(self._claimed, asked))
+            return await self._joined(asked)
         except AWAY as error:
             return _last_known(asked, known, error)
+
+    async def _joined(self, asked: _Question) -> Answer:
+        """Computed once for all who ask now. It is asked for in the name of who came first: where
+        that one is refused, those of each other name ask once more in their own."""
+        flight, compute = asked.flight, partial(self._claimed, asked)
+        if not self._flights.is_going(flight):
+            return await self._flights.join(flight, compute)
+        arrived()
+        try:
+            return await self._flights.join(flight, compute)
+        except Overloaded:
+            return await self._flights.join((flight, doing().by), compute)
 
     async def _claimed(self, asked: _Question) -> Answer:
         """Computed here, unless another process does already: then what that one has kept.
@@ -316,7 +328,10 @@ async def _asked(asked: _Question) -> Kept:
 
 
 async def _caught_up(asked: _Question, behind: Kept) -> Kept:
-    """Asked again of a worker whose index is as far as this node's; `behind` if none is."""
+    """Asked again of a worker whose index is as far as this node's; `behind` if none is, or the
+    operation can't be asked so."""
+    if "after" not in type(asked.request).model_fields:
+        return behind
     request = asked.request.model_copy(update={"after": str(asked.since)})
     try:
         return await _asked(replace(asked, request=request, timeout=LAGGING))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from contracts.errors import (
     EntryNotFound,
     IndexBehind,
     NoReply,
+    Overloaded,
     QueueUnavailable,
     ValidationFailed,
 )
+from contracts.operation import called_by, doing
 from contracts.position import Position
 from contracts.search import SearchQuery
+from contracts.similar import MoreLikeThis
 from contracts.suggest import Suggest
 from pipelines import answers as chain
 from pipelines.answers import Answer, Answers
@@ -221,6 +225,47 @@ def test_a_thousand_in_two_processes_are_one_computation(process: Process) -> No
     run(scenario())
 
 
+def test_a_refusal_is_of_who_came_first(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others who wait for the same answer ask once more, in their own name; one for each name."""
+    shared, both = Counter[str](), asyncio.Event()
+
+    def arrived() -> None:
+        shared[doing().by] += 1
+        if shared == {"greedy": 2 + 2, "quiet": 2 + 3}:  # a look at the warm layer, a flight
+            both.set()
+
+    monkeypatch.setattr(chain, "arrived", arrived)
+
+    async def scenario() -> None:
+        index, names, begun = Index(), list[str](), asyncio.Event()
+
+        async def compute(request: Any, timeout: float) -> bytes:
+            names.append(doing().by)
+            begun.set()
+            await index.go.wait()
+            if doing().by == "greedy":
+                raise Overloaded
+            return await index.compute(request, timeout)
+
+        async def asked(answers: Answers, by: str) -> Answer:
+            called_by(by)
+            return await answers.get(QUERY, SearchQuery(q="x"), compute, timeout=2.0)
+
+        async with process(index.published) as answers:
+            index.go.clear()
+            first = [asyncio.create_task(asked(answers, "greedy")) for _ in range(3)]
+            await begun.wait()
+            others = [asyncio.create_task(asked(answers, "quiet")) for _ in range(3)]
+            await both.wait()
+            index.go.set()
+            refused = await asyncio.gather(*first, return_exceptions=True)
+            assert {type(one) for one in refused} == {Overloaded}
+            assert {number(answer) for answer in await asyncio.gather(*others)} == {1}
+            assert names == ["greedy", "greedy", "quiet"]
+
+    run(scenario())
+
+
 def test_a_question_is_one_hit_or_one_miss(process: Process) -> None:
     """However often a layer is looked at for it."""
 
@@ -390,6 +435,29 @@ def test_a_worker_that_is_behind_is_asked_again(
             index.behind = None
             assert (await ask(answers, index)).source == "miss"
             assert (await ask(answers, index)).source == "hot"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [(SUGGEST, Suggest(q="xy")), ("search.like", MoreLikeThis(text="what is like this"))],
+)
+def test_what_a_worker_that_is_behind_suggests_is_marked(
+    process: Process, operation: str, request_: Any
+) -> None:
+    """These can't be asked for as of a position: they are never told as of now by less."""
+
+    async def scenario() -> None:
+        index = Index()
+        async with process(index.published) as answers:
+            index.behind = index.at
+            index.commit("db2")
+            told = await ask(answers, index, operation, request_, anew=True)
+            assert (told.source, orjson.loads(told.body)["stale"]) == ("stale", True)
+            assert index.asked == 1
+            index.behind = None
+            assert (await ask(answers, index, operation, request_, anew=True)).source == "miss"
 
     run(scenario())
 
