@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from storage.index.codes import find_codes
-from storage.index.grammar import Keyword, Node, Phrase, Range, Words
+from storage.index.grammar import Fuzzy, Keyword, Node, Phrase, Range, Words
 from storage.index.inexact import inexact
 from storage.index.schema import STATUSES, key, microseconds
 from storage.index.text import every_word
@@ -38,7 +39,8 @@ def read(name: str, value: str, *, quoted: bool) -> Node | None:
     if name in KEYWORDS:
         return _keyword(name, value, quoted=quoted)
     if name in (*TEXTS, "code") and not quoted and (word := inexact(value, name)):
-        return word
+        # No code is like another: what is misspelt is a word of the title.
+        return replace(word, field="title") if (name, type(word)) == ("code", Fuzzy) else word
     if name == "code":
         codes = find_codes(value) or find_codes(f"abend {value} status {value}")
         return Words(codes=tuple(codes)) if codes else _word(value)

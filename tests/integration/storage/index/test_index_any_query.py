@@ -21,6 +21,7 @@ PIECES = [
     *('"', "(", ")", "-", "+", "!", "*", "?", "~", "~2", "^", "^2", ":", "..", "[", "]", " "),
     *(" AND ", " OR ", " NOT ", "&&", "||", " TO ", ">", "<=", "\n", "\0", "\u202e", "é", "日本"),
     *(f"{name}:" for name in NAMES),
+    *("{", "}", "~1", "code:alhpa~", "alp*", "-S0C7", "tag:(", "--long", "+IEF450I", "^9999"),
     *("S0C7", "-805", "FILE STATUS 35", "alpha", "beta", "2026-01-01", "10", "999999999999"),
 ]
 QUERIES = st.one_of(st.text(max_size=300), st.lists(st.sampled_from(PIECES)).map("".join))

@@ -52,6 +52,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
         ("code:S0C*", {S0C7, S0C4, NOT_FOUND}),
         ("code:fou*", {NOT_FOUND}),
         ("code:db*", set()),
+        ("code:fuond~", {NOT_FOUND}),
+        ("code:dupm~", set()),
         ("title:(ab* -S0C7)", {S0C4}),
     ],
 )
