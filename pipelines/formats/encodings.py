@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import re
 from typing import Any
 
 from contracts.errors import EncodingUnknown
@@ -22,6 +23,10 @@ MARKS = (
 #: the rarest would win as often as not.
 LIKELY = ("cp1252", "cp1250", "cp1251", "cp932", "euc_jp", "gb18030", "big5", "cp949")
 USUAL = "cp1252"
+
+UNMARKED = 1024  # bytes of a first line that are looked at to find UTF-16 that does not say so
+ASCII = 0.1  # the part of them that is NUL, at least, as some characters of any header are ASCII
+CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # in what is no text
 NEARLY = 0.1  # how much less orderly the usual one may look than the best
 
 
@@ -90,6 +95,23 @@ def checked(encoding: str) -> str:
         message = f"There is no encoding {encoding[:40]!r}."
         raise EncodingUnknown(message, encoding=encoding[:40]) from None
     return found.name
+
+
+def unmarked(head: bytes) -> str:
+    """The UTF-16 that a text has which begins so, without its mark; "" for any other text.
+
+    Each ASCII character has its NUL on one side, which is where no other character has any.
+    """
+    sample = head[:UNMARKED].partition(b"\n")[0]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if max(even, odd) <= ASCII * len(sample) or max(even, odd) < 10 * min(even, odd):
+        return ""
+    encoding = "utf-16-be" if even > odd else "utf-16-le"
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return ""
+    return "" if CONTROL.search(text) else encoding
 
 
 def is_utf8(sample: bytes) -> bool:

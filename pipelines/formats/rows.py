@@ -29,6 +29,11 @@ EXTENSIONS: dict[str, Format] = {
 #: An answer whose rows come first, so that what follows them is not seen yet.
 ROWS_FIRST = re.compile(rb'\{\s*"(?:results|hits)"\s*:\s*\[')
 
+#: An array that may hold rows, also over many lines.
+OF_ROWS = re.compile(rb"\[\s*(?:[{\]]|$)")
+
+TAR = re.compile(rb".{257}ustar", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -90,6 +95,16 @@ def read(
 def _reader(ahead: Ahead, name: str, reading: Reading, notes: list[str]) -> Iterator[Found]:
     ahead, encoding = encodings.declared(ahead, reading.encoding)
     head = ahead.head()
+    if TAR.match(head):
+        raise UnsupportedFormat(
+            f"{name} is a tar archive: unpack it, and import the files in it that have rows"
+            " (of a Meilisearch dump: indexes/*/documents.jsonl).",
+            file=name,
+        )
+    if not encoding and (encoding := encodings.unmarked(head)):
+        notes.append(f"{name} has no byte order mark; it was read as {encoding}.")
+        ahead = encodings.recoded(ahead, encoding)
+        head = ahead.head()
     kind = reading.kind
     if kind == "auto":
         kind = _guess(head, name, reading.hint, wide=encoding.startswith(("utf-16", "utf-32")))
@@ -121,7 +136,7 @@ def _guess(head: bytes, name: str, hint: Format, *, wide: bool) -> Format:
         )
     start = head.lstrip()
     if hint not in ("csv", "markdown"):
-        if start.startswith(b"["):
+        if start.startswith(b"[") and (hint != "ndjson" or OF_ROWS.match(start)):
             return "json"
         if start.startswith(b"{"):
             return _told_by_content(start)

@@ -107,6 +107,30 @@ def test_undeclared_encodings_are_assumed_and_said(text: str, encoding: str, ass
     assert notes(text.encode()) == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows"])
+def test_utf_16_without_a_mark_is_told_by_its_zeros(encoding: str, name: str) -> None:
+    """Also where most of it is no ASCII; the report says what was assumed."""
+    text = "title;problem\r\nSтраница;テスト\u3000障害\r\nzwei;Größe\r\n"
+    expected = list(csv.DictReader(io.StringIO(text), delimiter=";"))
+    assert rows(text.encode(encoding), name) == expected
+    assert notes(text.encode(encoding)) == [
+        f"rows.csv has no byte order mark; it was read as {encoding}."
+    ]
+    assert rows('{"title": "é"}\n'.encode(encoding), "x.ndjson") == [{"title": "é"}]
+
+
+def test_a_text_with_zeros_is_not_utf_16() -> None:
+    """A few in cells, or on both sides of what would be characters."""
+    for data in (
+        b"title,problem\n" + b"ab\0c,\0\0\0\n" * 9,
+        b"ti\0tle,problem\n" + b"ab\0,c\n" * 9,
+        b"\0\0\0\0;title\nabc;d\n",
+    ):
+        assert len(rows(data, "rows.csv")) in (1, 9)
+        assert notes(data) == []
+
+
 def test_an_unknown_encoding_is_an_error() -> None:
     """A name that is no text encoding is refused before anything is read."""
     for name in ("nonsense", "rot13", "base64", "a\0b", "undefined"):

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import tarfile
 from typing import Any
 
 import pytest
@@ -107,6 +108,16 @@ def test_binary_files_are_refused(data: bytes) -> None:
     """A binary file is refused as a whole, before any row."""
     with pytest.raises(UnsupportedFormat):
         found(data)
+
+
+def test_an_archive_is_named_as_such() -> None:
+    """A Meilisearch dump is a tar: the error says what of it to import."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("metadata.json"))
+    for data in (packed.getvalue(), gzip.decompress(packed.getvalue())):
+        with pytest.raises(UnsupportedFormat, match=r"is a tar archive.*documents\.jsonl"):
+            found(data, "x.dump")
 
 
 def test_prose_is_refused() -> None:

@@ -97,6 +97,15 @@ def test_odd_items(name: str, text: bytes, expected: Any) -> None:
     assert outcome(odd) == expected if expected is not None else outcome(odd)["a"]
 
 
+@pytest.mark.parametrize("first", [b"[" * 100_000, b"[" * 50 + b"]" * 50, b'["title"]', b"[1, 2]"])
+def test_a_first_line_that_is_a_list_makes_no_array_of_the_lines(first: bytes) -> None:
+    """What is called NDJSON stays that, unless it begins as an array of objects does."""
+    data = first + b"\n" + (GOOD + b"\n") * 3
+    assert titles(data, "x.ndjson")[1:] == ["good"] * 3
+    for array in (b"[" + GOOD + b",\n" + GOOD + b"]\n", b"[\n" + GOOD + b"\n]", b"[]"):
+        assert set(titles(array, "x.ndjson")) <= {"good"}
+
+
 def test_what_json_reads_and_cannot_be_sent_is_rejected() -> None:
     """Deeper than our encoder goes: a reject of the chunk, not an exception."""
     (chunk,) = cut(found(b'{"a":' * 1000 + b"1" + b"}" * 1000 + b"\n" + GOOD, "x.ndjson"), Shape())
