@@ -12,7 +12,7 @@ from storage.index.filters import Filters
 from storage.index.forgive import meant
 from storage.index.fusion import Fused, FusedPages
 from storage.index.grammar import Understood
-from storage.index.groups import Group, as_json, grouped
+from storage.index.groups import GROUPS_MAX, Group, as_json, grouped
 from storage.index.hits import Hits
 from storage.index.names import Names
 from storage.index.order import order_of
@@ -44,7 +44,7 @@ def answer(
         "limit": request.limit,
         "offset": request.offset,
         "next": found.page.next,
-        "interpreted_as": told(found.asked, found.builder.notes),
+        "interpreted_as": told(found.asked, found.builder.reading.notes),
         "did_you_mean": meant(request.q, found.asked),
     }
     if request.group:
@@ -69,14 +69,15 @@ class _Search:
         self._request = request
         self._pinned = pinned
         self._filters = Filters.of(request)
+        self.builder = Builder(searcher)
+        asked = self.builder.reading.affordable(asked, _times(request))
         self._order = order_of(request, asked)
         self._ranking = Ranking(searcher, asked, PROFILES[request.profile])
         self.asked = asked
-        self.builder = Builder(searcher)
         self._fused = None
         if isinstance(request, FusedQuery):
             self._fused = Fused(searcher, self.builder, asked, request)
-            self.builder.notes += [request.note] if request.note else []
+            self.builder.reading.notes += [request.note] if request.note else []
         pages = self._pages(self._filters)
         self.groups: list[Group] = []
         if request.group:
@@ -96,7 +97,7 @@ class _Search:
         """What finds the same entries as a search with these filters, and ranks nothing."""
         if self._fused:
             return self._pages(filters).query
-        return self._narrowed(filters, Builder(self._searcher, ranking=False))
+        return self._narrowed(filters, self.builder.counting())
 
     def _narrowed(self, filters: Filters, builder: Builder) -> tantivy.Query:
         return builder.pinned(builder.query(self.asked, filters), self._pinned, filters)
@@ -107,3 +108,10 @@ class _Search:
         return Pages(
             self._searcher, self._narrowed(filters, self.builder), self._order, self._ranking
         )
+
+
+def _times(request: SearchQuery) -> int:
+    """How often its query is asked at most: for a page, each facet, each group, and each part of an
+    explanation of all hits together."""
+    times = 2 + len(request.facets) + GROUPS_MAX * bool(request.group) + 2 * request.explain
+    return times * (2 if isinstance(request, FusedQuery) else 1)

@@ -1,8 +1,6 @@
 """Says in the engine's terms what a query asks for."""
 
-import fnmatch
 import heapq
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import tantivy
@@ -25,6 +23,7 @@ from storage.index.grammar import (
     leaves,
     ranks,
 )
+from storage.index.reading import AS_WRITTEN, Reading, as_written_in, named
 from storage.index.schema import ENTRY, ORDERED, key, schema
 from storage.index.text import stem
 from storage.index.weights import (
@@ -44,13 +43,6 @@ from storage.index.wording import as_written, side_by_side
 
 TERMS_MAX = 64  # distinct words that are scored: the rarest, in a longer text
 LOOKED_UP_MAX = 100  # values that are looked up one by one; more are found quicker as a set
-EXPANDED_MAX = 1_000  # words that one pattern stands for: the most frequent
-#: Where words stand as they are written; of problem and solution the index keeps stems alone.
-AS_WRITTEN = {
-    "text": ("words", "codes"),
-    "code": ("codes", "title_words"),
-    "title": ("title_words",),
-}
 
 _MUST, _SHOULD, _MUST_NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 
@@ -84,13 +76,23 @@ def _boost(node: Node) -> float:
 class Builder:
     """Builds queries for one commit of the index."""
 
-    def __init__(self, searcher: tantivy.Searcher, *, ranking: bool = True) -> None:
-        """Without `ranking` for counting: what only adds to scores is left out."""
+    def __init__(
+        self,
+        searcher: tantivy.Searcher,
+        *,
+        ranking: bool = True,
+        reading: Reading | None = None,
+    ) -> None:
+        """Without `ranking` for counting: what only adds to scores is left out. `reading` is that
+        of the whole search."""
         self._searcher = searcher
         self._ranking = ranking
         self._schema = schema()
-        #: What was cut to keep the query small.
-        self.notes: list[str] = []
+        self.reading = reading or Reading(searcher)
+
+    def counting(self) -> "Builder":
+        """One that builds the same for counting."""
+        return Builder(self._searcher, ranking=False, reading=self.reading)
 
     def query(self, asked: Understood, filters: Filters) -> tantivy.Query:
         """The engine's query for what was understood.
@@ -226,13 +228,10 @@ class Builder:
         return Query.boolean_query([(_MUST, within), (_MUST, best)])
 
     def _pattern(self, node: Pattern) -> tantivy.Query:
-        """Words and codes that fit, all worth the same; the most frequent EXPANDED_MAX of each."""
-        beginning = re.split(r"[*?]", node.text, maxsplit=1)[0]
-        fits = re.compile(fnmatch.translate(node.text)).match  # which never goes back over a star
+        """Words and codes that fit, all worth the same."""
         found = []
-        for field in AS_WRITTEN.get(node.field, ("words",)):
-            terms = [term for term in self._beginning_with(field, beginning) if fits(term)]
-            if terms:
+        for field in as_written_in(node):
+            if terms := self.reading.like(field, node.text):
                 found.append(self._one_of(field, terms))
             if node.field not in AS_WRITTEN and terms:
                 # Which words stand in this field is known of their stems alone.
@@ -254,11 +253,9 @@ class Builder:
         return self._any_of(Query.const_score_query(query, PATTERN_SCORE) for query in both)
 
     def _keyword(self, node: Keyword) -> tantivy.Query:
-        # An entry goes by its own id and by the one of its source.
-        fields = ("id", "name") if node.field == "name" else (node.field,)
         if node.prefix:
-            return self._any_of(self._beginning(field, node.values[0]) for field in fields)
-        return self._any_of(self._one_of(field, node.values) for field in fields)
+            return self._any_of(self._beginning(field, node.values[0]) for field in named(node))
+        return self._any_of(self._one_of(field, node.values) for field in named(node))
 
     def _range(self, node: Range) -> tantivy.Query:
         return Query.range_query(
@@ -268,14 +265,8 @@ class Builder:
     def _beginning(self, field: str, beginning: str) -> tantivy.Query:
         """Every term of the field that begins so."""
         return Query.const_score_query(
-            self._one_of(field, self._beginning_with(field, beginning)), PATTERN_SCORE
+            self._one_of(field, self.reading.beginning_with(field, beginning)), PATTERN_SCORE
         )
-
-    def _beginning_with(self, field: str, beginning: str) -> list[str]:
-        found = self._searcher.terms_with_prefix(field, beginning, limit=EXPANDED_MAX + 1)
-        if len(found) > EXPANDED_MAX:
-            self.notes.append(f"of the words in {beginning}* the {EXPANDED_MAX:,} most frequent")
-        return [term for term, _ in found[:EXPANDED_MAX]]
 
     def _one_of(self, field: str, values: Sequence[str]) -> tantivy.Query:
         """What holds one of the values, as a condition: what it scores is left open."""

@@ -58,7 +58,7 @@ class Hits:
         self._added = [name for name in _ADDED if not self._fields or name in self._fields]
         if not request.highlight or (asked.everything and not request.q):
             self._added = [name for name in self._added if name != "highlights"]
-        self._matched = Matched(Builder(searcher, ranking=False), asked)
+        self._matched = Matched(builder.counting(), asked)
         self._marking = Marking(asked) if "highlights" in self._added else None
         self._explainer: Explainer | FusedExplainer | None = (
             Explainer(builder, asked, query, request.q, ranking) if request.explain else None

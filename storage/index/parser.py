@@ -31,6 +31,7 @@ from storage.index.text import clean, every_word, telling_words
 
 PHRASE_WORDS_MAX = 16
 PARTS_MAX = 64  # phrases, patterns, misspelt words, fields and groups in one query
+WILD = 4  # parts that a pattern or a misspelt word is as much as: many words are looked up for it
 DEPTH_MAX = 20  # parentheses in parentheses
 PASTED = 400  # characters: a longer text is no query that somebody typed
 BOOST_MAX = 100.0  # times that something counts at most, its boosts multiplied
@@ -214,11 +215,12 @@ class _Parser:
         self._take()
         return group if group != Group() else None
 
-    def _part(self) -> None:
+    def _part(self, worth: int = 1) -> None:
         """Count what costs the engine more than a word does."""
-        self._parts += 1
+        self._parts += worth
         if self._parts > PARTS_MAX:
-            raise _Unreadable(f"more than {PARTS_MAX} phrases, patterns, fields and parentheses")
+            wild = f"{PARTS_MAX // WILD} patterns and misspelt words"
+            raise _Unreadable(f"more than {PARTS_MAX} phrases, fields and parentheses, or {wild}")
 
     def _say(self, text: str) -> None:
         if not self._unwanted:
@@ -238,7 +240,7 @@ class _Parser:
             self._notes.append(f"{text} after a phrase was left out")
             return None
         if found := inexact(text):
-            self._part()
+            self._part(WILD)
             if isinstance(found, Fuzzy):
                 self._say(text.split("~")[0])
             return found
@@ -267,6 +269,8 @@ class _Parser:
         node = fields.read(name, token.text, quoted=token.kind is Kind.QUOTE)
         if node is None:
             return self._not_a_value(name, token.text)
+        if isinstance(node, Pattern | Fuzzy):
+            self._part(WILD)
         if name in (*fields.TEXTS, "code") and not isinstance(node, Pattern):
             self._say(f"{name} {token.text}")
         if token.kind is Kind.WORD and not isinstance(node, Pattern | Fuzzy):

@@ -424,6 +424,14 @@ def test_patterns_misspellings_and_boosts() -> None:
     assert understand("S0C7~1").codes == ("s0c7",)
 
 
+def test_wildcards_count_as_several_parts() -> None:
+    """Sixteen of them are looked up; in a query with more they are plain words, and it says so."""
+    fine, over = (" ".join(f"a{chr(97 + n)}*" for n in range(most)) for most in (16, 17))
+    assert all(isinstance(leaf, Pattern) for leaf in leaves(understand(fine).root))
+    assert all(isinstance(leaf, Words) for leaf in leaves(understand(over).root))
+    assert "16 patterns and misspelt words: searched as plain words" in told(understand(over))
+
+
 def test_boosts_in_each_other_multiply_to_a_bound() -> None:
     """What a code or a pin is worth stands above all that they can make, and below 32 bits."""
     asked = understand("S0C7 " + "(" * 15 + "abend" + "^100)" * 15 + "^100 job^2")
