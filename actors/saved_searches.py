@@ -19,6 +19,7 @@ from contracts.errors import (
     NotFinished,
     SavedSearchNotFound,
     SavedSearchRefused,
+    ValidationFailed,
 )
 from contracts.position import Position
 from contracts.saved_searches import (
@@ -45,12 +46,20 @@ EVERY = timedelta(seconds=5)
 SLICE = 200  # changes that all searches are asked about at a time
 TURN = 20.0  # seconds that a run works before others on its queue have their turn
 START: Row = {"txid": "0", "seq": 0}
+EMPTY = "asks for nothing that an entry must have: add a word, a field or a category"
 POSTED = 100  # matches in one request to a webhook
 
 
 @actor(queue="entries")
-def save(command: SaveSearch, store: Store, channels: Channels) -> SavedSearch:
-    """Keep a search. Raises: SavedSearchRefused for one too many, or a webhook that may not be."""
+def save(command: SaveSearch, store: Store, channels: Channels, index: IndexReader) -> SavedSearch:
+    """Keep a search.
+
+    Raises: SavedSearchRefused for one too many, or a webhook that may not be; ValidationFailed for
+    one that every change would fit.
+    """
+    if not (command.category or index.asks_for_something(command.query)):
+        error = {"field": "query", "code": "QUERY_EMPTY", "message": EMPTY}
+        raise ValidationFailed(f"The query {EMPTY}; nothing was saved.", errors=[error])
     if command.webhook and not channels.may_post(command.webhook):
         raise SavedSearchRefused(
             "This webhook's host is not in CASEBOOK_SEARCH_WEBHOOKS; nothing was saved.",

@@ -35,7 +35,7 @@ from storage.index.suggest import suggestions
 from storage.index.suspicion import Suspicion, suspecting
 from storage.index.text import confined, speak
 from storage.index.tuning import Tuning, TuningReader
-from storage.index.wanted import Wanted, wanted
+from storage.index.wanted import Wanted, asks_for_something, wanted
 from storage.steps import step
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
@@ -127,6 +127,13 @@ class IndexReader:
         Raises: IndexUnavailable; IndexBehind when the index has not reached `after`.
         """
         return list(wanted(self._reaching(after).searcher, searches, ids))
+
+    @confined
+    def asks_for_something(self, q: str) -> bool:
+        """Whether a query asks for more than stop words, in the language that is published."""
+        if published := self.published():
+            speak(published.language)
+        return asks_for_something(q)
 
     def published(self) -> Published | None:
         """What is published now, None while there is no index; opens nothing."""

@@ -11,11 +11,11 @@ from contracts.search import SearchQuery
 from storage.index.build import Builder
 from storage.index.few import Few, Place, place
 from storage.index.filters import Filters
-from storage.index.grammar import Group, Node, Understood, Words
+from storage.index.grammar import Group, Node, Understood, Words, leaves
 from storage.index.parser import understand
 from storage.index.rarest import CODES_MAX
 from storage.index.stored import card
-from storage.index.text import spoken
+from storage.index.text import spoken, telling_words
 
 LOOKED_THROUGH = 1_000  # entries
 
@@ -56,6 +56,16 @@ def _fitting(searcher: tantivy.Searcher, query: tantivy.Query, few: Few) -> Iter
 def _understood(_language: str, q: str) -> Understood:
     """Searches are saved to come again."""
     return strictly(understand(q))
+
+
+def asks_for_something(q: str) -> bool:
+    """Whether a search asks for more than stop words, and not only for what an entry lacks."""
+    asked = understand(q)
+    return bool(asked.codes) or any(map(_tells, leaves(asked.root)))
+
+
+def _tells(leaf: Node) -> bool:
+    return not isinstance(leaf, Words) or bool(telling_words().analyze(leaf.text))
 
 
 def strictly(asked: Understood) -> Understood:

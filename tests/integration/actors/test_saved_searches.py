@@ -14,7 +14,7 @@ from actors.alerting.channels import SIGNATURE, Channels
 from actors.broker.delivery import Done, Retry
 from contracts.base import Nothing
 from contracts.entries import ChangeEntryState, CreateEntry, EntryChanges, EntryFields, UpdateEntry
-from contracts.errors import SavedSearchNotFound, SavedSearchRefused
+from contracts.errors import SavedSearchNotFound, SavedSearchRefused, ValidationFailed
 from contracts.saved_searches import ListMatches, PostMatches, RemoveSearch, SaveSearch
 from storage.index.follower import Follower
 from storage.index.searcher import IndexReader
@@ -102,7 +102,7 @@ def test_what_only_tells_the_index_something_matches_nothing(
         ("", ("db2",), ["deadlock"]),
         ("payroll", ("db2",), []),
         ("category:db2", (), ["deadlock"]),
-        ("", (), ["abend 0C7 in payroll", "deadlock", "late in payroll"]),
+        ("", ("batch", "db2"), ["abend 0C7 in payroll", "deadlock", "late in payroll"]),
     ],
 )
 def test_a_search_is_meant_strictly(
@@ -147,7 +147,7 @@ def test_runs_that_meet_keep_each_match_once(
 ) -> None:
     """Two nodes look at the same changes at once, slice by slice: no match is lost or doubled."""
     monkeypatch.setattr(saved_searches, "SLICE", 3)
-    save(house, "all", "")
+    save(house, "all", "", category=("Other",))
     save(house, "even", "even")
     for number in range(10):
         add(house, f"number {number} {'even' if number % 2 == 0 else 'odd'}")
@@ -181,7 +181,7 @@ def test_events_that_were_sent_before_a_kill_are_kept_once(
     house: House, follower: Follower
 ) -> None:
     """A run that died after sending sends again; ids are the matches'."""
-    save(house, "all", "")
+    save(house, "all", "", category=("Other",))
     add(house, "one")
     match(house, follower)
     with house.store.transaction() as tx:
@@ -216,6 +216,24 @@ def test_a_webhook_gets_what_matched_signed_until_it_takes_it(
     assert (posted["search"], posted["matches"][0]["title"]) == ("locks", "deadlock")
 
 
+@pytest.mark.parametrize(
+    "query", ["", "*", "(((", '""', "the", "-deadlock", "-S0C7 -tag:x", "+the -deadlock"]
+)
+def test_a_search_that_asks_for_nothing_is_refused(house: House, query: str) -> None:
+    """Every change would be a match of it; within a category it says something."""
+    with pytest.raises(ValidationFailed, match="asks for nothing"):
+        save(house, "all", query)
+    assert house.call(saved_searches.list_all, Nothing()).searches == ()
+    save(house, "all", query, category=("Other",))
+
+
+@pytest.mark.parametrize("query", ["S0C7", "the deadlock", '"the"', "tag:x", "usage:>5", "dead*"])
+def test_a_search_that_asks_for_something_is_kept(house: House, query: str) -> None:
+    """A code, a word that tells, a phrase, a field, a pattern."""
+    save(house, "some", query)
+    assert house.call(saved_searches.list_all, Nothing()).searches[0].query == query
+
+
 def test_there_are_not_more_than_may_be(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """One too many is refused; one that is there can be changed."""
     monkeypatch.setattr(saved_searches, "SEARCHES_MAX", 1)
@@ -229,7 +247,7 @@ def test_there_are_not_more_than_may_be(house: House, monkeypatch: pytest.Monkey
 
 def test_what_is_old_or_too_much_is_pruned(house: House, follower: Follower) -> None:
     """The newest of each search stay."""
-    save(house, "all", "")
+    save(house, "all", "", category=("Other",))
     for title in ("one", "two", "three"):
         add(house, title)
         match(house, follower)
