@@ -14,6 +14,9 @@ from actors.broker.admission import Admission, Coming
 from actors.metrics.meters import Meters
 from contracts.errors import Overloaded
 from contracts.operation import begin
+from contracts.search import SearchQuery
+from contracts.similar import MoreLikeThis
+from contracts.suggest import Suggest
 from shim.keys import known
 from shim.metrics import method_of, traceparent
 from shim.problems import KIND, body_of
@@ -29,13 +32,21 @@ READS = ("GET", "HEAD")
 ANSWERED = 20_000  # requests whose like may be in a cache
 PATIENCE = 0.1  # seconds that a read waits before we look whether somebody still wants it
 
+#: Parameters that say what holds without them.
+DEFAULTS = frozenset(
+    f"{name}={str(field.default).lower()}".encode()
+    for contract in (SearchQuery, Suggest, MoreLikeThis)
+    for name, field in contract.model_fields.items()
+    if isinstance(field.default, str | int)
+)
 Target = tuple[str, bytes]
 
 
 class Door:
     """ASGI: refuses what its queue would refuse, and ends reads whose callers have gone.
 
-    What was answered before is let in: a cache may know it, and caches are never full.
+    What was answered before is let in, in whichever form it is asked for by GET: a cache may know
+    it, and caches are never full.
     """
 
     def __init__(self, app: ASGIApp, admission: Admission, meters: Meters | None = None) -> None:
@@ -50,7 +61,7 @@ class Door:
             await self._app(scope, receive, send)
             return
         is_get = scope["method"] in READS
-        target = scope["path"], scope["query_string"]
+        target = scope["path"], _canonical(scope["query_string"])
         coming: Coming | None = None
         if not (is_get and target in self._answered):
             queue = queues[0 if is_get else 1]
@@ -70,16 +81,14 @@ class Door:
 
     async def _refuse(self, scope: Scope, send: Send, refusal: Overloaded) -> None:
         """The problem, as the server takes it: a Response costs as much again."""
-        operation = begin(traceparent(scope)).encode()
+        operation = begin(traceparent(scope))
         status, details = refusal.status, refusal.details
-        body = body_of(
-            scope["path"], status, refusal.code, refusal.message, operation.decode(), details
-        )
+        body = body_of(scope["path"], status, refusal.code, refusal.message, operation, details)
         headers = [
             (b"content-length", b"%d" % len(body)),
             (b"content-type", KIND.encode()),
             (b"retry-after", b"%d" % details["retry_after"]),
-            (b"x-operation-id", operation),
+            (b"x-operation-id", operation.encode()),
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -134,6 +143,11 @@ async def _while_wanted(app: ASGIApp, scope: Scope, receive: Receive, send: Send
         if watching is not None:
             watching.cancel()
     return status
+
+
+def _canonical(query: bytes) -> bytes:
+    """A query, equal for what is the same question: nearly, since a cache looks behind the door."""
+    return b"&".join(sorted({*query.split(b"&")} - DEFAULTS))
 
 
 def _queues(scope: MutableMapping[str, Any]) -> tuple[str, str] | None:

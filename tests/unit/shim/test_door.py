@@ -168,6 +168,28 @@ def test_what_was_answered_before_is_let_in(monkeypatch: pytest.MonkeyPatch) -> 
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        (b"category=DB2&q=a", 200),
+        (b"limit=10&q=a&mode=lexical&explain=false&category=DB2&offset=0", 200),
+        (b"q=a", 503),
+        (b"q=a&category=DB2&limit=20", 503),
+    ],
+)
+def test_the_same_question_in_another_form_is_let_in(query: bytes, status: int) -> None:
+    """In another order, and with parameters that say what holds without them."""
+
+    async def scenario() -> None:
+        admission = Admission()
+        at = Door(House(), admission)
+        assert await Caller("/v1/search", query=b"q=a&category=DB2").enter(at) == 200
+        fill(admission, "search")
+        assert await Caller("/v1/search", query=query).enter(at) == status
+
+    asyncio.run(scenario())
+
+
 def test_a_read_whose_caller_has_gone_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for it; a write goes on, since it will be done."""
     monkeypatch.setattr(door, "PATIENCE", 0)
