@@ -17,8 +17,13 @@ from pydantic import BaseModel
 
 from contracts.analytics_answers import (
     Answer,
+    AskActivity,
     AskDashboard,
+    AskEntry,
+    AskLatency,
+    AskReport,
     Dashboard,
+    EntryMetrics,
     ListQueries,
     ListUsedEntries,
 )
@@ -64,6 +69,10 @@ def _rolled_up(request: type[BaseModel], reply: type[BaseModel]) -> Rule:
     return Rule(request, reply, ROLLED_UP, again=20.0, placed=False, tag=STATISTICS)
 
 
+def _for_a_bad_day(request: type[BaseModel], reply: type[BaseModel]) -> Rule:
+    return Rule(request, reply, 0.0, placed=False)
+
+
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "search.query": Rule(SearchQuery, SearchReply, SEARCHES),
@@ -73,7 +82,11 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "analytics_lists.queries": _rolled_up(ListQueries, Answer),
         "analytics_lists.entries": _rolled_up(ListUsedEntries, Answer),
         # Who has written an entry reads what they wrote: always asked for, kept for a bad day.
-        "entries.get": Rule(GetEntry, Entry, 0.0, placed=False),
+        "entries.get": _for_a_bad_day(GetEntry, Entry),
+        "analytics_answers.report": _for_a_bad_day(AskReport, Answer),
+        "analytics_answers.latency": _for_a_bad_day(AskLatency, Answer),
+        "analytics_lists.activity": _for_a_bad_day(AskActivity, Answer),
+        "analytics_lists.entry": _for_a_bad_day(AskEntry, EntryMetrics),
     }
 )
 

@@ -32,6 +32,7 @@ from tests.support.house import House
 from tests.support.waiting import SOON
 
 KEY = "a key of the tests"
+ALWAYS_ASKED = [f"/v1/analytics/{one}" for one in ("report?metric=searches", "latency", "activity")]
 AWAY = "postgresql://nobody@127.0.0.1:1/none"
 
 
@@ -345,7 +346,8 @@ def test_while_postgresql_is_away(node: Node) -> None:
     async def known() -> list[str]:
         async with node.shim() as http:
             entry = (await http.get("/v1/search?q=lock")).json()["hits"][0]["id"]
-            paths = [f"/v1/entries/{entry}", "/v1/analytics/dashboard?zone=UTC"]
+            paths = [f"/v1/entries/{entry}", "/v1/analytics/dashboard?zone=UTC", *ALWAYS_ASKED]
+            paths.append(f"/v1/analytics/entries/{entry}")
             for path in paths:
                 assert source(await http.get(path)) == "miss"
             return paths
@@ -355,6 +357,8 @@ def test_while_postgresql_is_away(node: Node) -> None:
             assert source(await http.get("/v1/search?q=alpha")) == "miss"
             told = await http.get(paths[0])
             assert (source(told), told.json()["title"]) == ("stale", "alpha lock")
+            for path in paths[2:]:
+                assert source(await http.get(path)) == "stale", path
             other = await http.get("/v1/analytics/dashboard?zone=Europe/Berlin")
             assert (other.status_code, other.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
 
