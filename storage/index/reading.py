@@ -92,9 +92,8 @@ class Reading:
             if len(found) > EXPANDED_MAX:
                 note = f"of the words in {beginning}* the {EXPANDED_MAX:,} most frequent"
                 self.notes.append(note)
-            fits = re.compile(
-                fnmatch.translate(pattern or "*")
-            ).match  # never goes back over a star
+            # Which never goes back over a star.
+            fits = re.compile(fnmatch.translate(pattern or "*")).match
             self._terms[place] = [pair for pair in found[:EXPANDED_MAX] if fits(pair[0])]
         return self._terms[place]
 
