@@ -224,11 +224,13 @@ def _update(
     return updated.position if updated.entry.version != now["version"] else None
 
 
-def _set_archived(command: ChangeSelected, tx: Transaction, now: Row, archived: bool) -> str | None:
+def _set_archived(
+    command: ChangeSelected, tx: Transaction, now: Row, archived: bool, *, withdrawn: bool = False
+) -> str | None:
     if now["archived"] == archived:
         return None
     state = ChangeEntryState(id=now["id"], by=command.by)
-    return entries.apply_archived(state, archived, tx).position
+    return entries.apply_archived(state, archived, tx, withdrawn=withdrawn).position
 
 
 def _undo(command: ChangeSelected, tx: Transaction, row: Row, now: Row) -> str | None:
@@ -242,16 +244,16 @@ def _undo(command: ChangeSelected, tx: Transaction, row: Row, now: Row) -> str |
             current_version=now["version"],
         )
     if row["first"] == 1:
-        return _set_archived(command, tx, now, True)
+        return _set_archived(command, tx, now, True, withdrawn=True)
     before = tx.row("bulk.version", id=row["entry_id"], version=row["first"] - 1)
     if before is None:
         raise VersionConflict("The state before is not kept.")
-    archived = before.pop("archived")
+    archived, withdrawn = before.pop("archived"), before.pop("withdrawn")
     stored = entries.apply_fields(now, KeptFields(**before), command.by, tx)
     updated = stored.position if stored.entry.version != now["version"] else None
     if archived is None:  # a state from before it was noted
         return updated
-    return _set_archived(command, tx, now, archived) or updated
+    return _set_archived(command, tx, now, archived, withdrawn=withdrawn) or updated
 
 
 def _as_it_left(tx: Transaction, now: Row, version: int) -> bool:

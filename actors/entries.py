@@ -157,13 +157,19 @@ def apply_fields(row: Row, fields: EntryFields, by: str, tx: Transaction) -> Ent
     return _stored(tx, entry_id)
 
 
-def apply_archived(command: ChangeEntryState, archived: bool, tx: Transaction) -> EntryStored:
-    """As `archive` or `restore`, in a transaction of the caller's."""
+def apply_archived(
+    command: ChangeEntryState, archived: bool, tx: Transaction, *, withdrawn: bool = False
+) -> EntryStored:
+    """As `archive` or `restore`, in a transaction of the caller's.
+
+    What is `withdrawn` nobody has archived by hand: a row of an import brings it back.
+    """
     row = _locked(tx, command.id, command.expected_version)
     if row["archived"] == archived:
         return EntryStored(entry=_entry(tx, command.id), position=_head(tx, command.id))
     tx.run("entries.keep_version", id=command.id)
-    tx.run("entries.set_archived", id=command.id, archived=archived, by=command.by)
+    state = {"archived": archived, "withdrawn": archived and withdrawn}
+    tx.run("entries.set_archived", id=command.id, by=command.by, **state)
     return _stored(tx, command.id)
 
 

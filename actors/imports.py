@@ -104,6 +104,7 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
             "imports.count_chunk",
             import_id=command.import_id,
             chunk=command.chunk,
+            archived=stored["archived"],
             txid=stored["txid"],
             seq=stored["seq"],
             **counts.model_dump(),
@@ -158,10 +159,19 @@ def _finish(command: FinishImport, store: Store) -> ImportReport:
             "imports.finish",
             id=command.import_id,
             chunks=command.chunks,
-            notes=[*notes, *links.notes(tx, command.import_id)][:NOTES_MAX],
+            notes=[
+                *_archived_note(done["archived"]),
+                *notes,
+                *links.notes(tx, command.import_id),
+            ][:NOTES_MAX],
         )
         tx.run("tasks.succeed", id=command.import_id)
         return _report(tx, GetImport(id=command.import_id))
+
+
+def _archived_note(rows: int) -> list[str]:
+    stay = f"Rows about entries that someone has archived, and that stay archived: {rows:,}."
+    return [stay] if rows else []
 
 
 @actor(queue="imports")

@@ -34,6 +34,15 @@ class Policy(NamedTuple):
         return self.duplicates in (Duplicates.SKIP, Duplicates.REJECT)
 
 
+class Held(NamedTuple):
+    """Texts that a row without an id of its own is not stored for again; of these, those that only
+    archived entries hold; and texts of entries that such a row brings back."""
+
+    texts: set[UUID]
+    archived: set[UUID]
+    withdrawn: set[UUID]
+
+
 class Compared(NamedTuple):
     """Columns of rows, each entry once: of rows about one entry the last counts."""
 
@@ -67,13 +76,18 @@ def compare(tx: Transaction, columns: Iterable[Row], policy: Policy) -> Compared
     here = known(tx, list(named), policy.source)
     held = known_texts(tx, list(texts), policy)
     new = [row for name, row in named.items() if name not in here]
-    found = [row for name, row in named.items() if name in here]
+    found = [(row, differs(row, here[name])) for name, row in named.items() if name in here]
+    stored = held.texts | held.withdrawn
     return Compared(
-        new=new + [row for text, row in texts.items() if text not in held],
-        different=[row for row in found if here[row["external_id"]]["digest"] != row["digest"]],
-        same=[row for row in found if here[row["external_id"]]["digest"] == row["digest"]]
-        + [row for text, row in texts.items() if text in held],
+        new=new + [row for text, row in texts.items() if text not in stored],
+        different=[row for row, other in found if other] + [texts[text] for text in held.withdrawn],
+        same=[row for row, other in found if not other] + [texts[text] for text in held.texts],
     )
+
+
+def differs(row: Row, there: Row) -> bool:
+    """Whether the entry that is there becomes another by this row, or is brought back by it."""
+    return bool(there["digest"] != row["digest"] or there["withdrawn"])
 
 
 def reject(row: ImportRow, code: str, message: str, field: str = "") -> Reject:
@@ -94,7 +108,8 @@ def _only_new(
 ) -> tuple[list[Candidate], list[Reject]]:
     """Without those whose entry is here with other content."""
     names = [c.columns["external_id"] for c in candidates if c.columns["external_id"] is not None]
-    here = known(tx, names, source)
+    found = known(tx, names, source)
+    here = {name: there for name, there in found.items() if not there["withdrawn"]}
     # Of rows of one chunk that share an id the first is created; another one is a row too many.
     mine: dict[str, Row] = {}
     kept, rejects = [], []
@@ -113,7 +128,8 @@ def _only_new(
 
 
 def known(tx: Transaction, names: list[str], source: str) -> dict[str, Row]:
-    """What is here already of these external ids: `{external_id, digest, id}` by that."""
+    """What is here already of these external ids: `{external_id, digest, id, archived, withdrawn}`
+    by that."""
     if not names:
         return {}
     rows = tx.rows("imports.known", source=source, external_ids=names, ids=_own_ids(names))
@@ -133,16 +149,19 @@ def _own_ids(names: Iterable[str | None]) -> list[UUID]:
     return [UUID(name) for name in names if name is not None and OWN_ID.fullmatch(name)]
 
 
-def known_texts(tx: Transaction, digests: list[UUID], policy: Policy) -> set[UUID]:
-    """Those of these texts that a row without an id of its own is not stored for again.
+def known_texts(tx: Transaction, digests: list[UUID], policy: Policy) -> Held:
+    """What is here of these texts of rows without an id of their own.
 
-    Where duplicates are kept, only one that an entry without such an id holds: two can't.
+    Where duplicates are kept, only what entries without such an id hold: two can't.
     """
     if not digests:
-        return set()
+        return Held(set(), set(), set())
     keep = policy.duplicates is Duplicates.KEEP
     statement = "imports.known_own_texts" if keep else "imports.known_texts"
-    return {row["text_digest"] for row in tx.rows(statement, text_digests=digests)}
+    rows = tx.rows(statement, text_digests=digests)
+    held = {row["text_digest"] for row in rows if not row["withdrawn"]}
+    live = {row["text_digest"] for row in rows if not row["archived"]}
+    return Held(held, held - live, {row["text_digest"] for row in rows} - held)
 
 
 def _without_duplicates(

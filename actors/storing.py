@@ -1,21 +1,32 @@
 """How the rows of a chunk become entries: in one statement each, what is the same left alone."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import orjson
 from psycopg.errors import UniqueViolation
 
-from actors.screening import Policy, known, known_texts
+from actors.screening import Policy, differs, known, known_texts
 from contracts.errors import DatabaseBusy
 from contracts.imports import ImportMode
 from storage.postgres.store import Row, Transaction
 
 #: What a chunk stored that stored nothing.
-NOTHING: Row = {"created": 0, "updated": 0, "txid": None, "seq": None}
+NOTHING: Row = {"created": 0, "updated": 0, "archived": 0, "txid": None, "seq": None}
 
 #: The types of what `imports.copy_new` takes; `custom` is encoded already.
 COPIED = ("uuid", *["text"] * 7, "text[]", "bytea", "uuid", "uuid", "text", "text")
 JSONB = b"\1"  # the version of its binary form, before the JSON itself
+
+
+class Found(NamedTuple):
+    """Rows that are new and those that change an entry; how many are about one that someone has
+    archived, and how many bring one back."""
+
+    new: list[Row]
+    different: list[Row]
+    archived: int
+    withdrawn: int
 
 
 def added(total: Row, done: Row) -> Row:
@@ -24,44 +35,56 @@ def added(total: Row, done: Row) -> Row:
     return {
         "created": total["created"] + done["created"],
         "updated": total["updated"] + done["updated"],
+        "archived": total["archived"] + done.get("archived", 0),
         "txid": where["txid"],
         "seq": where["seq"],
     }
 
 
 def store_rows(tx: Transaction, columns: list[Row], policy: Policy, by: str) -> Row:
-    """Write the rows; `{created, updated, txid, seq}` of what changed.
+    """Write the rows; `{created, updated, txid, seq}` of what changed, and how many of the rows are
+    about entries that someone has `archived`: those stay so. What an undo or a replace archived is
+    brought back.
 
     Raises: DatabaseBusy where others store the same rows: what is here is to be looked up again.
     """
-    total: Row = dict(NOTHING)
-    new, different = _named(tx, columns, policy)
-    if different:
-        names = sorted(row["external_id"] for row in different)
+    named, texts = _named(tx, columns, policy), _texts(tx, columns, policy)
+    total: Row = NOTHING | {"archived": named.archived + texts.archived}
+    if named.different:
+        names = sorted(row["external_id"] for row in named.different)
         tx.run("imports.keep_versions", source=policy.source, external_ids=names)
+    if texts.different:
+        gone = [row["text_digest"] for row in texts.different]
+        tx.run("imports.keep_withdrawn", text_digests=gone)
     for statement, rows in (
-        ("imports.upsert", different),
-        ("imports.insert_new", _new_texts(tx, columns, policy)),
+        ("imports.upsert", named.different),
+        ("imports.insert_new", texts.new + texts.different),
     ):
         if rows:
             encoded = orjson.dumps(rows).decode()
             done = tx.row(statement, rows=encoded, source=policy.source, by=by)
             assert done is not None
             total = added(total, done)
-    if policy.mode is ImportMode.CREATE and total["updated"]:
+    back = named.withdrawn + texts.withdrawn
+    if policy.mode is ImportMode.CREATE and total["updated"] > back:
         # Stored by another since the rows were screened: looked at again, they are rejects.
         raise _contended()
-    return added(total, _copy_new(tx, new, policy.source, by)) if new else total
+    if named.new:
+        return added(total, _copy_new(tx, named.new, policy.source, by))
+    return total
 
 
-def _named(tx: Transaction, columns: list[Row], policy: Policy) -> tuple[list[Row], list[Row]]:
-    """The rows with an id of their own that are new, and those that are different."""
+def _named(tx: Transaction, columns: list[Row], policy: Policy) -> Found:
+    """What the rows with an id of their own are, each entry once."""
     # Of rows that share an id the last one counts.
     rows = {row["external_id"]: row for row in columns if row["external_id"] is not None}
     here = known(tx, list(rows), policy.source)
-    new = [row for name, row in rows.items() if name not in here]
-    found = [row for name, row in rows.items() if name in here]
-    return new, [row for row in found if here[row["external_id"]]["digest"] != row["digest"]]
+    return Found(
+        new=[row for name, row in rows.items() if name not in here],
+        different=[row for name, row in rows.items() if name in here and differs(row, here[name])],
+        archived=sum(there["archived"] and not there["withdrawn"] for there in here.values()),
+        withdrawn=sum(there["withdrawn"] for there in here.values()),
+    )
 
 
 def _copy_new(tx: Transaction, rows: list[Row], source: str, by: str) -> Row:
@@ -101,8 +124,14 @@ def _contended() -> DatabaseBusy:
     return DatabaseBusy("Another import stores the same rows at this moment.")
 
 
-def _new_texts(tx: Transaction, columns: list[Row], policy: Policy) -> list[Row]:
-    """The rows without an id whose text is not here yet, each text once."""
+def _texts(tx: Transaction, columns: list[Row], policy: Policy) -> Found:
+    """What the rows without an id are, each text once."""
     rows = {row["text_digest"]: row for row in columns if row["external_id"] is None}
-    known = known_texts(tx, list(rows), policy)
-    return [row for text, row in rows.items() if text not in known]
+    held = known_texts(tx, list(rows), policy)
+    stored = held.texts | held.withdrawn
+    return Found(
+        new=[row for text, row in rows.items() if text not in stored],
+        different=[rows[text] for text in held.withdrawn],
+        archived=len(held.archived),
+        withdrawn=len(held.withdrawn),
+    )

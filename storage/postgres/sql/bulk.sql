@@ -95,6 +95,6 @@ where k.import_id = %(id)s
 group by c.entry_id;
 
 -- name: version
-select title, problem, solution, category, severity, tags, custom, archived
+select title, problem, solution, category, severity, tags, custom, archived, withdrawn
 from entry_versions
 where entry_id = %(id)s and version = %(version)s;

@@ -58,11 +58,11 @@ for update;
 -- name: keep_version
 insert into entry_versions (
     entry_id, version, title, problem, solution, category, severity, tags, custom,
-    updated_at, updated_by, archived
+    updated_at, updated_by, archived, withdrawn
 )
 select
     id, version, title, problem, solution, category, severity, tags, custom, updated_at,
-    updated_by, archived_at is not null
+    updated_by, archived_at is not null, withdrawn
 from entries
 where id = %(id)s;
 
@@ -77,7 +77,7 @@ where id = %(id)s;
 -- name: set_archived
 update entries
 set
-    archived_at = case when %(archived)s then now() end,
+    archived_at = case when %(archived)s then now() end, withdrawn = %(withdrawn)s,
     version = version + 1, updated_at = now(), updated_by = %(by)s
 where id = %(id)s;
 

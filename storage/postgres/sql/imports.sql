@@ -28,18 +28,18 @@ returning chunk;
 update import_chunks
 set
     received = %(received)s, created = %(created)s, updated = %(updated)s,
-    unchanged = %(unchanged)s, rejected = %(rejected)s, txid = %(txid)s::text::xid8, seq = %(seq)s
+    unchanged = %(unchanged)s, rejected = %(rejected)s, archived = %(archived)s, txid = %(txid)s::text::xid8, seq = %(seq)s
 where import_id = %(import_id)s and chunk = %(chunk)s;
 
 -- name: known
 -- Which of these rows are here already, and as what. An array is looked up in the index whatever
 -- the statistics say; a join with a record set may become a scan while a first import runs.
 -- An entry without a name of its own is known by its id, as an export calls it.
-select external_id, digest, id
+select external_id, digest, id, archived_at is not null as archived, withdrawn
 from entries
 where source = %(source)s and external_id = any(%(external_ids)s::text [])
 union all
-select e.id::text, e.digest, e.id
+select e.id::text, e.digest, e.id, e.archived_at is not null, e.withdrawn
 from entries as e
 where
     e.id = any(%(ids)s::uuid []) and e.source = %(source)s and e.external_id is null
@@ -63,16 +63,17 @@ where
 
 -- name: known_texts
 -- In two parts: each has an index of its own, and neither serves a statement for both.
-select text_digest
+select text_digest, archived_at is not null as archived, withdrawn
 from entries
 where text_digest = any(%(text_digests)s::uuid []) and external_id is null
 union all
-select text_digest
+select text_digest, archived_at is not null as archived, false
 from entries
-where text_digest = any(%(text_digests)s::uuid []) and external_id is not null;
+where
+    text_digest = any(%(text_digests)s::uuid []) and external_id is not null and not withdrawn;
 
 -- name: known_own_texts
-select text_digest
+select text_digest, archived_at is not null as archived, withdrawn
 from entries
 where text_digest = any(%(text_digests)s::uuid []) and external_id is null;
 
@@ -80,11 +81,12 @@ where text_digest = any(%(text_digests)s::uuid []) and external_id is null;
 -- In two parts: each has an index of its own.
 select text_digest, id, source, external_id
 from entries
-where text_digest = any(%(text_digests)s::uuid []) and external_id is null
+where text_digest = any(%(text_digests)s::uuid []) and external_id is null and not withdrawn
 union all
 select text_digest, id, source, external_id
 from entries
-where text_digest = any(%(text_digests)s::uuid []) and external_id is not null
+where
+    text_digest = any(%(text_digests)s::uuid []) and external_id is not null and not withdrawn
 order by id;
 
 -- name: lock_texts
@@ -95,11 +97,12 @@ select pg_advisory_xact_lock(hashtext('casebook texts'));
 -- The states that the upsert below is about to replace; locked in the order it uses.
 insert into entry_versions (
     entry_id, version, title, problem, solution, category, severity, tags, custom,
-    updated_at, updated_by, archived
+    updated_at, updated_by, archived, withdrawn
 )
 select
     old.id, old.version, old.title, old.problem, old.solution, old.category, old.severity,
-    old.tags, old.custom, old.updated_at, old.updated_by, old.archived_at is not null
+    old.tags, old.custom, old.updated_at, old.updated_by, old.archived_at is not null,
+    old.withdrawn
 from (
     select *
     from entries
@@ -108,6 +111,26 @@ from (
     for update
 ) as old
 -- Another import may have kept this state between our look and our lock.
+on conflict do nothing;
+
+-- name: keep_withdrawn
+-- The same of entries without a name that rows with their text are about to bring back.
+insert into entry_versions (
+    entry_id, version, title, problem, solution, category, severity, tags, custom,
+    updated_at, updated_by, archived, withdrawn
+)
+select
+    old.id, old.version, old.title, old.problem, old.solution, old.category, old.severity,
+    old.tags, old.custom, old.updated_at, old.updated_by, old.archived_at is not null,
+    old.withdrawn
+from (
+    select *
+    from entries
+    where
+        text_digest = any(%(text_digests)s::uuid []) and external_id is null and withdrawn
+    order by text_digest
+    for update
+) as old
 on conflict do nothing;
 
 -- name: copy_new
@@ -155,8 +178,10 @@ stored as (
             category = excluded.category, severity = excluded.severity, tags = excluded.tags,
             custom = excluded.custom, digest = excluded.digest,
             text_digest = excluded.text_digest, version = entries.version + 1,
-            updated_at = now(), updated_by = excluded.updated_by
-        where entries.digest <> excluded.digest
+            updated_at = now(), updated_by = excluded.updated_by,
+            archived_at = case when not entries.withdrawn then entries.archived_at end,
+            withdrawn = false
+        where entries.digest <> excluded.digest or entries.withdrawn
     returning id, version, xmax = 0 as created
 ),
 
@@ -173,7 +198,8 @@ select
     (select max(seq) from fed) as seq;
 
 -- name: insert_new
--- Rows without an id of their own; a text that someone stores at this moment is passed over.
+-- Rows without an id of their own; a text that someone stores at this moment is passed over, one
+-- that was taken away is brought back, under the source that has it now.
 with input as (
     select *
     from jsonb_to_recordset(%(rows)s::jsonb) as r (
@@ -192,19 +218,26 @@ stored as (
         digest, text_digest, %(by)s, %(by)s
     from input
     order by text_digest
-    on conflict do nothing
-    returning id
+    on conflict (text_digest) where external_id is null do update
+        set
+            source = excluded.source, title = excluded.title, problem = excluded.problem,
+            solution = excluded.solution, category = excluded.category,
+            severity = excluded.severity, tags = excluded.tags, custom = excluded.custom,
+            digest = excluded.digest, version = entries.version + 1, updated_at = now(),
+            updated_by = excluded.updated_by, archived_at = null, withdrawn = false
+        where entries.withdrawn
+    returning id, version, xmax = 0 as created
 ),
 
 fed as (
     insert into changes (entry_id, op, version)
-    select id, 'put', 1 from stored
+    select id, 'put', version from stored
     returning txid, seq
 )
 
 select
-    (select count(*) from stored) as created,
-    0 as updated,
+    (select count(*) from stored where created) as created,
+    (select count(*) from stored where not created) as updated,
     (select max(txid)::text from fed) as txid,
     (select max(seq) from fed) as seq;
 
@@ -222,7 +255,7 @@ where import_id = %(import_id)s and chunk = %(chunk)s
 order by place;
 
 -- name: count_done
-select count(*) as chunks
+select count(*) as chunks, coalesce(sum(archived), 0)::integer as archived
 from import_chunks
 where import_id = %(id)s and chunk >= 0 and chunk < %(chunks)s;
 

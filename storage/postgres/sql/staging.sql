@@ -124,11 +124,11 @@ analyze switch_plan;
 -- Locked in the order in which imports lock the entries of a source.
 insert into entry_versions (
     entry_id, version, title, problem, solution, category, severity, tags, custom,
-    updated_at, updated_by, archived
+    updated_at, updated_by, archived, withdrawn
 )
 select
     id, version, title, problem, solution, category, severity, tags, custom, updated_at,
-    updated_by, archived_at is not null
+    updated_by, archived_at is not null, withdrawn
 from (
     select e.*
     from entries as e
@@ -149,7 +149,7 @@ with updated as (
         custom = coalesce(s.custom, e.custom),
         digest = case when s.title is null then e.digest else s.digest end,
         text_digest = case when s.title is null then e.text_digest else s.text_digest end,
-        archived_at = case when p.archive then now() end,
+        archived_at = case when p.archive then now() end, withdrawn = p.archive,
         version = e.version + 1, updated_at = now(), updated_by = %(by)s
     from switch_plan as p
     left join import_staged as s

@@ -28,7 +28,15 @@ from contracts.entries import (
     UpdateEntry,
 )
 from contracts.errors import ImportCanceled, ImportNotFound, UndoTooLate
-from contracts.imports import FinishImport, ImportChunk, ImportRow, StartImport
+from contracts.imports import (
+    Duplicates,
+    FinishImport,
+    GetImport,
+    ImportChunk,
+    ImportMode,
+    ImportRow,
+    StartImport,
+)
 from contracts.tasks import CancelTask, GetTask, ResumeTask
 from storage.postgres.store import Store
 from tests.support.house import House
@@ -61,9 +69,12 @@ def run(house: House, command: ChangeEntries | UndoImport) -> tuple[UUID, Entrie
     return started.task, EntriesChanged(**result)
 
 
-def load(house: House, *rows: dict[str, Any], finished: bool = True, number: int = 0) -> UUID:
+def load(
+    house: House, *rows: dict[str, Any], finished: bool = True, number: int = 0, **fields: Any
+) -> UUID:
     """Import rows as one chunk; the import's id."""
-    import_id = imports.start(StartImport(source="wiki"), house.store).id
+    command = StartImport(**{"source": "wiki"} | fields)
+    import_id = imports.start(command, house.store).id
     found = tuple(ImportRow(line=n, data=row) for n, row in enumerate(rows, 1))
     chunk = ImportChunk(import_id=import_id, chunk=number, digest="d", rows=found)
     imports.chunk(chunk, house.store)
@@ -276,6 +287,58 @@ def test_imports_are_taken_back_one_after_another(house: House) -> None:
         assert (result.changed, result.skipped) == (1 if taken_back == first else 2, 0), task
         live = {title for title, entry in by_title(house).items() if not entry.archived}
         assert live == left
+
+
+ROWS = ({"title": "named", "external_id": "1"}, {"title": "without an id", "solution": "s"})
+
+
+def told(house: House, import_id: UUID) -> tuple[int, int, int, tuple[str, ...]]:
+    """Created, updated and unchanged rows of an import, and the notes of its report."""
+    report = imports.report(GetImport(id=import_id), house.store)
+    counts = report.counts
+    return counts.created, counts.updated, counts.unchanged, report.notes
+
+
+@pytest.mark.parametrize("mode", [ImportMode.UPSERT, ImportMode.CREATE])
+@pytest.mark.parametrize("duplicates", list(Duplicates))
+def test_what_was_taken_back_is_imported_again(
+    house: House, mode: ImportMode, duplicates: Duplicates
+) -> None:
+    """Mended or as it was, with an id or without: it is live again, and can be taken back again."""
+    run(house, UndoImport(import_id=load(house, *ROWS)))
+    again = load(house, *ROWS, mode=mode, duplicates=duplicates)
+    assert told(house, again) == (0, 2, 0, ())
+    assert {entry.archived for entry in by_title(house).values()} == {False}
+    _, result = run(house, UndoImport(import_id=again))
+    assert (result.changed, result.skipped) == (2, 0)
+    assert {entry.archived for entry in by_title(house).values()} == {True}
+    mended = [row | {"problem": "mended"} for row in ROWS]
+    third = load(house, *mended, mode=mode, duplicates=duplicates)
+    assert told(house, third) == (1, 1, 0, ())  # without an id another text is another entry
+    live = entries.list_page(ListEntries(), house.store).entries
+    assert [entry.problem for entry in live] == ["mended", "mended"]
+
+
+def test_what_a_replace_archived_is_back_with_its_row(house: House) -> None:
+    """Its source has it again."""
+    load(house, *ROWS)
+    report = load(house, ROWS[1], finished=False, mode=ImportMode.REPLACE)
+    finish = FinishImport(import_id=report, chunks=1, max_removed=100)
+    assert imports.finish(finish, house.store).archived == 1
+    assert told(house, load(house, *ROWS)) == (0, 1, 1, ())
+    assert not by_title(house)["named"].archived
+
+
+def test_what_someone_archived_stays_and_the_report_says_so(house: House) -> None:
+    """Changed or not, with an id or without: an import does not overrule a person."""
+    load(house, *ROWS)
+    for entry in by_title(house).values():
+        entries.archive(ChangeEntryState(id=entry.id), house.store)
+    note = "Rows about entries that someone has archived, and that stay archived: 2."
+    assert told(house, load(house, *ROWS)) == (0, 0, 2, (note,))
+    changed = load(house, ROWS[0] | {"problem": "changed"}, ROWS[1])
+    assert told(house, changed) == (0, 1, 1, (note,))
+    assert {entry.archived for entry in by_title(house).values()} == {True}
 
 
 def test_a_change_of_someone_between_two_imports_stays(house: House) -> None:
