@@ -1,6 +1,7 @@
 """The whole answer to one search, from one commit of the index."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import tantivy
@@ -9,7 +10,7 @@ from contracts.search import FusedQuery, SearchQuery
 from storage.index.build import Builder
 from storage.index.facets import counted
 from storage.index.filters import Filters
-from storage.index.forgive import meant
+from storage.index.forgive import Near, meant
 from storage.index.fusion import Fused, FusedPages
 from storage.index.grammar import Understood
 from storage.index.groups import GROUPS_MAX, Group, as_json, grouped
@@ -29,8 +30,10 @@ def answer(
     request: SearchQuery,
     names: Names,
     pinned: Sequence[str],
+    near: Near,
 ) -> dict[str, Any]:
-    """A SearchReply, but for when and from where it came. `pinned` are ids of what comes first.
+    """A SearchReply, but for when and from where it came. `pinned` are ids of what comes first,
+    `near` gives the words of entries that are spelt like one.
 
     Raises: ValidationFailed for a cursor that is none.
     """
@@ -45,7 +48,7 @@ def answer(
         "offset": request.offset,
         "next": found.page.next,
         "interpreted_as": told(found.asked, found.builder.reading.notes),
-        "did_you_mean": meant(request.q, found.asked),
+        "did_you_mean": meant(request.q, found.asked, partial(searcher.doc_freq, "text"), near),
     }
     if request.group:
         shown = as_json(found.groups, searcher, request.group, names, found.hits.all)

@@ -8,16 +8,28 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from storage.index.grammar import Alike, Group, Node, Synonyms, Understood, Words
+from storage.index.grammar import (
+    Alike,
+    Group,
+    Node,
+    Phrase,
+    Synonyms,
+    Understood,
+    Words,
+    leaves,
+)
 from storage.index.text import clean, every_word, folded, stem, written_words
 
 SYNONYMS_MAX = 16  # sets of synonyms that one query takes in
 NAME_MAX = 8  # letters of a word that may be a code when it is in capitals
 ALIKE_MAX = 8  # misspelt words of one query that are guessed at
+#: A word that so few entries hold may be misspelt in them, if so many times more hold one like it.
+SELDOM, FAR_MORE = 1, 20
 LOOKED_UP_MAX = 64  # words of one query that may be misspelt
 
 Near = Callable[[str], Sequence[str]]
 _WORD = re.compile(r"[^\W\d_]+")
+_CODE_FIELD = re.compile(r"\bcode:\S+", re.IGNORECASE)
 
 
 class Meaning(NamedTuple):
@@ -94,9 +106,41 @@ def _names(text: str) -> set[str]:
     }
 
 
-def meant(q: str, asked: Understood) -> str | None:
-    """The query with its misspelt words as they may have been meant; None if none was misspelt."""
+def meant(q: str, asked: Understood, held: Callable[[str], int], near: Near) -> str | None:
+    """The query with its misspelt words as they may have been meant; None if none was misspelt.
+
+    `held` tells how many entries hold a stem. Beside words that none does, those may be misspelt
+    that few hold, where one that is spelt nearly so is in far more; wherever they stand.
+    """
     better = {node.meant: node.spelt for node in asked.root.wanted if isinstance(node, Alike)}
+    better |= _seldom_so(q, asked, held, near)
     if not better:
         return None
     return _WORD.sub(lambda match: better.get(folded(match[0]), match[0]), clean(q))
+
+
+def _seldom_so(
+    q: str, asked: Understood, held: Callable[[str], int], near: Near
+) -> Iterator[tuple[str, str]]:
+    """Words that are seldom spelt as in the query, and how the like of them mostly is."""
+    names, stems, looked_at = _names(q), set(_asked_for(asked)), 0
+    words = dict.fromkeys(written_words(_CODE_FIELD.sub(" ", clean(q))))
+    for word in islice(words, LOOKED_UP_MAX):
+        own = stem(word)
+        if word in names or own not in stems or (often := held(own)) > SELDOM:
+            continue
+        likes = [(held(stem(like)), like) for like in near(word) if stem(like) != own]
+        if likes and max(likes)[0] > FAR_MORE * often:
+            yield word, max(likes)[1]
+        looked_at += 1
+        if looked_at == ALIKE_MAX:
+            return
+
+
+def _asked_for(asked: Understood) -> Iterator[str]:
+    """The stems of words and phrases."""
+    for leaf in leaves(asked.root):
+        if isinstance(leaf, Words):
+            yield from (word for word, _ in leaf.stems)
+        elif isinstance(leaf, Phrase):
+            yield from leaf.stems[: -1 if leaf.prefix else None]

@@ -21,7 +21,6 @@ from storage.index.answer import answer
 from storage.index.files import Damage, damage
 from storage.index.forgive import forgiving
 from storage.index.freshness import edition
-from storage.index.grammar import Understood
 from storage.index.mark import Mark, read_mark
 from storage.index.names import Names
 from storage.index.parser import understand
@@ -79,12 +78,18 @@ class IndexReader:
         """
         snapshot = self._reaching(request.after)
         begun, tuning = time.perf_counter(), self._tuning.current()
+        near = partial(self._vocabulary.near, snapshot.searcher)
         with step("index", "understand"):
             asked = rarest(understand(request.q), partial(snapshot.searcher.doc_freq, "codes"))
-            asked = self._forgiving(snapshot, tuning, asked)
+            asked = forgiving(
+                asked,
+                unknown=lambda word: not snapshot.searcher.doc_freq("text", word),
+                near=near,
+                thesaurus=tuning.thesaurus,
+            )
             pinned = tuning.pinned(request.q)
         with step("index", "answer"):
-            reply = answer(snapshot.searcher, asked, request, self._names, pinned)
+            reply = answer(snapshot.searcher, asked, request, self._names, pinned, near)
         took = round((time.perf_counter() - begun) * 1e3, 3)
         return orjson.dumps(reply | _from(snapshot, tuning) | {"took_ms": took})
 
@@ -155,15 +160,6 @@ class IndexReader:
             for _, address in searcher.search(part, size, count=False).hits if size else ():
                 kept = card(searcher.doc(address))
                 yield kept["id"], kept["version"]
-
-    def _forgiving(self, snapshot: Snapshot, tuning: Tuning, asked: Understood) -> Understood:
-        searcher = snapshot.searcher
-        return forgiving(
-            asked,
-            unknown=lambda word: not searcher.doc_freq("text", word),
-            near=partial(self._vocabulary.near, searcher),
-            thesaurus=tuning.thesaurus,
-        )
 
     def _reaching(self, after: str | None) -> Snapshot:
         """The current snapshot, if it has seen `after`; its language is spoken from here on."""

@@ -49,8 +49,8 @@ class Vocabulary:
         self._known: dict[str, _Known] = {}
 
     def near(self, searcher: tantivy.Searcher, word: str) -> list[str]:
-        """The words nearest to `word`, all as they are written in lower case: at most NEAR_MAX, of
-        the least distance, the most frequent first.
+        """The words nearest to `word` but itself, all as they are written in lower case: at most
+        NEAR_MAX, of the least distance, the most frequent first.
 
         Where none is near, those whose stems are: entries may have it with another ending.
         """
@@ -82,6 +82,6 @@ def _nearest(text: str, known: Sequence[str], names: Sequence[str]) -> list[str]
     if not most:
         return []
     found = process.extract(text, known, scorer=OSA.distance, score_cutoff=most, limit=50)
-    least = min((distance for _, distance, _ in found), default=0)
-    places = sorted(place for _, distance, place in found if distance == least)
+    least = min((distance for _, distance, _ in found if distance), default=0)
+    places = sorted(place for _, distance, place in found if distance == least and distance)
     return [names[place] for place in places[:NEAR_MAX]]

@@ -23,7 +23,7 @@ TRAPS = (
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 texts = st.lists(st.sampled_from(TRAPS) | st.text(characters, max_size=5)).map("".join)
 shorts = texts.map(lambda text: text.strip()[:90]).filter(lambda text: text.strip() != "")
-numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(-9e18, 9e18)
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | numbers | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -71,10 +71,10 @@ for _ in range(100):
 @example(ImportedEntry(title="1e3", problem="\n---\n", solution="## Problem\n", custom=DEEP))
 @example(
     ImportedEntry(
-        title="a" * 255, external_id="x", custom={"k" * 2000: 1e300, "codes": ["-805", "00"]}
+        title="a" * 255, external_id="x", custom={"k" * 2000: 1e18, "codes": ["-805", "00"]}
     )
 )
-@example(ImportedEntry(title=": x", problem="x" * 100_000, custom={"x": [1e300, -1e-7]}))
+@example(ImportedEntry(title=": x", problem="x" * 100_000, custom={"x": [1e18, -1e-7]}))
 @example(ImportedEntry(title=": x", solution="\r\n" * 50_000))
 @example(
     ImportedEntry(

@@ -64,6 +64,35 @@ def test_codes_and_names_are_never_guessed_at(fill: Fill, q: str) -> None:
     assert (reply.total, reply.did_you_mean) == (0, None)
 
 
+@pytest.mark.parametrize(
+    ("q", "meant"),
+    [
+        ("environnement", "environment"),
+        ("+environnement", "+environment"),
+        ("(environnement OR zap) AND list", "(environment OR zap) AND list"),
+        ("title:environnement", "title:environment"),
+        ('"the environnement list"', '"the environment list"'),
+        ("+enviroment", "+environment"),
+        ('"the enviroment list"', '"the environment list"'),
+        ("list AND enviroment", "list AND environment"),
+    ],
+)
+def test_what_entries_misspell_as_well(fill: Fill, q: str, meant: str) -> None:
+    """Where hardly an entry has a word and far more have one like it, the reply asks, wherever the
+    word stands; what is found is what was asked for."""
+    reader = fill(entry("environnement"), *(entry(f"the environment list {n}") for n in range(30)))
+    reply = ask(reader, q)
+    assert reply.did_you_mean == meant
+    assert [hit.title for hit in reply.hits] in ([], ["environnement"])
+
+
+@pytest.mark.parametrize("q", ["LIBARY", "code:libary", "-libary list", "libary1", "library"])
+def test_nothing_is_asked_about(fill: Fill, q: str) -> None:
+    """Codes, names, what is refused and words that many entries hold."""
+    reader = fill(entry("libary"), *(entry(f"the library list {n}") for n in range(30)))
+    assert ask(reader, q).did_you_mean is None
+
+
 def mean(root: Path, word: str, *same_as: str, category: str = "") -> None:
     """Publish one set of synonyms for the index in `root`."""
     same = {"word": word, "same_as": same_as, "category": category, "updated_at": days(0)}
