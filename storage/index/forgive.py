@@ -123,15 +123,18 @@ def _seldom_so(
     q: str, asked: Understood, held: Callable[[str], int], near: Near
 ) -> Iterator[tuple[str, str]]:
     """Words that are seldom spelt as in the query, and how the like of them mostly is."""
+    seldom = {one: often for one in set(_asked_for(asked)) if (often := held(one)) <= SELDOM}
+    if not seldom:  # as in most searches, which need no second look at their words
+        return
     guessed = {node.meant for node in asked.root.wanted if isinstance(node, Alike)}
-    spared, stems, looked_at = _names(q) | guessed, set(_asked_for(asked)), 0
+    spared, looked_at = _names(q) | guessed, 0
     words = dict.fromkeys(written_words(_CODE_FIELD.sub(" ", clean(q))))
     for word in islice(words, LOOKED_UP_MAX):
         own = stem(word)
-        if word in spared or own not in stems or (often := held(own)) > SELDOM:
+        if word in spared or own not in seldom:
             continue
         likes = [(held(stem(like)), like) for like in near(word) if stem(like) != own]
-        if likes and max(likes)[0] > FAR_MORE * often:
+        if likes and max(likes)[0] > FAR_MORE * seldom[own]:
             yield word, max(likes)[1]
         looked_at += 1
         if looked_at == ALIKE_MAX:
