@@ -60,13 +60,14 @@ def count(request: ChangeEntries, store: Store) -> SelectionCount:
     names, parameters = where(request)
     with store.transaction() as tx:
         row = tx.row("bulk.count", names, **parameters)
+        missing = tuple(one["name"] for one in _missing(tx, request))
     assert row is not None
-    return SelectionCount(count=row["count"])
+    return SelectionCount(count=row["count"], missing=missing)
 
 
 @actor(queue="operators")
 def start(command: ChangeEntries, store: Store, broker: StreamsBroker) -> ChangeStarted:
-    """Fix the selection and begin to change it."""
+    """Fix the selection and begin to change it; what it names and is not there is skipped."""
     names, parameters = where(command)
 
     def effect(tx: Transaction) -> ChangeStarted:
@@ -75,7 +76,9 @@ def start(command: ChangeEntries, store: Store, broker: StreamsBroker) -> Change
         tracking.open_task(tx, task_id, command.action, command.by, details=asked)
         found = tx.run("bulk.select", names, task_id=task_id, **parameters)
         audit(tx, command.by, f"entries.{command.action}", str(task_id), asked | {"count": found})
-        return _begin(tx, task_id, command.action, command.by, found, command.changes)
+        missing = _skip_missing(tx, task_id, command)
+        begun = _begin(tx, task_id, command.action, command.by, found, command.changes)
+        return begun.model_copy(update={"missing": missing})
 
     started = once(store, "bulk.start", command, ChangeStarted, effect)
     tracking.send_due(store, broker, started.task)
@@ -143,6 +146,27 @@ def skips(request: GetSkips, store: Store) -> SkipPage:
     found = tuple(Skip(**row) for row in rows[: request.limit])
     more = len(rows) > request.limit
     return SkipPage(skips=found, next_cursor=found[-1].entry_id if more else None)
+
+
+def _missing(tx: Transaction, selection: EntrySelection) -> list[Row]:
+    """Each id (`is_id`) and external id that a selection names, and no entry has: its `name`."""
+    if not selection.ids and not selection.external_ids:
+        return []
+    names = {"ids": list(selection.ids), "external_ids": list(selection.external_ids)}
+    return tx.rows("bulk.missing", source=selection.source, **names)
+
+
+def _skip_missing(tx: Transaction, task_id: UUID, selection: EntrySelection) -> tuple[str, ...]:
+    """Count what is missing as skipped, and note the ids; an external one has no place there."""
+    missing = _missing(tx, selection)
+    if missing:
+        ids = [UUID(one["name"]) for one in missing if one["is_id"]]
+        skip = {"code": EntryNotFound.code, "message": EntryNotFound().message}
+        tx.run("bulk.skip_many", task_id=task_id, ids=ids, **skip)
+        result = EntriesChanged(changed=0, unchanged=0, skipped=len(missing))
+        encoded = Jsonb(result.model_dump(mode="json"))
+        tx.run("bulk.set_result", task_id=task_id, result=encoded, count=0)
+    return tuple(one["name"] for one in missing)
 
 
 def _begin(

@@ -1,7 +1,6 @@
 """Many entries changed at once: change, imports show, imports undo."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,15 +14,16 @@ from commands.base import (
     Failure,
     as_json,
     ask_operation,
+    err,
     failures,
     me,
     out,
     plain,
     print_json,
 )
+from commands.named import selections
 from commands.tasks import show_task, watch
 from contracts.bulk import (
-    IDS_MAX,
     ChangeEntries,
     ChangeStarted,
     GetSkips,
@@ -36,13 +36,17 @@ from contracts.imports import GetImport, ImportReport
 from contracts.similar import NEAR, FindingStarted, FindSimilar, GetSimilar, SimilarPage
 
 PATIENCE = 120.0  # seconds: fixing a selection of many entries takes a while
-SHOWN = 20  # skipped entries
+SHOWN = 20  # skipped entries, and ids of none
 
 
 @click.command()
 @click.argument("action", type=click.Choice(["update", "archive", "restore", "delete"]))
 @click.argument("ids", nargs=-1, type=click.UUID)
-@click.option("--file", type=click.Path(path_type=Path), help="Ids, one a line, or as NDJSON.")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    help="Ids, one a line, or as NDJSON; with --source external ones, too.",
+)
 @click.option("--category")
 @click.option("--tag")
 @click.option("--severity", type=SEVERITIES)
@@ -75,7 +79,10 @@ def change(
     archived = action == "restore" if archived is None else archived
     with failures():
         changes = EntryChanges(**_fields(pairs)) if pairs else None
-    for chosen in _chosen(ids, file):
+    named = list(selections(ids, file, conditions["source"])) if ids or file else [{}]
+    if not named:
+        err.print(f"{file} names no entry.", markup=False, soft_wrap=True)
+    for chosen in named:
         with failures():
             command = ChangeEntries(
                 **{**conditions, **chosen},
@@ -164,8 +171,9 @@ def _run(
     json_: bool,
 ) -> None:
     found = ask_operation(f"bulk.{counting}", SelectionCount, command, timeout=PATIENCE)
+    _say_missing(found.missing)
     if dry_run or not found.count:
-        print_json(found) if json_ else out.print(f"{found.count:,} entries.")
+        print_json(found) if json_ else out.print(_counted(found))
         return
     if not yes:
         click.confirm(f"{what.capitalize()} {found.count:,} entries?", abort=True, err=True)
@@ -181,6 +189,18 @@ def _run(
         _show_skips(started.task)
     if task.status != "succeeded":
         sys.exit(1)
+
+
+def _say_missing(missing: tuple[str, ...]) -> None:
+    for name in missing[:SHOWN]:
+        err.print(f"[yellow]no entry[/yellow] {plain(name)}", soft_wrap=True)
+    if len(missing) > SHOWN:
+        err.print(f"[dim]and {len(missing) - SHOWN:,} more[/dim]")
+
+
+def _counted(found: SelectionCount) -> str:
+    text = f"{found.count:,} entries."
+    return f"{text} No entry has {len(found.missing):,} of the ids." if found.missing else text
 
 
 def _show_skips(task: UUID) -> None:
@@ -212,25 +232,3 @@ def _json(text: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise Failure(f"{text[:100]!r} is no JSON: {error}", "CHANGE_INVALID", 2) from None
-
-
-def _chosen(ids: tuple[UUID, ...], file: Path | None) -> Iterator[dict[str, Any]]:
-    """The ids of the command line and of the file, as many at a time as a selection takes."""
-    if file is None:
-        yield {"ids": ids}
-        return
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file}: {error}", "SOURCE_UNREADABLE", 2) from None
-    found = [*map(str, ids), *(_id_in(line, n) for n, line in enumerate(lines, 1) if line)]
-    for first in range(0, len(found), IDS_MAX):
-        yield {"ids": tuple(found[first : first + IDS_MAX])}
-
-
-def _id_in(line: str, number: int) -> str:
-    text = str(_json(line).get("id", "")) if line.startswith("{") else line
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise Failure(f"line {number}: {line[:60]!r} has no id.", "ID_INVALID", 2) from None

@@ -71,9 +71,10 @@ class UndoImport(Write):
 
 
 class SelectionCount(Contract):
-    """How many entries would be changed."""
+    """How many entries would be changed; `missing` are the ids and external ids of none."""
 
     count: int
+    missing: tuple[str, ...] = ()
 
 
 class ChangeStarted(SelectionCount):

@@ -9,6 +9,24 @@ select %(task_id)s, row_number() over (order by id), id
 from entries
 where {where};
 
+-- name: missing
+-- What a selection names and no entry is called, each once; whether it has an id's form.
+select given.name, given.is_id
+from (
+    select id::text as name, true as is_id
+    from unnest(%(ids)s::uuid[]) as asked (id)
+    where not exists (select from entries as e where e.id = asked.id)
+    union
+    select asked.name, false
+    from unnest(%(external_ids)s::text[]) as asked (name)
+    where not exists (
+        select
+        from entries as e
+        where e.source = %(source)s and e.external_id = asked.name
+    )
+) as given
+order by given.is_id desc, given.name;
+
 -- name: where_ids
 id = any(%(ids)s)
 
@@ -55,6 +73,12 @@ where id = %(task_id)s;
 -- name: skip
 insert into task_skips (task_id, entry_id, code, message)
 values (%(task_id)s, %(entry_id)s, %(code)s, %(message)s)
+on conflict do nothing;
+
+-- name: skip_many
+insert into task_skips (task_id, entry_id, code, message)
+select %(task_id)s, entry_id, %(code)s, %(message)s
+from unnest(%(ids)s::uuid[]) as missing (entry_id)
 on conflict do nothing;
 
 -- name: skips

@@ -184,6 +184,35 @@ def test_what_can_t_be_changed_is_passed_over_and_named(house: House) -> None:
     assert (*first.skips, *rest.skips) == page.skips
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_ids_of_no_entry_are_skipped_and_named(house: House, there: bool) -> None:
+    """In the count, the answer and by the task; an entry that does not fit is none of them."""
+    kept, nobody = stored(house, "kept", category="DB2"), new_id()
+    other = stored(house, "other", category="VSAM")
+    ids = (nobody, other, nobody, *((kept,) if there else ()))
+    command = ChangeEntries(ids=ids, category="DB2", action="archive")
+    counted = house.call(bulk.count, command)
+    assert (counted.count, counted.missing) == (int(there), (str(nobody),))
+    task, result = run(house, command)
+    assert (result.changed, result.skipped) == (int(there), 1)
+    (skip,) = house.call(bulk.skips, GetSkips(task=task)).skips
+    assert (skip.entry_id, skip.code) == (nobody, "ENTRY_NOT_FOUND")
+    assert skip.message == "No entry has this id."
+    assert house.call(bulk.start, command).missing == (str(nobody),)
+
+
+def test_external_ids_of_no_entry_are_counted_and_named(house: House) -> None:
+    """Those of another source, too."""
+    load(house, {"title": "of the wiki", "external_id": "1"})
+    load(house, {"title": "of the forum", "external_id": "2"}, source="forum")
+    command = ChangeEntries(source="wiki", external_ids=("1", "2", "x"), action="archive")
+    counted = house.call(bulk.count, command)
+    assert (counted.count, counted.missing) == (1, ("2", "x"))
+    _, result = run(house, command)
+    assert (result.changed, result.skipped) == (1, 2)
+    assert not by_title(house)["of the forum"].archived
+
+
 def test_a_change_is_stopped_and_taken_up_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

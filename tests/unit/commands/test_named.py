@@ -1,0 +1,73 @@
+"""Entries that a file names."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from commands import named
+from commands.base import Failure
+from commands.named import selections
+
+ONE, TWO = (UUID(int=n) for n in (1, 2))
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    """A file of that text."""
+    path = tmp_path / "ids.txt"
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_ids_and_external_ids_go_apart(tmp_path: Path) -> None:
+    """Plain lines and NDJSON; an id of ours goes before the row's external one."""
+    text = (
+        f'\ufeff{ONE}\n\nn 0\n{{"external_id": "n1"}}\n{{"external_id": 7}}\r\n'
+        f'{{"id": "{TWO}", "external_id": "n2"}}\n{{"_id": "n3", "title": "t"}}\n{{"id": 4}}\n'
+        f'{{"external_id": "{ONE}"}}\n'
+    )
+    assert list(selections((TWO,), write(tmp_path, text), "nn")) == [
+        {"ids": (str(TWO), str(ONE), str(TWO))},
+        {"external_ids": ("n 0", "n1", "7", "n3", "4", str(ONE))},
+    ]
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    """Windows editors write one."""
+    assert list(selections((), write(tmp_path, f"\ufeff{ONE}"), None)) == [{"ids": (str(ONE),)}]
+
+
+def test_a_file_of_nothing_names_no_entry(tmp_path: Path) -> None:
+    """And no condition is left out for it."""
+    assert list(selections((), write(tmp_path, "\ufeff\n\n"), "nn")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "source", "said"),
+    [
+        ('{"external_id": "n0"}', None, "line 2: 'n0' is no id of an entry.*--source"),
+        ("n0", None, "line 2: 'n0' is no id of an entry.*--source"),
+        ('{"title": "t"}', "nn", "line 2: .* has no id"),
+        ('{"external_id": "n0"', "nn", "line 2: .* is no JSON"),
+    ],
+)
+def test_a_line_that_names_nothing_is_told(
+    tmp_path: Path, line: str, source: str | None, said: str
+) -> None:
+    """Before anything is changed."""
+    with pytest.raises(Failure, match=said):
+        next(selections((), write(tmp_path, f"{ONE}\n{line}\n"), source))
+
+
+def test_long_lists_are_cut_by_number_and_by_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each portion travels in one message; none is lost."""
+    path = write(tmp_path, "\n".join(f"number-{n}" for n in range(9)))
+    monkeypatch.setattr(named, "IDS_MAX", 4)
+    found = [one["external_ids"] for one in selections((), path, "nn")]
+    assert [len(one) for one in found] == [4, 4, 1]
+    monkeypatch.setattr(named, "BYTES_MAX", 33)  # of three: "number-0" and a comma are 11
+    found = [one["external_ids"] for one in selections((), path, "nn")]
+    assert [len(one) for one in found] == [3, 3, 3]
+    assert sum(found, ()) == tuple(f"number-{n}" for n in range(9))
