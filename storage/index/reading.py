@@ -6,7 +6,7 @@ It is counted in places: entries in the list of a word. What else takes time is 
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -77,13 +77,20 @@ class Reading:
         those that a wildcard stands for the most frequent.
         """
         found = [*leaves(asked.root), *leaves(asked.root, excluded=True)]
-        costs = [self._cost(leaf) for leaf in found]
         room = READ_MAX // times
+        if self._are_few_words(found, room):
+            return asked
+        costs = [self._cost(leaf) for leaf in found]
         if sum(costs) <= room:
             return asked
         share = _share(costs, room)
         root = _changed(asked.root, lambda leaf: self._cut(leaf, share))
         return Understood(root, asked.codes, asked.notes)
+
+    def _are_few_words(self, found: Sequence[Node], room: int) -> bool:
+        """Whether they would fit even if every entry held all of them: then none is looked up."""
+        each = room / (WORDED * max(1, self._searcher.num_docs))
+        return len(found) == 1 and isinstance(found[0], Words) and len(found[0].stems) <= each
 
     def _looked_up(self, place: _Place) -> Terms:
         if place not in self._terms:

@@ -59,13 +59,20 @@ from contracts.entries import (
 from contracts.errors import NotFinished, TaskNotFound
 from contracts.failures import RecordFailures, ResolveFailure
 from contracts.health import NodeFacts
-from contracts.imports import FinishImport, ImportChunk, ImportMode, ImportRow, StartImport
+from contracts.imports import (
+    FinishImport,
+    ImportChunk,
+    ImportMode,
+    ImportRow,
+    StartImport,
+    StopImport,
+)
 from contracts.mappings import DeleteMapping, SaveMapping, Shape
 from contracts.saved_searches import PostMatches, RemoveSearch, SaveSearch
 from contracts.search import BackUpIndex, FollowIndex, RebuildIndex, RestoreIndex
 from contracts.semantic import DisableSemantic, EnableSemantic, FillVectors
 from contracts.similar import CompareSelected, FindSimilar
-from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step
+from contracts.tasks import AdoptWrite, CancelTask, Member, ResumeTask, StartTask, Step, TaskError
 from contracts.traces import RecordSpans, Span
 from contracts.tuning import PinEntries, SetSynonyms, Unpin
 from storage.index.follower import Follower
@@ -249,6 +256,14 @@ def _(house: House) -> Contract:
     replacing = ImportChunk(import_id=import_id, chunk=0, digest="r", rows=rows)
     house.call(imports.chunk, replacing)
     return FinishImport(import_id=import_id, chunks=1, max_removed=100)
+
+
+@case(imports.stop, _finish_import, _cancel_import)
+def _(house: House) -> Contract:
+    import_id = _start_import(house)
+    house.call(imports.chunk, _chunk(import_id))
+    error = TaskError(code="TOO_MANY_REJECTS", message="2 rows were rejected, at most 1 may be.")
+    return StopImport(import_id=import_id, error=error)
 
 
 # --- tasks
