@@ -78,7 +78,7 @@ class IndexReader:
         """
         snapshot = self._reaching(request.after)
         begun, tuning = time.perf_counter(), self._tuning.current()
-        near = partial(self._vocabulary.near, snapshot.searcher)
+        near = partial(self._vocabulary.near, snapshot.searcher, snapshot.stamp)
         with step("index", "understand"):
             asked = rarest(understand(request.q), partial(snapshot.searcher.doc_freq, "codes"))
             asked = forgiving(
