@@ -70,7 +70,7 @@ def test_what_was_acknowledged_before_a_backup_is_in_it(casebook: Casebook, tmp_
         assert before <= found <= {"S0C7 in the payroll step", *acknowledged}
         hits = place.run("search", "--json", "S0C7").json["hits"]
         assert [hit["title"] for hit in hits] == ["S0C7 in the payroll step"]
-        assert place.run("status", "--verify").code == 0
+        place.until_well()
         assert place.run("add", "Written in the new place", "--wait").code == 0
 
 
@@ -89,7 +89,7 @@ def test_a_restore_over_a_running_one(casebook: Casebook, tmp_path: Path) -> Non
     assert {"Kept by the backup", "After the restore"} <= titles(casebook)
     hits = casebook.run("search", "--json", "later than the backup").json["hits"]
     assert "Later than the backup" not in {hit["title"] for hit in hits}
-    assert casebook.run("status", "--verify").code == 0
+    casebook.until_well()
 
 
 def test_a_damaged_backup_is_refused_before_anything_is_touched(
@@ -110,7 +110,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(
         assert str(arguments[0]) in done.err
     done = casebook.run("restore", str(tmp_path / "missing"), "--replace")
     assert (done.code, "NOTHING_HERE" in done.err) == (2, True)
-    assert casebook.run("status").code == 0
+    casebook.until_well()
 
 
 def test_a_backup_that_cannot_be_written_says_why(casebook: Casebook, tmp_path: Path) -> None:

@@ -64,9 +64,7 @@ def test_an_import_survives_every_kill(casebook: Casebook) -> None:
     assert importing.returncode == 0, err.decode()
     counts = orjson.loads(out)["counts"]
     assert counts["received"] == counts["created"] == written
-    status = casebook.run("status", "--verify", "--json")
-    assert status.code == 0, status.out
-    verified = status.json["verified"]
+    verified = casebook.until_well()["verified"]
     assert verified["agrees"] and verified["documents"] == verified["entries"], verified
     stored = casebook.run("export", "--source", "survives").out.splitlines()
     assert len({orjson.loads(line)["external_id"] for line in stored}) == len(stored) == written

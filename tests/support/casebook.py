@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import psutil
 from click.testing import CliRunner
 
 import cli
+from tests.support.waiting import SOON
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 180.0  # seconds that one command may take: longer than `up --detach` waits
@@ -86,6 +88,14 @@ class Casebook:
             check=False,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def until_well(self) -> Any:
+        """What `status --verify` tells once all is well: a process that has just begun says so a
+        little later than it works. Fails with the page where that never is."""
+        deadline = time.monotonic() + SOON
+        while (page := self.run("status", "--verify", "--json")).code:
+            assert time.monotonic() < deadline, page.out
+        return page.json
 
     def http(self, *, key: str | None = None) -> httpx.Client:
         """An HTTP client with the first key."""
