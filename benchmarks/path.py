@@ -1,14 +1,13 @@
 """The full path without any cache, beside the same search inside FastAPI processes.
 
-One FastAPI process runs all the time, and the others one after another: turns of each are held
-against its turns before and after. What else the machine does changes within minutes by a third.
+A Casebook is held against as many FastAPI processes as it has workers: its turns against theirs
+before and after. What else the machine does changes within minutes by a third.
 """
 
 import itertools
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +16,8 @@ from benchmarks.pieces import Ground, Pieces
 from benchmarks.wrk import Answered
 
 CLIENTS = (16, 64)
-TURNS = 4  # of each, with turns of the one process before, between and after them
+TURNS = 4  # of each, with turns of the bare processes before, between and after them
 NO_CACHE = "Cache-Control: no-cache"
-BASE = "one FastAPI process"
 
 
 class Row(NamedTuple):
@@ -68,24 +66,27 @@ class Asked:
 
 
 def compare(on: Ground, paths: Path, seconds: int) -> list[Row]:
-    """One line of each system and number of clients, those of the one process last."""
-    systems: list[tuple[str, str, AbstractContextManager[Pieces]]] = [
-        (f"casebook, {w} worker{'s' * (w > 1)}, {s} shim{'s' * (s > 1)}", "/v1/search",
-         pieces.casebook(on, workers=w, shims=s))
-        for w, s in itertools.product((1, 2), (1, 2))
-    ]  # fmt: skip
-    systems.append(("two FastAPI processes", "/inline", pieces.direct(on, processes=2)))
-    rows, base = [], dict[int, list[Asked]]()
-    with pieces.direct(on) as one:
-        for name, route, system in systems:
-            with system as running:
-                for clients in CLIENTS:
-                    ours = Asked(running, route, paths, NO_CACHE)
-                    theirs = Asked(one, "/inline", paths)
-                    ratio = by_turns(ours, theirs, clients, seconds)
-                    rows.append(ours.row(name, clients, ratio))
-                    base.setdefault(clients, []).append(theirs)
-    return rows + [_together(clients, all_of_it) for clients, all_of_it in base.items()]
+    """One line of each system and number of clients, bare processes after what is held to them."""
+    rows = []
+    for count in (1, 2):
+        base: dict[int, list[Asked]] = {}
+        with pieces.direct(on, processes=count) as bare:
+            for shims in (1, 2):
+                name = f"casebook, {_of(count, 'worker')}, {_of(shims, 'shim')}"
+                with pieces.casebook(on, workers=count, shims=shims) as running:
+                    for clients in CLIENTS:
+                        ours = Asked(running, "/v1/search", paths, NO_CACHE)
+                        theirs = Asked(bare, "/inline", paths)
+                        ratio = by_turns(ours, theirs, clients, seconds)
+                        rows.append(ours.row(name, clients, ratio))
+                        base.setdefault(clients, []).append(theirs)
+        name = f"FastAPI, {count} process{'es' * (count > 1)}"
+        rows += [_together(name, clients, turns) for clients, turns in base.items()]
+    return rows
+
+
+def _of(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count > 1)}"
 
 
 def by_turns(ours: Asked, theirs: Asked, clients: int, seconds: int) -> float:
@@ -100,15 +101,15 @@ def by_turns(ours: Asked, theirs: Asked, clients: int, seconds: int) -> float:
     return statistics.median(2 * turn.rate / (before + after) for turn, (before, after) in turns)
 
 
-def _together(clients: int, runs: Iterable[Asked]) -> Row:
+def _together(name: str, clients: int, runs: Iterable[Asked]) -> Row:
     first, *rest = runs
     for run in rest:
         first.turns += run.turns
         first.used.update(run.used)
         first.requests += run.requests
-    return first.row(BASE, clients, 1.0)
+    return first.row(name, clients, 1.0)
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as text; ratios to one FastAPI process at the same clients."""
+    """The rows as text; ratios to as many FastAPI processes at the same clients."""
     return "\n".join([HEAD, *map(str, rows)])

@@ -7,29 +7,27 @@ such, while what would compute another is away -> the error.
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self
 
 import orjson
 from pydantic import BaseModel
 
 from actors.broker.admission import arrived
-from contracts.errors import DeadlineExceeded, NoReply, NotFound, Overloaded, Unavailable
+from contracts.errors import NotFound, Overloaded
 from contracts.operation import doing
 from contracts.position import Position
 from pipelines.flights import Flights
+from pipelines.question import AWAY, Compute, M, Question
 from storage.cache import answers as rules
 from storage.cache.answers import (
     KEEP,
     RULES,
     age_of,
-    digest,
     is_fresh,
-    kept_of,
     key_of,
-    looks_at,
     may_wait,
 )
 from storage.cache.last_known import LastKnown
@@ -39,18 +37,10 @@ from storage.cache.tokens import Tokens
 from storage.cache.warm import Warm
 from storage.index.freshness import Fresh
 
-M = TypeVar("M", bound=BaseModel)
-#: Asks an actor: the request, and the seconds that it may take.
-Compute = Callable[[M, float], Coroutine[Any, Any, bytes]]
-
-#: What computes is away, or too busy to answer in time.
-AWAY = (Unavailable, NoReply, DeadlineExceeded)
 PATIENCE = 3.0  # seconds for an answer where an older one can be given instead
 #: Seconds that other processes wait at most for the one that computes; half of their time-out, too.
 CLAIM = 5.0
 PAUSE = 0.005, 0.05  # seconds: first and longest between two looks at whether it has
-CONFIRM = 60.0  # seconds after which the same answer is kept again, for its age
-LAGGING = 1.0  # seconds for a worker that is behind this node's index to catch up
 
 
 class Answer(NamedTuple):
@@ -60,46 +50,6 @@ class Answer(NamedTuple):
     source: Literal["hot", "warm", "miss", "stale"]
     #: Seconds since it was asked for; None where it is of now.
     age: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What is asked, and what was published at that moment."""
-
-    operation: str
-    request: Any
-    key: str
-    seen: Fresh | None
-    #: Of the operation's tag.
-    token: str | None
-    compute: Compute[Any]
-    timeout: float
-
-    def is_fresh(self, kept: Kept) -> bool:
-        return is_fresh(self.operation, self.request, kept, self.seen, self.token)
-
-    @property
-    def since(self) -> Position | None:
-        """When anything that it looks at was touched last."""
-        return self.seen.since(looks_at(self.request)) if self.seen else None
-
-    @property
-    def flight(self) -> str:
-        """Equal for who may share an answer: nothing that it looks at was touched in between."""
-        edition = self.seen.edition if self.seen else self.token
-        return f"{self.key} {getattr(self.request, 'after', None)} {edition} {self.since}"
-
-    @property
-    def claim(self) -> str:
-        """The same, as a key."""
-        return digest(self.flight.encode())
-
-    def lags(self, kept: Kept) -> bool:
-        """Whether it was answered by an index that is behind what is published here."""
-        since = self.since
-        if since is None or not kept.position:  # a worker of an older release does not tell
-            return False
-        return not Position.parse(kept.position).reaches(since)
 
 
 class Answers:
@@ -167,7 +117,7 @@ class Answers:
         rule = RULES[operation]
         seen = self._published() if rule.placed else None
         token = await self._tokens.of(rule.tag) if rule.tag else None
-        asked = _Question(operation, request, key, seen, token, compute, timeout)
+        asked = Question(operation, request, key, seen, token, compute, timeout)
         if anew:
             return await self._computed(asked)
         return self._given(asked, look(asked.key), "hot") or await self._beyond(asked)
@@ -199,7 +149,7 @@ class Answers:
         key = key_of(operation, request)
         kept = self._cache.hot.peek_now(key)
         within = min(timeout, PATIENCE) if kept and kept.body else timeout
-        asked = _Question(operation, request, key, None, None, compute, within)
+        asked = Question(operation, request, key, None, None, compute, within)
         try:
             return await self._computed(asked)
         except AWAY as error:
@@ -219,7 +169,7 @@ class Answers:
         self._later(self._last.gone(key_of(operation, request)))
 
     def _given(
-        self, asked: _Question, kept: Kept | None, source: Literal["hot", "warm"]
+        self, asked: Question, kept: Kept | None, source: Literal["hot", "warm"]
     ) -> Answer | None:
         """What a layer has, if it is the answer of now, or may be given until that is there."""
         if kept is None:
@@ -230,7 +180,7 @@ class Answers:
             self._flights.begin(asked.flight, partial(self._claimed, asked))
         return Answer(kept.body, source, age_of(kept))
 
-    async def _beyond(self, asked: _Question) -> Answer:
+    async def _beyond(self, asked: Question) -> Answer:
         """What the hot layer does not have."""
         if self._fetches.is_going(asked.key):
             arrived()  # before the wait: a thousand at once would fill the house until it is over
@@ -248,7 +198,7 @@ class Answers:
         except AWAY as error:
             return _last_known(asked, known, error)
 
-    async def _joined(self, asked: _Question) -> Answer:
+    async def _joined(self, asked: Question) -> Answer:
         """Computed once for all who ask now. It is asked for in the name of who came first: where
         that one is refused, those of each other name ask once more in their own."""
         flight, compute = asked.flight, partial(self._claimed, asked)
@@ -260,7 +210,7 @@ class Answers:
         except Overloaded:
             return await self._flights.join((flight, doing().by), compute)
 
-    async def _claimed(self, asked: _Question) -> Answer:
+    async def _claimed(self, asked: Question) -> Answer:
         """Computed here, unless another process does already: then what that one has kept.
 
         What was waited for another is not there for the computation: both are within one time-out.
@@ -283,13 +233,13 @@ class Answers:
             await asyncio.sleep(pause)
             waited, pause = time.monotonic() - began, min(2 * pause, PAUSE[1])
 
-    async def _computed(self, asked: _Question, token: str | None = None) -> Answer:
+    async def _computed(self, asked: Question, token: str | None = None) -> Answer:
         """Asked of an actor, and kept: hot at once, warm after the answer is given."""
         found: Kept | None = None
         try:
-            found = kept = await _asked(asked)
+            found = kept = await asked.answered()
             if asked.lags(kept):
-                found = kept = await _caught_up(asked, kept)
+                found = kept = await asked.caught_up(kept)
             self._meet(kept)
         finally:
             self._keep(asked, found, token)
@@ -306,8 +256,8 @@ class Answers:
         if kept.position:
             self._met(Position.parse(kept.position))
 
-    def _keep(self, asked: _Question, kept: Kept | None, token: str | None) -> None:
-        if kept is not None and _is_known(asked, kept, self._cache.hot.peek_now(asked.key)):
+    def _keep(self, asked: Question, kept: Kept | None, token: str | None) -> None:
+        if kept is not None and asked.is_known(kept, self._cache.hot.peek_now(asked.key)):
             kept = None
         if kept is not None:
             self._cache.hot.set_now(asked.key, kept, KEEP)
@@ -321,25 +271,7 @@ class Answers:
         task.add_done_callback(self._keeping.discard)
 
 
-async def _asked(asked: _Question) -> Kept:
-    began = time.time()
-    body = await asked.compute(asked.request, asked.timeout)
-    return kept_of(asked.operation, body, began, asked.token)
-
-
-async def _caught_up(asked: _Question, behind: Kept) -> Kept:
-    """Asked again of a worker whose index is as far as this node's; `behind` if none is, or the
-    operation can't be asked so."""
-    if "after" not in type(asked.request).model_fields:
-        return behind
-    request = asked.request.model_copy(update={"after": str(asked.since)})
-    try:
-        return await _asked(replace(asked, request=request, timeout=LAGGING))
-    except AWAY:
-        return behind
-
-
-async def _keep_warm(warm: Warm, asked: _Question, kept: Kept | None, token: str | None) -> None:
+async def _keep_warm(warm: Warm, asked: Question, kept: Kept | None, token: str | None) -> None:
     """Kept first, released then: who waits for it finds it."""
     if kept is not None:
         await warm.set(asked.key, kept, KEEP)
@@ -347,7 +279,7 @@ async def _keep_warm(warm: Warm, asked: _Question, kept: Kept | None, token: str
         await warm.release(asked.claim, token)
 
 
-def _last_known(asked: _Question, kept: Kept | None, error: Exception) -> Answer:
+def _last_known(asked: Question, kept: Kept | None, error: Exception) -> Answer:
     """The answer that is known, if it will do. Raises the error if not."""
     if kept is None or not rules.reaches(kept, asked.request):
         raise error
@@ -359,11 +291,3 @@ def _marked(kept: Kept) -> Answer:
     age = round(age_of(kept), 3)
     told = orjson.loads(kept.body) | {"stale": True, "age_s": age}
     return Answer(orjson.dumps(told), "stale", age)
-
-
-def _is_known(asked: _Question, kept: Kept, known: Kept | None) -> bool:
-    """Whether it need not be kept again: it is for a bad day alone, says the same, and its age is
-    nearly the same."""
-    if known is None or RULES[asked.operation].fresh:
-        return False
-    return kept.body == known.body and kept.made_at - known.made_at < CONFIRM

@@ -25,8 +25,8 @@ from contracts.selection import Narrowed
 from contracts.semantic import AskNearest, Nearest
 from contracts.similar import LIKE, MoreLikeThis
 from contracts.suggest import Suggest
-from pipelines.answers import Compute
 from pipelines.ask import ask, ask_for
+from pipelines.question import Compute
 
 HINTS, HINT_WITHIN = 5, 1.0  # entries and seconds for a writer to hear of possible duplicates
 NEAR = 200  # entries of like meaning that are asked for; NEAR_MAX where filters will leave few

@@ -13,9 +13,10 @@ from actors.actor import Operation
 from actors.broker.client import Client
 from contracts.base import Write
 from contracts.errors import WriteWaiting
-from pipelines.answers import Answer, Answers, Compute
+from pipelines.answers import Answer, Answers
 from pipelines.ask import ask
 from pipelines.flights import Flights
+from pipelines.question import Compute
 from pipelines.tasks import ask_write
 
 M = TypeVar("M", bound=BaseModel)

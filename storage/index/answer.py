@@ -18,7 +18,7 @@ from storage.index.hits import Hits
 from storage.index.names import Names
 from storage.index.order import order_of
 from storage.index.pages import Page, Pages
-from storage.index.parser import relaxed
+from storage.index.plain import relaxed
 from storage.index.ranking import Ranking
 from storage.index.told import told
 from storage.index.weights import PROFILES

@@ -5,7 +5,6 @@ says so; a pasted log is not read in it at all.
 """
 
 import re
-from collections import Counter
 
 from contracts.search import QUERY_MAX
 from storage.index import fields
@@ -18,7 +17,6 @@ from storage.index.grammar import (
     Node,
     Pattern,
     Phrase,
-    Range,
     Understood,
     Words,
     capped,
@@ -26,10 +24,10 @@ from storage.index.grammar import (
 )
 from storage.index.inexact import inexact, unread
 from storage.index.lexer import OPERATORS, Kind, Token, lex
+from storage.index.plain import PHRASE_WORDS_MAX, is_strict, needed, words_of
 from storage.index.prose import meant
-from storage.index.text import clean, every_word, telling_words
+from storage.index.text import clean, every_word
 
-PHRASE_WORDS_MAX = 16
 PARTS_MAX = 64  # phrases, patterns, misspelt words, fields and groups in one query
 WILD = 4  # parts that a pattern or a misspelt word is as much as: many words are looked up for it
 DEPTH_MAX = 20  # parentheses in parentheses
@@ -56,36 +54,10 @@ def understand(q: str) -> Understood:
         return _plain(text, [*notes, f"{reason}: searched as plain words"])
 
 
-def relaxed(asked: Understood) -> Understood | None:
-    """The same question without the need for its phrases, for when nothing holds them.
-
-    None if it asks for nothing else. What AND or + require stays required.
-    """
-    root = asked.root
-    phrases = [node for node in root.required if isinstance(node, Phrase) and node.field == "text"]
-    if not phrases or not (root.wanted or asked.codes):
-        return None
-    words = tuple(Words(tuple(Counter(phrase.stems).items())) for phrase in phrases)
-    kept = tuple(node for node in root.required if node not in phrases)
-    note = "nothing holds the phrase: searched for its words"
-    return Understood(
-        Group((*root.wanted, *words), kept, root.excluded), asked.codes, (*asked.notes, note)
-    )
-
-
 def _plain(text: str, notes: list[str]) -> Understood:
-    found = _words(text)
+    found = words_of(text)
     root = Group(wanted=(found,) if found.stems else ())
     return Understood(root, found.codes, tuple(notes))
-
-
-def _words(text: str) -> Words:
-    """Plain words. Those that tell nothing are left out, unless there are no others."""
-    codes = find_codes(text)
-    stems = telling_words().analyze(text)
-    if not (stems or codes):
-        stems = every_word().analyze(text)
-    return Words(tuple(Counter(stems).items()), tuple(codes), text)
 
 
 class _Parser:
@@ -140,12 +112,12 @@ class _Parser:
                 required += node.required
                 excluded += node.excluded
                 wanted += node.wanted
-            elif found := _needed(node):
-                strict = must or (not self._within and _strict(found))
+            elif found := needed(node):
+                strict = must or (not self._within and is_strict(found))
                 (required if strict else wanted).append(found)
         if OPERATORS.keys() >= {*run} and (wanted or required):
             run = []  # beside what is joined, an operator at an end is nothing
-        if run and (words := _words(" ".join(run))).stems:
+        if run and (words := words_of(" ".join(run))).stems:
             wanted.insert(0, words)
         if len(wanted) == 1 and isinstance(wanted[0], Group) and not (required or excluded):
             return wanted[0]
@@ -153,7 +125,7 @@ class _Parser:
 
     def _refused(self, depth: int) -> list[Node]:
         self._unwanted += 1
-        node = _needed(self._unit(depth))
+        node = needed(self._unit(depth))
         self._unwanted -= 1
         return [node] if node else []
 
@@ -164,20 +136,20 @@ class _Parser:
             nodes.append(self._all(depth))
         if len(nodes) == 1:
             return nodes[0]
-        return Group(wanted=tuple(found for node in nodes if (found := _needed(node))))
+        return Group(wanted=tuple(found for node in nodes if (found := needed(node))))
 
     def _all(self, depth: int) -> Node | str | None:
         first = self._unit(depth)
         if self._peek() is not Kind.AND:
             return first
-        required, excluded = [_needed(first)], list[Node]()
+        required, excluded = [needed(first)], list[Node]()
         while self._peek() is Kind.AND:
             self._take()
             if self._peek() is Kind.NOT:
                 self._take()
                 excluded += self._refused(depth)
             else:
-                required.append(_needed(self._unit(depth)))
+                required.append(needed(self._unit(depth)))
         return Group(required=tuple(node for node in required if node), excluded=tuple(excluded))
 
     def _unit(self, depth: int) -> Node | str | None:
@@ -186,7 +158,7 @@ class _Parser:
         node = self._primary(depth)
         if self._peek() is Kind.BOOST:
             factor = float(self._take().text)
-            found = _needed(node)
+            found = needed(node)
             return Boosted(found, factor) if found else None
         return node
 
@@ -287,28 +259,3 @@ class _Parser:
         self._notes.append(f"{value[:40]} is no {name}: searched as words")
         self._say(f"{name}:{value}")
         return f"{name}:{value}"
-
-
-def _needed(node: Node | str | None) -> Node | None:
-    """`node` as something that can be required or refused by itself."""
-    if not isinstance(node, str):
-        return node
-    if codes := find_codes(node):
-        return Words(codes=tuple(codes[:1]), text=node)
-    stems = tuple(every_word().analyze(node)[:PHRASE_WORDS_MAX])
-    if len(stems) > 1:
-        return Phrase(stems)
-    return Words(((stems[0], 1),), text=node) if stems else None
-
-
-def _strict(node: Node) -> bool:
-    """Whether an entry that does not fit is not wanted at all."""
-    if isinstance(node, Boosted):
-        return _strict(node.node)
-    if isinstance(node, Group):
-        return all(map(_strict, leaves(node)))
-    return (
-        isinstance(node, Phrase | Keyword | Range)
-        or (isinstance(node, Words) and not node.stems)
-        or (isinstance(node, Pattern | Fuzzy) and node.field != "text")
-    )

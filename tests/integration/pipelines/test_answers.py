@@ -27,6 +27,7 @@ from contracts.search import SearchQuery
 from contracts.similar import MoreLikeThis
 from contracts.suggest import Suggest
 from pipelines import answers as chain
+from pipelines import question
 from pipelines.answers import Answer, Answers
 from storage.breaker import Breaker
 from storage.cache import answers as rules
@@ -423,7 +424,7 @@ def test_a_worker_that_is_behind_is_asked_again(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A search is never told as of now by an index that is behind what is published here."""
-    monkeypatch.setattr(chain, "LAGGING", 0.05)
+    monkeypatch.setattr(question, "LAGGING", 0.05)
 
     async def scenario() -> None:
         index = Index()

@@ -20,7 +20,8 @@ from storage.index.grammar import (
     Words,
     leaves,
 )
-from storage.index.parser import relaxed, understand
+from storage.index.parser import understand
+from storage.index.plain import PHRASE_WORDS_MAX, relaxed
 from storage.index.rarest import CODES_MAX, rarest
 from storage.index.schema import microseconds
 from storage.index.told import SHOWN_MAX, told
@@ -527,9 +528,7 @@ def test_no_text_is_an_error(q: str) -> None:
     found = leaves(asked.root) + leaves(asked.root, excluded=True)
     assert len(rarest(asked, lambda _: 1).codes) <= CODES_MAX
     assert len([leaf for leaf in found if not isinstance(leaf, Words)]) <= parser.PARTS_MAX
-    assert all(
-        len(leaf.stems) <= parser.PHRASE_WORDS_MAX for leaf in found if isinstance(leaf, Phrase)
-    )
+    assert all(len(leaf.stems) <= PHRASE_WORDS_MAX for leaf in found if isinstance(leaf, Phrase))
     assert all(len(leaf.stems) <= QUERY_MAX for leaf in found if isinstance(leaf, Words))
     assert len(told(asked)) <= SHOWN_MAX
 
