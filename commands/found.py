@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import get_args
 
-from commands.base import out, plain
+from commands.base import err, out, plain
 from commands.tables import Column, print_table
 from contracts.search import FacetValue, SearchHit, SearchReply
 from contracts.selection import Facet, GroupKey, ShownField, Sort
@@ -25,6 +25,15 @@ def show_found(reply: SearchReply) -> None:
     for name, values in reply.facets.items():
         out.print(f"\n[bold]{name}[/bold]")
         _counts(values, 1)
+
+
+def show_reading(reply: SearchReply) -> None:
+    """How the query was read and what may have been meant, beside what a script reads."""
+    read = plain(" ".join(reply.interpreted_as.split()))
+    err.print(f"[dim]searched for: {read}[/dim]", soft_wrap=True)
+    if reply.did_you_mean:
+        asked = plain(" ".join(reply.did_you_mean.split()))
+        err.print(f"[yellow]did you mean:[/yellow] {asked}", soft_wrap=True)
 
 
 def _table(hits: Iterable[SearchHit], first: int, title: str) -> None:

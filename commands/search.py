@@ -10,7 +10,7 @@ from rich.rule import Rule
 
 from commands.base import SEVERITIES, as_json, failures, me, out, print_json, talk
 from commands.entries import note, show
-from commands.found import FACETS, FIELDS, GROUPS, SORTS, show_found
+from commands.found import FACETS, FIELDS, GROUPS, SORTS, show_found, show_reading
 from commands.reading import Read, best_of
 from commands.tables import Column, print_table
 from contracts.base import new_id
@@ -112,8 +112,9 @@ def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) ->
 def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
     """Find entries; the best one's solution is shown first.
 
-    Words, "phrases", -words to leave out, and codes such as S0C7 or -805. While PostgreSQL is away
-    the solution is shown as the index keeps it.
+    Words, "phrases", -words to leave out, and codes such as S0C7 or -805. How they were read, and
+    what may have been meant, stands below. While PostgreSQL is away the solution is shown as the
+    index keeps it.
     """
     for word in query:
         if word.startswith("--"):
@@ -140,11 +141,13 @@ def search(query: tuple[str, ...], json_: bool, **options: Any) -> None:
     reply = SearchReply.from_reply(body)
     if not (reply.hits or reply.groups):
         out.print("Nothing was found. Fewer or other words may help.")
+        show_reading(reply)
         return
     if best.entry is not None:
         show(best.entry)
         out.print(Rule(style="dim"), width=80)  # or the terminal's, if that is less
     show_found(reply)
+    show_reading(reply)
     note(best)
 
 

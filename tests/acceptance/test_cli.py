@@ -55,6 +55,16 @@ def test_words_with_a_hyphen_are_words_and_options_are_options(casebook: Caseboo
     assert "leave out" in casebook.run("search", "--help").out
 
 
+def test_a_person_is_told_how_a_query_was_read(casebook: Casebook) -> None:
+    """Also where nothing was found: what did not parse, and what may have been meant."""
+    nothing = casebook.run("search", "deadlok", "AND", "data")
+    assert (nothing.code, "Nothing was found" in nothing.out) == (0, True)
+    assert "did you mean: deadlock AND data\n" in nothing.err
+    found = casebook.run("search", "db2 AND (bind")
+    assert "a parenthesis is not closed: searched as plain words" in found.err
+    assert "searched for" not in found.out
+
+
 def test_searches_are_taught(casebook: Casebook) -> None:
     """Synonyms and pins are set, shown and removed; a code with a sign is no option."""
     entry_id = add(casebook, "Blorp runbook")
