@@ -26,6 +26,7 @@ from storage.index.inexact import inexact, unread
 from storage.index.lexer import OPERATORS, Kind, Token, lex
 from storage.index.plain import PHRASE_WORDS_MAX, is_strict, needed, words_of
 from storage.index.prose import meant
+from storage.index.quotes import unquoted
 from storage.index.text import clean, every_word
 
 PARTS_MAX = 64  # phrases, patterns, misspelt words, fields and groups in one query
@@ -64,7 +65,7 @@ class _Parser:
     """Reads the tokens of one query, each once."""
 
     def __init__(self, text: str, notes: list[str]) -> None:
-        self._tokens = meant(lex(text), notes)
+        self._tokens = unquoted(meant(lex(text), notes), notes)
         self._notes = notes
         self._at = self._parts = self._unwanted = 0
         self._within = ""  # the field before the parenthesis that is read

@@ -103,7 +103,7 @@ def test_as_written_before_misspelt(fill: Fill) -> None:
 def test_when_nothing_holds_all_of_it(fill: Fill) -> None:
     """A quoted word that nobody wrote does not hide what the other words find."""
     reader = fill(entry("relation does not exist"), entry("something else"))
-    reply = ask(reader, 'relation "orders" does not exist')
+    reply = ask(reader, 'relation "orders" not exist')
     assert [hit.title for hit in reply.hits] == ["relation does not exist"]
     assert "searched for its words" in reply.interpreted_as
 

@@ -163,6 +163,13 @@ def test_words_beside_a_phrase_only_rank(fill: Fill) -> None:
     assert titles(reader, 'missing "data set"') == ["data set missing", "data set"]
 
 
+def test_a_name_in_quotes_in_a_message_throws_nothing_out(fill: Fill) -> None:
+    """What holds the message is first, though others hold the name."""
+    reader = fill(entry("FATAL sorry, too many clients already"), entry("the server db"))
+    q = 'connection to server at "db" failed: FATAL:  sorry, too many clients already'
+    assert titles(reader, q)[0] == "FATAL sorry, too many clients already"
+
+
 def test_an_excluded_word_is_not_found(fill: Fill) -> None:
     """A minus before a word leaves out what holds it, alone too."""
     reader = fill(entry("job failed"), entry("job failed in testing"), entry("else"))

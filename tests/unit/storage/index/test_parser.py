@@ -125,6 +125,45 @@ def test_a_quote_inside_a_word_was_copied() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "q",
+    [
+        'connection to server at "db" failed: FATAL:  sorry, too many clients already',
+        'psycopg2.OperationalError: connection to server at "db" (10.0.0.1), port 5432 failed',
+        'FATAL:  sorry, too many clients already (server "db")',
+        'user "root" sorry, too many clients already',
+        'Failed to pull image "orders": 401 Unauthorized',
+        'rm: cannot remove "x y": Stale file handle',
+        'ORA-12154 then the job says that "no listener" was there for it at night',
+    ],
+)
+def test_quotes_in_a_copied_message_are_text(q: str) -> None:
+    """What holds the message but not the name in it is found; the reply says so."""
+    asked = understand(q)
+    assert asked.root == understand(q.replace('"', " ")).root
+    assert "quotes in a text were left out" in asked.notes
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        'deadlock "nightly" batch job',
+        'restart after "not in catalog" of the night job',
+        '-testing user "root" sorry, too many clients already',
+        'user +"root" sorry, too many clients already',
+        'source:web01 user "root" sorry, too many clients already',
+        'too many clients already AND "root"',
+        'error: too many clients "alrea"*',
+        '"data set":',
+    ],
+)
+def test_quotes_that_were_typed_are_phrases(q: str) -> None:
+    """A phrase, few words, or any other sign of a query."""
+    asked = understand(q)
+    assert any(isinstance(leaf, Phrase) for leaf in leaves(asked.root))
+    assert asked.notes == ()
+
+
 @pytest.mark.parametrize("q", ["abend -testing", "abend NOT testing", "abend !testing"])
 def test_a_word_is_excluded(q: str) -> None:
     """`-word` is what must not be there."""
