@@ -12,13 +12,13 @@ from storage.index.facets import counted
 from storage.index.filters import Filters
 from storage.index.forgive import Near, meant
 from storage.index.fusion import Fused, FusedPages
-from storage.index.grammar import Understood
+from storage.index.grammar import Node, Understood
 from storage.index.groups import GROUPS_MAX, Group, as_json, grouped
 from storage.index.hits import Hits
 from storage.index.names import Names
 from storage.index.order import order_of
 from storage.index.pages import Page, Pages
-from storage.index.plain import relaxed
+from storage.index.plain import relaxed, without_unheld
 from storage.index.ranking import Ranking
 from storage.index.told import told
 from storage.index.weights import PROFILES
@@ -39,8 +39,9 @@ def answer(
     """
     pinned = pinned if request.sort == "relevance" else ()
     found = _Search(searcher, asked, request, pinned)
-    if not found.page.total and (other := relaxed(asked)):
-        found = _Search(searcher, other, request, pinned)
+    for easier in (partial(without_unheld, held=found.holds), relaxed):
+        if not found.page.total and (other := easier(asked)):
+            asked, found = other, _Search(searcher, other, request, pinned)
     reply: dict[str, Any] = {
         "hits": found.hits.all(found.page.hits),
         "total": found.page.total,
@@ -95,6 +96,11 @@ class _Search:
     def facets(self, names: Names) -> dict[str, Any]:
         """The counts that were asked for."""
         return counted(self._searcher, self._matching, self._filters, self._request, names)
+
+    def holds(self, node: Node) -> bool:
+        """Whether an entry has what `node` asks for, be it filtered out or not."""
+        query = self.builder.counting().required(node)
+        return bool(self._searcher.search(query, 1, count=False).hits)
 
     def _matching(self, filters: Filters) -> tantivy.Query:
         """What finds the same entries as a search with these filters, and ranks nothing."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import MAXYEAR, UTC, datetime, timedelta
 
+from contracts.entries import Severity
 from storage.index.codes import find_codes
 from storage.index.grammar import Fuzzy, Keyword, Node, Phrase, Range, Words
 from storage.index.inexact import inexact
@@ -21,11 +22,16 @@ KEYWORDS = {
     "author": "author",
     "id": "name",
 }
+#: The other way round.
+NAMED = {field: name for name, field in KEYWORDS.items()}
+#: Of these there are no other values.
+LISTED = {"status": STATUSES, "severity": tuple(Severity)}
 TEXTS = ("title", "problem", "solution")
 NUMBERS = ("usage", "success", "failure")
 DATES = ("updated", "created")
 NAMES = (*KEYWORDS, *TEXTS, *NUMBERS, *DATES, "code")
 
+CODE = "code:"  # before what a field of codes asked for, where its words are kept
 NUMBER_MAX = 2**53
 _SPAN = re.compile(r"(.*?)\.\.(.*)")
 _BRACKETS = re.compile(r"[\[{](\S+) TO (\S+)[\]}]")
@@ -43,7 +49,7 @@ def read(name: str, value: str, *, quoted: bool) -> Node | None:
         return replace(word, field="title") if (name, type(word)) == ("code", Fuzzy) else word
     if name == "code":
         codes = find_codes(value) or find_codes(f"abend {value} status {value}")
-        return Words(codes=tuple(codes)) if codes else _word(value)
+        return Words((), tuple(codes), f"{CODE}{value}") if codes else _word(value)
     if name in TEXTS:
         return _text(name, value)
     low_high = next(_bounds(name, value), None)
@@ -54,7 +60,8 @@ def _keyword(name: str, value: str, *, quoted: bool) -> Node | None:
     value = key(value)
     prefix = not quoted and len(value) > 2 and value.endswith("*")
     value = value[:-1] if prefix else value
-    if not value or (name == "status" and value not in STATUSES):
+    listed = LISTED.get(name)
+    if not value or (listed and not prefix and value not in listed):
         return None
     return Keyword(KEYWORDS[name], (value,), prefix=prefix)
 

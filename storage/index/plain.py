@@ -1,8 +1,10 @@
 """Plain words: as what an entry may hold, as what it has to, and in place of a phrase."""
 
 from collections import Counter
+from collections.abc import Callable
 
 from storage.index.codes import find_codes
+from storage.index.fields import CODE
 from storage.index.grammar import (
     Boosted,
     Fuzzy,
@@ -17,6 +19,7 @@ from storage.index.grammar import (
     leaves,
 )
 from storage.index.text import every_word, telling_words
+from storage.index.told import bare
 
 PHRASE_WORDS_MAX = 16
 
@@ -53,6 +56,48 @@ def is_strict(node: Node) -> bool:
         or (isinstance(node, Words) and not node.stems)
         or (isinstance(node, Pattern | Fuzzy) and node.field != "text")
     )
+
+
+def without_unheld(asked: Understood, held: Callable[[Node], bool]) -> Understood | None:
+    """The same question with words for fields whose value no entry has, for when nothing is found.
+
+    Where no words stand beside them they stay, and a note says what is missing. None if each of
+    them is held.
+    """
+    root = asked.root
+    unheld = [node for node in root.required if _is_field(node) and not held(node)]
+    if not unheld:
+        return None
+    note = f"no entry has {', '.join(map(_said, unheld))}"
+    if not root.wanted:
+        return Understood(root, asked.codes, (*asked.notes, note))
+    words = [_in_words(leaf) for node in unheld for leaf in leaves(node)]
+    wanted = (*root.wanted, *(found for found in words if found.stems))
+    kept = tuple(node for node in root.required if node not in unheld)
+    notes = (*asked.notes, f"{note}: searched as words")
+    return Understood(Group(wanted, kept, root.excluded), asked.codes, notes)
+
+
+def _is_field(node: Node) -> bool:
+    """Whether all of it stood behind the names of fields that compare."""
+    return all(
+        isinstance(leaf, Keyword)
+        or (isinstance(leaf, Phrase) and leaf.field != "text")
+        or (isinstance(leaf, Words) and leaf.text.startswith(CODE))
+        for leaf in leaves(node)
+    )
+
+
+def _said(node: Node) -> str:
+    return f"code {bare(node)}" if isinstance(node, Words) else bare(node)
+
+
+def _in_words(leaf: Node) -> Words:
+    if isinstance(leaf, Phrase):
+        return Words(tuple(Counter(leaf.stems).items()))
+    if isinstance(leaf, Keyword):
+        return words_of(" ".join(leaf.values))
+    return words_of(leaf.text.removeprefix(CODE)) if isinstance(leaf, Words) else Words()
 
 
 def relaxed(asked: Understood) -> Understood | None:

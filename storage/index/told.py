@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from storage.index.fields import DATES
+from storage.index.fields import DATES, NAMED
 from storage.index.grammar import (
     Alike,
     Boosted,
@@ -41,20 +41,21 @@ def _cut(text: str, most: int) -> str:
 def _parts(group: Group) -> list[str]:
     parts = [_needed(node) for node in group.required]
     parts += [_told(node) for node in group.wanted]
-    parts += [f"without {_bare(node)}" for node in group.excluded]
+    parts += [f"without {bare(node)}" for node in group.excluded]
     return [part for part in parts if part]
 
 
 def _needed(node: Node) -> str:
     """What must be there; phrases, fields and codes always must."""
-    return f"must have {_bare(node)}" if isinstance(node, Words) and node.stems else _told(node)
+    return f"must have {bare(node)}" if isinstance(node, Words) and node.stems else _told(node)
 
 
 def _told(node: Node) -> str:
-    return f"words {_bare(node)}" if isinstance(node, Words) and node.stems else _bare(node)
+    return f"words {bare(node)}" if isinstance(node, Words) and node.stems else bare(node)
 
 
-def _bare(node: Node) -> str:
+def bare(node: Node) -> str:
+    """One thing that is asked for, without what it is."""
     match node:
         case Words():
             return " ".join([word for word, _ in node.stems] or node.codes)
@@ -70,12 +71,12 @@ def _bare(node: Node) -> str:
         case Fuzzy():
             return f"words within {node.distance} of {node.text}{_where(node)}"
         case Keyword():
-            field = "category" if node.field == "within" else node.field
+            field = NAMED.get(node.field, node.field)
             return f"{field} {' or '.join(node.values)}{'*' if node.prefix else ''}"
         case Range():
             return f"{node.field} {_ends(node)}"
         case Boosted():
-            return f"{_bare(node.node)} x{node.factor:g}"
+            return f"{bare(node.node)} x{node.factor:g}"
         case Group():
             wanted = _parts(Group(node.wanted, node.required))
             either = ["; ".join(wanted) if node.required else " or ".join(wanted)]

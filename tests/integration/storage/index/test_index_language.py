@@ -108,6 +108,36 @@ def test_when_nothing_holds_all_of_it(fill: Fill) -> None:
     assert "searched for its words" in reply.interpreted_as
 
 
+@pytest.mark.parametrize(
+    ("q", "missing"),
+    [
+        ("source:web01 too many open files", "source web01"),
+        ("too many open files tag:prod tag:(a b)", "tag prod, (tag a or tag b)"),
+        ("code:500 too many open files", "code s500"),
+        ("too many open files title:gateway id:4711", 'phrase "gateway" in title, id 4711'),
+        ('source:web01 too many open files "on web02"', "source web01"),
+    ],
+)
+def test_a_value_that_no_entry_has_is_words(fill: Fill, q: str, missing: str) -> None:
+    """Names from a pasted line hide nothing, and the reply says what no entry has."""
+    reader = fill(entry("too many open files", tags=("night",)), entry("else", source="x"))
+    reply = ask(reader, q)
+    assert [hit.title for hit in reply.hits] == ["too many open files"]
+    assert f"no entry has {missing}" in reply.interpreted_as
+    assert "searched as words)" in reply.interpreted_as
+
+
+def test_what_entries_have_stays_required(fill: Fill) -> None:
+    """Fields alone, those that some entry has, and what a filter takes away."""
+    reader = fill(entry("too many open files", tags=("night",)), entry("else", source="x"))
+    for q, note in (("tag:prod", "no entry has tag prod)"), ("many tag:night source:x", None)):
+        reply = ask(reader, q)
+        assert (reply.total, note is None) == (0, "no entry" not in reply.interpreted_as)
+        assert note is None or note in reply.interpreted_as
+    assert titles(reader, "many open source:y tag:night") == ["too many open files"]
+    assert ask(reader, "many tag:night", source=("y",)).interpreted_as == "tag night; words mani"
+
+
 def test_a_pattern_of_many_words_is_bounded(fill: Fill) -> None:
     """However many words begin so, a query stays small."""
     words = " ".join(f"word{chr(97 + n // 26 % 26)}{chr(97 + n % 26)}" for n in range(676))

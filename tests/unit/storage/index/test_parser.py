@@ -164,6 +164,14 @@ def test_quotes_that_were_typed_are_phrases(q: str) -> None:
     assert asked.notes == ()
 
 
+@pytest.mark.parametrize("q", ["severity:urgent full", "severity:>high full", "status:failed full"])
+def test_a_value_that_there_is_not_is_words(q: str) -> None:
+    """Of what has few values, others are words, and the reply says so."""
+    asked = understand(q)
+    assert asked.root.required == ()
+    assert any("searched as words" in note for note in asked.notes)
+
+
 @pytest.mark.parametrize("q", ["abend -testing", "abend NOT testing", "abend !testing"])
 def test_a_word_is_excluded(q: str) -> None:
     """`-word` is what must not be there."""
