@@ -31,6 +31,7 @@ START = UUID(int=0)
 
 PART = 64_000_000  # bytes that a check in parts reads at least, but for the last one
 DEPTH_MAX = 10  # categories above each other
+PART_OF = "/"  # before the part, in the name of a category
 
 #: A category's key → its parent's key and name.
 Parents = dict[str, tuple[str, str]]
@@ -261,10 +262,15 @@ def _parents(tx: Transaction) -> Parents:
 
 
 def _ancestors(category: str, parents: Parents) -> Iterator[str]:
-    """Their names, the parent's first."""
-    key = category.casefold()
+    """Their names, the parent's first. A name with a slash tells its parent by itself, unless it
+    was given another: `mainframe/db2` is a part of `mainframe`."""
+    key, name = category.casefold(), category
     for _ in range(DEPTH_MAX):
-        if key not in parents:
+        if key in parents:
+            key, name = parents[key]
+        else:
+            name = name.rpartition(PART_OF)[0].rstrip(f"{PART_OF} ")
+            key = name.casefold()
+        if not key:
             return
-        key, name = parents[key]
         yield name

@@ -12,7 +12,7 @@ import pytest
 from actors import entries
 from contracts.entries import ChangeEntryState, CreateEntry, EntryChanges, EntryFields, UpdateEntry
 from contracts.errors import IndexBehind
-from contracts.search import SearchQuery
+from contracts.search import SearchQuery, SearchReply
 from storage.index.follower import START, Follower
 from storage.index.searcher import IndexReader
 from storage.postgres.store import Store
@@ -63,6 +63,31 @@ def test_listed_codes_are_found(store: Store, follower: Follower, reader: IndexR
         assert found(reader, asked) == {"payroll"}, asked
     follower.rebuild()
     assert found(reader, "s0c7") == {"payroll"}
+
+
+def test_a_category_with_a_slash_is_a_part(
+    store: Store, follower: Follower, reader: IndexReader
+) -> None:
+    """It is found, counted and excluded with what it is a part of; as a group it stands alone."""
+    tree = ("Mainframe/DB2", "mainframe/db2/ utilities", "Mainframe", "batch/night", "/", "Else")
+    for number, category in enumerate(tree):
+        fields = EntryFields(title=f"entry {number}", category=category)
+        entries.create(CreateEntry(entry=fields), store)
+    follower.step()
+    for category, held in {"MAINFRAME": {0, 1, 2}, "mainframe/db2": {0, 1}, "batch": {3}}.items():
+        assert found(reader, f"category:{category}") == {f"entry {n}" for n in held}
+    assert found(reader, "entry -category:mainframe") == {"entry 3", "entry 4", "entry 5"}
+    asked = SearchQuery(q="entry", facets=("category",), group="category", limit=100)
+    reply = SearchReply.from_reply(reader.search(asked))
+    (top,) = [value for value in reply.facets["category"] if value.value == "mainframe"]
+    (db2,) = top.children
+    assert [(one.value, one.count) for one in (top, db2, *db2.children)] == [
+        ("mainframe", 3),
+        ("mainframe/db2", 2),
+        ("mainframe/db2/ utilities", 1),
+    ]
+    groups = {group.value: group.total for group in reply.groups}
+    assert (groups["mainframe"], sum(groups.values())) == (1, len(tree))
 
 
 def test_changes_arrive_in_order(store: Store, follower: Follower, reader: IndexReader) -> None:
