@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import tantivy
 
-from storage.index.codes import is_message
+from storage.index.codes import is_message, is_name
 from storage.index.filters import Filters
 from storage.index.grammar import (
     Alike,
@@ -172,17 +172,25 @@ class Builder:
     def each_code(self, asked: Understood) -> Iterator[tuple[str, str, tantivy.Query]]:
         """Each code that is asked for in each field of codes, and what finds it there."""
         score, messages = code_score(asked), sum(map(is_message, asked.codes))
+        known = any(not is_name(code) and self._held(code) for code in asked.codes)
         read: set[str] = set()
         for code in asked.codes:
             number = code.lstrip("s+-")
             carries = is_message(code) and messages < len(asked.codes)
             less = CARRIER_LESS if carries else OTHER_READING_LESS if number in read else 1.0
             read.add(number)
-            if entries := self._searcher.doc_freq("codes", code):
+            if known and is_name(code):  # of a job, a step: it tells where, and not what
+                if self._held(code):
+                    yield code, "codes", Query.const_score_query(self._term("codes", code), score)
+            elif entries := self._held(code):
                 worth = score * (1 + less * code_rarity(entries))
                 for field, weight in CODE_WEIGHTS.items():
                     term = self._term(field, code)
                     yield code, field, Query.const_score_query(term, weight * worth)
+
+    def _held(self, code: str) -> int:
+        """How many entries hold a code."""
+        return self._searcher.doc_freq("codes", code)
 
     def _scored_words(self, node: Words) -> Iterator[tantivy.Query]:
         yield from (query for _, _, query in self.each_word(node))

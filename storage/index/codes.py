@@ -11,6 +11,8 @@ import re
 import string
 from collections.abc import Iterator
 
+from storage.index.signed import NUMBER, form, signed_codes
+
 PART_MAX = 40  # characters: longer runs are data, not codes
 LISTED_MAX = 200  # codes that an entry may be said to be about
 TOKEN_MAX = 100  # characters: of longer ones, each part is looked at alone
@@ -23,29 +25,31 @@ _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 _NO_DIGITS = bytes(code for code in range(256) if chr(code) not in string.digits)
 _FROM_DIGIT = re.compile(r"[0-9][^ ]*")
 BEFORE_DIGIT_MAX = 60  # characters: what has none so far is no code
-#: COBOL's DISPLAY fills a number up to the length of its field: -000000805.
-_NUMBER = r"(0{0,13}[0-9]{1,5})"
-_SIGNED = re.compile(rf"([+-]){_NUMBER}")  # -805, +100
+_SIGNED = re.compile(rf"([+-]){NUMBER}")  # -805, +100
 _ABEND = re.compile(r"s[0-9a-f]{3}|a[a-z]{2}[0-9]")  # S0C7, SB37; CICS has AEY9
 _SHORT_ABEND = re.compile(r"0c[0-9a-f]|[bde]37")  # a system abend without its S
 _USER_ABEND = re.compile(r"u([0-9]{3,4})")
+_LETTER_O = re.compile(r"soc([4-9])")  # a system abend; SOC 1 to 3 are kinds of reports, too
 _NO_ABEND = ("s000", "u0000")  # "S000 U4038": the other one is it
 _ERRNO = re.compile(r"e2big|el2hlt|el2nsync|el3hlt|el3rst")
 _HEX = re.compile(r"0x([0-9a-f]{4,16})")
 #: Windows writes an HRESULT with its 0x and without. Of digits alone are those of the facilities
 #: 0 to 63 that say "failed": 80070005.
 _HRESULT = re.compile(r"80[0-3][0-9]{5}")
+#: Some programs write it as a number: -2147024891. That of 80000000 is the least of 32 bits.
+_NEGATIVE, _FAILED = re.compile(r"-(21[0-9]{8})"), re.compile(r"80(?:0[4-9a-f]|[1-3].).{4}")
 _FILE_STATUS = re.compile(r"fs[0-9]{2}")
-_SQL_SIGNED = re.compile(rf"sql(?:code)?([+-]){_NUMBER}")  # SQL-805
+_SQL_SIGNED = re.compile(rf"sql(?:code)?([+-]){NUMBER}")  # SQL-805
 _SQL_MESSAGE = re.compile(r"sql([0-9]{4,5})([nw])")  # SQL0805N says SQLCODE -805, SQL0100W +100
 #: Without its hyphen it needs all digits: exp2024 and imp01 are names; ORA1555 is none.
 _ORACLE = re.compile(
-    r"(ora|tns|pls|rman|imp|exp)(?:-|(?=[0-9]{5})|(?<=ora)(?=[0-9]{4}))([0-9]{1,5})"
+    r"(ora|tns|pls|rman|imp|exp)(?:-|(?=[0-9]{5})|(?<=ora)(?=[0-9]{3}))([0-9]{1,5})"
 )
+_BULLETIN = re.compile(r"ms[0-9]{2}-[0-9]{3}|sp2-[0-9]{4}")  # of Windows, of SQL*Plus
 _NUMBERED = re.compile(r"[a-z]{2,10}(?:-[0-9]{1,10}){1,3}")  # CVE-2026-1234
-#: 100MB, 250ms, 64bit, 1990s, 1024x768, 02T10: amounts and times, not codes.
+#: 100MB, 250ms, 64bit, 1990s, 1024x768, 02T10: amounts and times, not codes. 0000007B is none.
 _AMOUNT = re.compile(
-    r"[0-9]+(?:[kmgtp]?i?b?|bits?|bytes?|[mun]?s|[kmg]?hz|px|min|h|d|[xt][0-9]+z?|z|st|nd|rd|th)"
+    r"(?!0000)[0-9]+(?:[kmgtp]?i?b?|bits?|bytes?|[mun]?s|[kmg]?hz|px|min|h|d|[xt][0-9]+z?|z|st|nd|rd|th)"
 )
 
 
@@ -68,6 +72,8 @@ def _part(text: str) -> str | None:
         return f"{match[1]}-{match[2]:0>5}"
     if _SHORT_ABEND.fullmatch(text):
         return "s" + text
+    if match := _LETTER_O.fullmatch(text):
+        return f"s0c{match[1]}"
     if any(shape.fullmatch(text) for shape in (_ABEND, _ERRNO, _FILE_STATUS, _HRESULT)):
         return text
     # Of what merely mixes letters and digits, three digits tell S806 and 311992D3 from mp3.
@@ -83,6 +89,8 @@ def _parts(token: str) -> Iterator[str]:
     elif _NUMBERED.fullmatch(token):
         if _digits(token) >= 3:
             yield token
+    elif _BULLETIN.fullmatch(token):
+        yield token
     else:
         texts = token.split("-")
         if len(token) > TOKEN_MAX:
@@ -94,8 +102,15 @@ def _parts(token: str) -> Iterator[str]:
 
 
 def _by_shape(text: str) -> Iterator[str]:
+    signed: frozenset[str] | None = None
     for token in dict.fromkeys(_with_digit(text)):
-        yield from _codes_of(token) if len(token) <= PART_MAX else _look(token)
+        if token[0] in "+-." and (match := _SIGNED.fullmatch(token.strip("."))):
+            if signed is None:
+                signed = signed_codes(text)
+            if (code := form(*match.groups())) in signed:
+                yield code
+        else:
+            yield from _codes_of(token) if len(token) <= PART_MAX else _look(token)
 
 
 def _with_digit(text: str) -> Iterator[str]:
@@ -119,8 +134,12 @@ def _codes_of(token: str) -> tuple[str, ...]:
 def _look(token: str) -> Iterator[str]:
     """The codes in a token that has a digit; names and numbers come again and again."""
     core = token.strip(".")
-    if match := _SIGNED.fullmatch(core) or _SQL_SIGNED.fullmatch(core):
-        yield f"{match[1]}{int(match[2])}"
+    if match := _SQL_SIGNED.fullmatch(core):
+        yield form(*match.groups())
+        return
+    if match := _NEGATIVE.fullmatch(core):
+        number = f"{2**32 - int(match[1]):x}"
+        yield from [number] if _FAILED.fullmatch(number) else ()
         return
     for piece in dict.fromkeys(core.replace("+", ".").split(".")):
         piece = piece.strip("-")
@@ -136,9 +155,10 @@ def _look(token: str) -> Iterator[str]:
 # the engine finds fast, and repeats nothing without a bound.
 _GAP = r"(?:[\s=:(]{1,3}(?:code|key|is|was|of)){0,2}[\s=:(]{0,3}['\"]?"
 _END = r"(?![0-9a-z])"
-_SQLCODE = re.compile(rf"sqlcode{_GAP}([+-]?){_NUMBER}{_END}")
+_SQLCODE = re.compile(rf"sqlcode{_GAP}(?:([+-])\s?)?{NUMBER}{_END}")
 _AFTER_ABEND = re.compile(
-    rf"abend(?:ed)?(?:\s{{1,3}}with)?{_GAP}(?:s?([0-9a-f]{{3}})|u?([0-9]{{4}})|u([0-9]{{1,3}})){_END}"
+    rf"abend(?:ed)?(?:\s{{1,3}}with)?{_GAP}"
+    rf"(?:s?([0-9a-f]{{3}})|(?:u ?)?([0-9]{{4}})|u ?([0-9]{{1,3}})|so(c[0-9a-f])){_END}"
 )
 _USER_ABEND_NUMBER = re.compile(rf"user abend{_GAP}([0-9]{{1,4}}){_END}")
 _STATUS = re.compile(rf"status(?:(?<=file.status){_GAP}0|(?<!exit.status){_GAP})([0-9]{{2}}){_END}")
@@ -162,6 +182,9 @@ _COMPLETION = re.compile(
 _USER_COMPLETION = re.compile(
     rf"(?:user completion code|(?<=[0-9a-f] )user){_GAP}([0-9]{{1,4}}){_END}"
 )
+#: Data management tells an abend without its S: `IEC141I 013-18,...`, `SYS CODE = 878-10`.
+_MANAGED = re.compile(rf"iec[0-9]{{3}}i\s{{1,3}}([0-9a-f]{{3}})(-[0-9a-f]{{1,2}}){_END}")
+_SYS_CODE = re.compile(rf"sys code[\s=]{{1,3}}([0-9a-f]{{3}})(-[0-9a-f]{{1,2}})?{_END}")
 _RESP = re.compile(rf"resp(?:(?<=eibresp)|(?<![0-9a-z]resp))(?=[\s=:(]){_GAP}([0-9]{{1,3}}){_END}")
 
 
@@ -173,14 +196,20 @@ def _by_context(text: str) -> Iterator[str]:
             yield from (f"{either}{int(number)}" for either in sign or "-+")
     if "abend" in text:
         yield from (f"u{number:0>4}" for number in _USER_ABEND_NUMBER.findall(text))
-        for system, user, short in _AFTER_ABEND.findall(text):
-            if not system:
+        for system, user, short, letter_o in _AFTER_ABEND.findall(text):
+            if letter_o:
+                yield f"s0{letter_o}"
+            elif not system:
                 yield f"u{user or short:0>4}"
             elif _digits(system):
                 yield f"s{system}"
     if "completion code" in text:
         yield from (f"s{system}" for system in _COMPLETION.findall(text) if system != "000")
         yield from (f"u{user:0>4}" for user in _USER_COMPLETION.findall(text) if int(user))
+    if "iec" in text:
+        yield from _told(_MANAGED, text)
+    if "sys code" in text:
+        yield from _told(_SYS_CODE, text)
     if "status" in text:
         yield from (f"fs{number}" for number in _STATUS.findall(text))
         yield from (f"ims-{letters}" for letters in _IMS_STATUS.findall(text))
@@ -193,8 +222,22 @@ def _by_context(text: str) -> Iterator[str]:
         yield from (f"resp{int(number)}" for number in _RESP.findall(text))
 
 
+def _told(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+    for abend, reason in pattern.findall(text):
+        yield from (f"s{abend}{reason}", f"s{abend}") if reason else (f"s{abend}",)
+
+
 #: IEF450I, DSNT408I: it tells of an event, and often carries the code of its cause.
 _MESSAGE = re.compile(r"[a-z]{3,8}[0-9]{3,5}[a-z]?|dfh[a-z]{2}[0-9]{4}")
+#: Whose messages begin so. Of other names with digits (PAYR010, STEP010, IGG0191B) most are of
+#: jobs, steps and modules.
+_SENDERS = re.compile(
+    r"ad[ry]|amq|aof|arc|atb|axr|bpx|cau|cbc|cee|cnm|cns|cnz|csq|csv|cun|dfh|dfs|dmk|dsi|dsn|edc|edg"
+    r"|eqq|erb|eyu|ez[adyz]|fsum|gim|hasp|hzs|ia[rtx]|ib[ms]|ic[behks]|idc|idp|ie[abcefkwx]|ig[dwyz]"
+    r"|ih[js]|ik[jt]|ims|io[cs]|ir[arx]|is[gpt]|itt|iw[mo]|ix[cgl]|iz[up]|resp|sql|tss|wer"
+)
+_NAME = re.compile(r"[a-z]{3,8}[0-9]{2,5}[a-z]?")
+NO_CODES = {"b2b", "b2c", "db2", "e2e", "ec2"}  # products and words of hexadecimal digits
 _BARE = re.compile(r"(?=[0-9a-f]{0,2}[0-9])[0-9a-f]{3}")
 _BARE_USER = re.compile(r"u([0-9]{1,4})")
 
@@ -202,6 +245,11 @@ _BARE_USER = re.compile(r"u([0-9]{1,4})")
 def is_message(code: str) -> bool:
     """Whether a code has the form of a message's id."""
     return _MESSAGE.fullmatch(code) is not None
+
+
+def is_name(code: str) -> bool:
+    """Whether a code has no more than the shape of one, as the names of jobs and steps have."""
+    return _NAME.fullmatch(code) is not None and not _SENDERS.match(code)
 
 
 def bare_codes(text: str) -> list[str]:
@@ -213,7 +261,7 @@ def bare_codes(text: str) -> list[str]:
     text = text.strip().lower()
     if match := _BARE_USER.fullmatch(text):
         return [f"u{match[1]:0>4}"]
-    if not _BARE.fullmatch(text):
+    if text in NO_CODES or not _BARE.fullmatch(text):
         return []
     number = [f"-{int(text)}", f"+{int(text)}"] if text.isdigit() else []
     return [f"s{text}", *number]

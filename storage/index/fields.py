@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from contracts.entries import Severity
-from storage.index.codes import find_codes
 from storage.index.grammar import Fuzzy, Keyword, Node, Phrase, Range, Words
 from storage.index.inexact import inexact
 from storage.index.schema import STATUSES, key, microseconds
 from storage.index.text import every_word
+from storage.index.typed import named_codes
 
 #: The name in a query, the field of the index. Values compare whole; case makes no difference.
 KEYWORDS = {
@@ -48,7 +48,7 @@ def read(name: str, value: str, *, quoted: bool) -> Node | None:
         # No code is like another: what is misspelt is a word of the title.
         return replace(word, field="title") if (name, type(word)) == ("code", Fuzzy) else word
     if name == "code":
-        codes = find_codes(value) or find_codes(f"abend {value} status {value}")
+        codes = named_codes(value)
         return Words((), tuple(codes), f"{CODE}{value}") if codes else _word(value)
     if name in TEXTS:
         return _text(name, value)

@@ -8,7 +8,7 @@ import re
 
 from contracts.search import QUERY_MAX
 from storage.index import fields
-from storage.index.codes import bare_codes, find_codes
+from storage.index.codes import find_codes
 from storage.index.grammar import (
     Boosted,
     Fuzzy,
@@ -28,6 +28,7 @@ from storage.index.plain import PHRASE_WORDS_MAX, is_strict, needed, words_of
 from storage.index.prose import meant
 from storage.index.quotes import unquoted
 from storage.index.text import clean, every_word
+from storage.index.typed import typed_codes
 
 PARTS_MAX = 64  # phrases, patterns, misspelt words, fields and groups in one query
 WILD = 4  # parts that a pattern or a misspelt word is as much as: many words are looked up for it
@@ -80,7 +81,7 @@ class _Parser:
             self._notes.append(f"nothing counts more than {BOOST_MAX:g} times")
         codes = [code for leaf in leaves(root) if isinstance(leaf, Words) for code in leaf.codes]
         said = " ".join(self._said)
-        codes = [*find_codes(said), *bare_codes(said), *codes]
+        codes = [*find_codes(said), *typed_codes(said), *codes]
         return Understood(root, tuple(dict.fromkeys(codes)), tuple(self._notes))
 
     def _peek(self) -> Kind | None:

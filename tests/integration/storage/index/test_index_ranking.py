@@ -85,6 +85,24 @@ def test_no_boost_passes_a_code(fill: Fill) -> None:
         assert found[:3] == ["S0C7", "something else", "cobol program failed move"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["IEC141I 013-18,IGG0191B,PAYR010,STEP1,SYSUT1", "DSNT500I UNAVAILABLE CORRELATION-ID=PAYR010"],
+)
+def test_the_name_of_a_job_does_not_pass_what_happened(fill: Fill, line: str) -> None:
+    """Another trouble of the same job is not what a message tells of."""
+    reader = fill(
+        entry("PAYR010 runs late"),
+        entry("Payroll", "job PAYR010"),
+        entry("Data set could not be opened", "S013"),
+        entry("Resource unavailable", "DSNT500I"),
+        *(entry(f"report {number}", "S013 DSNT500I") for number in range(3)),
+    )
+    assert "payr010" in ask(reader, line).interpreted_as
+    assert {"PAYR010 runs late", "Payroll"}.isdisjoint(titles(reader, line)[:4])
+    assert titles(reader, "PAYR010 FAILED")[0] == "PAYR010 runs late"
+
+
 def test_pages_fit_together(fill: Fill) -> None:
     """Hits come once each, with falling scores, in the window that is rescored and beyond."""
     reader = fill(*[entry(f"job {n}", "failed " * (n % 7), usage=n * 7 % 50) for n in range(250)])

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from storage.index.codes import bare_codes, find_codes, is_message
+from storage.index.codes import bare_codes, find_codes, is_message, is_name
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,23 @@ from storage.index.codes import bare_codes, find_codes, is_message
         ("ASRA AICA", ["asra", "aica"]),
         ("DL/I status code AT", ["ims-at"]),
         ("status code 'GE'", ["ims-ge"]),
+        ("DB2 error -84, then -0000000911", ["-84", "-911"]),
+        ("the cursor ended with DB2 +0", ["+0"]),
+        ("SQL CODE -7", ["-7"]),
+        ("rc -805 at 10:15 and -0904", ["-805"]),
+        ("sqlcode = - 805", ["-805"]),
+        ("-2147024891", ["80070005"]),
+        ("STOP 0000007B", ["0000007b"]),
+        ("SOC7", ["s0c7"]),
+        ("abend SOC1", ["s0c1"]),
+        ("ABEND U 0016", ["u0016"]),
+        ("ora600", ["ora-00600"]),
+        ("MS17-010 SP2-0734", ["ms17-010", "sp2-0734"]),
+        ("IEC070I 034(004)-220,STEP1", ["iec070i"]),
+        ("IEC141I 013-18,STEP1", ["iec141i", "s013-18", "s013"]),
+        ("IEC020I 001-4,STEP1", ["iec020i", "s001-4", "s001"]),
+        ("IEC070I 104-204", ["iec070i"]),
+        ("GETMAIN SYS CODE = 878-10", ["s878-10", "s878"]),
     ],
 )
 def test_a_code_has_one_form_however_it_is_written(text: str, codes: list[str]) -> None:
@@ -98,6 +115,14 @@ def test_a_code_has_one_form_however_it_is_written(text: str, codes: list[str]) 
         "013",
         "status is fine, aerial aex michaeix",
         "日本語 ١٢٣ ²³",
+        "2026-11-22 03:11:02 +0100 too many files",
+        "[22/Nov/2026:03:11:02 +1000] 03:11:02.123 -1100 and 3:11 PM -0500, 11:02 -05:00",
+        "Sun Nov 22 03:11:02 2026 +1200",
+        "DB2 at 03:11:02 +0100",
+        "RC=-1, exit code -11, kill -15 and psql -1",
+        "CPU +100% load, 80%-100 % and f(x)-220",
+        "-2147483648",
+        "SOC 2 and SOC2 reports",
     ],
 )
 def test_other_numbers_are_no_codes(text: str) -> None:
@@ -110,13 +135,20 @@ def test_a_bare_number_may_be_several_codes() -> None:
     assert bare_codes("013") == ["s013", "-13", "+13"]
     assert bare_codes(" 03B") == ["s03b"]
     assert bare_codes("u16") == ["u0016"]
-    assert bare_codes("bed") == bare_codes("13") == bare_codes("013 job") == []
+    assert bare_codes("db2") == bare_codes("bed") == bare_codes("13") == bare_codes("013 job") == []
 
 
 def test_messages_tell_of_other_codes() -> None:
     """The ids of messages are told from what they carry."""
     assert all(map(is_message, ["ief450i", "dsnt408i", "hasp165", "dfhac2206"]))
     assert not any(map(is_message, ["s0c7", "-805", "u4038", "aey9", "fs35"]))
+
+
+def test_names_are_told_from_codes_of_a_known_kind() -> None:
+    """What jobs, steps and modules are called has the shape of a code, and no more."""
+    assert all(map(is_name, ["payr010", "step10", "igg0191b", "prod1234"]))
+    known = ["ief450i", "dsnt408i", "hasp165", "dfhac2206", "sb37", "u4038", "resp13", "aey9"]
+    assert not any(map(is_name, [*known, "-805", "ora-00600", "fs35", "kb5012170", "311992d3"]))
 
 
 @pytest.mark.parametrize("one", ["S0C4", "0c1", "SA03", "-804", "U4039", "IEF451I", "FS 34"])
