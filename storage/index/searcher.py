@@ -17,6 +17,7 @@ from contracts.search import SearchQuery
 from contracts.similar import MoreLikeThis
 from contracts.suggest import Suggest
 from storage.index import published as room
+from storage.index.amounts import without_amounts
 from storage.index.answer import answer
 from storage.index.files import Damage, damage
 from storage.index.forgive import forgiving
@@ -80,10 +81,11 @@ class IndexReader:
         begun, tuning = time.perf_counter(), self._tuning.current()
         near = partial(self._vocabulary.near, snapshot.searcher, snapshot.stamp)
         with step("index", "understand"):
+            held = partial(snapshot.searcher.doc_freq, "text")
             asked = rarest(understand(request.q), partial(snapshot.searcher.doc_freq, "codes"))
             asked = forgiving(
-                asked,
-                unknown=lambda word: not snapshot.searcher.doc_freq("text", word),
+                without_amounts(asked, held),
+                unknown=lambda word: not held(word),
                 near=near,
                 thesaurus=tuning.thesaurus,
             )

@@ -103,6 +103,15 @@ def test_the_name_of_a_job_does_not_pass_what_happened(fill: Fill, line: str) ->
     assert titles(reader, "PAYR010 FAILED")[0] == "PAYR010 runs late"
 
 
+def test_the_telling_word_of_a_pasted_line_passes_its_numbers(fill: Fill) -> None:
+    """Which stand in every release's notes, also in titles."""
+    others = [entry(f"release 12.{n}", "0 1 2 12 40") for n in range(12)]
+    reader = fill(*others, entry("checks 0 1 12"), entry("Pods restart", "CrashLoopBackOff"))
+    line = "orders-x2vbn 0/1 CrashLoopBackOff 12 (2m ago) 40m"
+    assert titles(reader, line)[0] == "Pods restart"
+    assert "numbers and times were left out" in ask(reader, line).interpreted_as
+
+
 def test_pages_fit_together(fill: Fill) -> None:
     """Hits come once each, with falling scores, in the window that is rescored and beyond."""
     reader = fill(*[entry(f"job {n}", "failed " * (n % 7), usage=n * 7 % 50) for n in range(250)])
