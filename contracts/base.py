@@ -6,6 +6,7 @@ import time
 import uuid
 from typing import Annotated, Any, Self
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 KEY_MAX = 200  # characters of an idempotency key
@@ -34,9 +35,18 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
+    def from_json(cls, body: bytes | str) -> Self:
+        """What was written as JSON, however deep it is: Pydantic's own reader ends at 200 levels.
+
+        Raises: pydantic's ValidationError, orjson's JSONDecodeError; both are ValueErrors.
+        """
+        return cls.model_validate(orjson.loads(body))
+
+    @classmethod
     def from_reply(cls, body: bytes) -> Self:
-        """What an actor answered: of a later release, fields that we don't know are passed over."""
-        return cls.model_validate_json(body, extra="ignore")
+        """As `from_json`, what an actor answered: of a later release, fields that we don't know
+        are passed over."""
+        return cls.model_validate(orjson.loads(body), extra="ignore")
 
     def renewed(self) -> Self:
         """This request as an effect of its own, after someone has edited it."""

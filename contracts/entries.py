@@ -23,6 +23,7 @@ BODY_MAX = 100_000  # characters, problem and solution each
 TAGS_MAX, TAG_MAX = 64, 100  # count, characters
 CATEGORY_MAX = 100  # characters
 CUSTOM_MAX = 16 * 1024  # bytes of JSON in UTF-8
+CUSTOM_DEPTH = 100  # levels of objects and lists: many readers of JSON end at 200, and few before
 
 #: The tree that a new database starts with: slug, display name, parent.
 PRESET_CATEGORIES = (
@@ -77,6 +78,17 @@ def small_json(custom: dict[str, Any]) -> dict[str, Any]:
     return custom
 
 
+def shallow(custom: dict[str, Any]) -> dict[str, Any]:
+    """Raise ValueError for custom fields over CUSTOM_DEPTH, which many a client can't read."""
+    level: list[Any] = [custom]
+    for _ in range(CUSTOM_DEPTH):
+        parts = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for part in parts for one in part if isinstance(one, dict | list | tuple)]
+        if not level:
+            return custom
+    raise ValueError(f"is nested deeper than {CUSTOM_DEPTH} levels")
+
+
 def exact_numbers(custom: dict[str, Any]) -> dict[str, Any]:
     """Raise ValueError for custom fields with a number beyond 64 bits.
 
@@ -112,9 +124,9 @@ Tag = Annotated[
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255), _STORABLE]
 Source = Annotated[str, StringConstraints(max_length=100), _STORABLE]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX), AfterValidator(unique_tags)]
-#: As it is kept; earlier releases took any number.
+#: As it is kept; earlier releases took any number and any depth.
 KeptCustom = Annotated[dict[str, Any], AfterValidator(small_json)]
-Custom = Annotated[KeptCustom, AfterValidator(exact_numbers)]
+Custom = Annotated[KeptCustom, AfterValidator(shallow), AfterValidator(exact_numbers)]
 
 
 class EntryFields(Contract):

@@ -9,7 +9,15 @@ import orjson
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from contracts.base import Contract, Text, Write, new_id
-from contracts.entries import Custom, EntryFields, ExternalId, Severity, Source, Tags
+from contracts.entries import (
+    Custom,
+    EntryFields,
+    ExternalId,
+    KeptCustom,
+    Severity,
+    Source,
+    Tags,
+)
 from contracts.links import Links, id_text
 from contracts.tasks import TaskError
 
@@ -101,6 +109,12 @@ class ImportedEntry(EntryFields):
         if any(link.to == own for link in related):
             raise ValueError("an entry can't be related to itself")
         return related
+
+
+class ExportedEntry(ImportedEntry):
+    """What is kept, as a row: custom fields go out as they are, also those that none may bring."""
+
+    custom: KeptCustom = Field(default_factory=dict)
 
 
 class ImportRow(Contract):

@@ -8,7 +8,7 @@ import orjson
 from actors import entries
 from actors.broker.client import Client
 from contracts.entries import Entry, EntryPage, ListEntries
-from contracts.imports import ImportedEntry
+from contracts.imports import ExportedEntry, ImportedEntry
 from contracts.links import LINKS_MAX, Link
 from pipelines.ask import ask_for
 
@@ -46,7 +46,7 @@ def importable(entry: Entry) -> ImportedEntry:
         Link(to=far.external_id or str(far.to_id), kind=far.kind, strength=far.strength)
         for far in near
     ]
-    return ImportedEntry(
+    return ExportedEntry(
         **fields | {EXTERNAL_ID: entry.external_id or str(entry.id), RELATED: links}
     )
 

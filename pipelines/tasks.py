@@ -96,7 +96,7 @@ async def get_task(client: Client, task: UUID, *, timeout: float) -> Task:
         kept = await client.kept(f"task:{task}")
         if kept is None:
             raise
-    adoption = AdoptWrite.model_validate_json(kept)
+    adoption = AdoptWrite.from_json(kept)
     return Task(
         id=task,
         type="write",

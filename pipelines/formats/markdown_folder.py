@@ -11,7 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from contracts.errors import SourceUnreadable
-from contracts.imports import ImportedEntry
+from contracts.imports import ExportedEntry, ImportedEntry
 from pipelines.formats.front_matter import Fields, Unreadable
 from pipelines.formats.markdown import called, file_of, parse
 from pipelines.formats.paths import MARKDOWN, is_source, of_folder
@@ -113,7 +113,7 @@ def _digest(entry: ImportedEntry) -> bytes:
 
 def _digest_of(fields: Fields) -> bytes | None:
     try:
-        return _digest(ImportedEntry(**fields))
+        return _digest(ExportedEntry(**fields))
     except ValidationError:
         return None
 

@@ -28,7 +28,7 @@ def once(
             assert first is not None
             if first["operation"] != operation or first["digest"] != digest:
                 raise KeyReused(key=command.key, first_operation=first["operation"])
-            return reply.model_validate_json(first["reply"])
+            return reply.from_json(first["reply"])
         keys = [command.key]
         if command.instead_of is not None:
             keys.append(command.instead_of)

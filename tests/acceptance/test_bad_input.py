@@ -41,6 +41,13 @@ CASES: list[Case] = [
         {"ROW_UNREADABLE"},
     ),
     (
+        "custom.ndjson",
+        GOOD[0][:-2] + b', "custom":' + b'{"a":' * 199 + b"{}" + b"}" * 200 + b"\n",
+        {},
+        1,
+        {"VALUE_ERROR"},
+    ),
+    (
         "number.ndjson",
         b'{"title": 1e999}\n{"title": 123456789012345678901}\n',
         {},

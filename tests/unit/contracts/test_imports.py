@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from contracts.imports import ImportedEntry
+from contracts.imports import ExportedEntry, ImportedEntry
+from tests.support.deep import nested
 
 
 def test_custom_fields_may_be_text() -> None:
@@ -25,6 +26,22 @@ def test_numbers_of_64_bits_are_kept() -> None:
     custom = {"most": 2**64 - 1, "least": -(2**63), "float": 1.5e-300}
     row = {"title": "one", "custom": custom}
     assert ImportedEntry.model_validate(row).custom == custom
+
+
+def test_custom_fields_have_a_hundred_levels() -> None:
+    """Deeper ones are refused: many clients could not read them. Objects and lists count alike."""
+    for fits in (nested(100), {"a": [nested(98), 1]}):
+        assert ImportedEntry.model_validate({"title": "one", "custom": fits}).custom == fits
+    for deep in (nested(101), {"a": [nested(99), 1]}, nested(250)):
+        with pytest.raises(ValidationError, match="deeper than 100 levels") as refused:
+            ImportedEntry.model_validate({"title": "one", "custom": deep})
+        assert refused.value.errors()[0]["loc"] == ("custom",)
+
+
+def test_what_is_kept_goes_out_as_it_is() -> None:
+    """Custom fields of an earlier release: deeper, or with a number that has lost digits."""
+    for custom in (nested(250), {"n": 1e20}):
+        assert ExportedEntry.model_validate({"title": "one", "custom": custom}).custom == custom
 
 
 @pytest.mark.parametrize("custom", ["{", "[1]", "text", '"text"', "[" * 100_000])
