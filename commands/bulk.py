@@ -103,6 +103,8 @@ def import_(
     from pipelines.formats.paths import files_of
     from pipelines.rejects import RejectsFile
 
+    if dry_run:
+        _refuse_with_dry_run(resume=planned["resume"], save_mapping=save_as, similar=similar)
     with unable():
         plan = replace(asked.plan(), **planned)
         paths = files_of(files)
@@ -136,8 +138,15 @@ def import_(
             out.print(f"[dim]near duplicates: casebook imports similar {report.id}[/dim]")
     say_rejects(plan.rejects)
     if report.error is not None:  # what a dry run has found
-        raise Failure(report.error.message, report.error.code, 2)
+        code = 1 if report.error.code == TooManyRejects.code else 2
+        raise Failure(report.error.message, report.error.code, code)
     sys.exit(1 if report.counts.rejected else 0)
+
+
+def _refuse_with_dry_run(**given: object) -> None:
+    """Raise a UsageError for options that make no sense where nothing is written."""
+    if names := [f"--{name.replace('_', '-')}" for name, value in given.items() if value]:
+        raise click.UsageError(f"--dry-run writes nothing: leave out {', '.join(names)}.")
 
 
 async def _check(client: Any, plan: "Plan", progress: ImportProgress) -> ImportCheck:

@@ -1,14 +1,15 @@
 """A dry run: every row is read, validated and compared with what is stored; nothing is written."""
 
 import asyncio
-import itertools
-from collections.abc import Callable, Coroutine, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
+from dataclasses import dataclass, field
 
 from actors import imports
 from actors.broker.client import Client
 from actors.staging import kept_notes, refuse_too_much
-from contracts.errors import CasebookError, ReplaceTooMuch
+from contracts.errors import CasebookError, ReplaceTooMuch, TooManyRejects, ValidationFailed
 from contracts.imports import (
     NOTES_MAX,
     ChunkChecked,
@@ -20,51 +21,83 @@ from contracts.imports import (
 )
 from contracts.tasks import TaskError
 from pipelines.chunks import Chunk, cut, read_aside
-from pipelines.importing import REPLY, Plan, Progress, insist
+from pipelines.importing import REPLY, Plan, Progress, insist, too_many
 from pipelines.whole import Opened, found_in
 
 REJECTS_MAX = 100  # of a report
 WINDOW = 4  # chunks in flight: two threads answer reads
 
+#: Hears what became of a chunk; whether the next one is wanted.
+Take = Callable[[Chunk, ChunkChecked], bool]
+
+
+@dataclass
+class _Tally:
+    """What all chunks so far come to."""
+
+    counts: ImportCounts = field(default_factory=ImportCounts)
+    live: int = 0
+    named: int = 0
+    unsure: bool = False
+    rejects: list[Reject] = field(default_factory=list)  # the first of them
+
+    def add(self, done: ChunkChecked) -> None:
+        self.counts += done.counts
+        self.live, self.named = done.live, self.named + done.named
+        self.unsure = self.unsure or done.unsure
+        self.rejects += done.rejects[: REJECTS_MAX - len(self.rejects)]
+
 
 async def check_streams(
     client: Client, streams: Iterable[Opened], plan: Plan, progress: Progress
 ) -> ImportCheck:
-    """What importing every named stream would do.
+    """What importing every named stream would do; with more rejects than `plan` allows, up to the
+    chunk that had them. Rejected rows are written as an import would, and nothing else is.
 
-    Raises: UnsupportedFormat, EncodingUnknown, SourceCutShort, pydantic's ValidationError for a
-    plan that no import can have; Unavailable when something stays away for longer than PATIENCE.
+    Raises: UnsupportedFormat, EncodingUnknown, SourceCutShort, RejectsUnwritable, pydantic's
+    ValidationError and ValidationFailed for a plan that no dry run can have; Unavailable when
+    something stays away for longer than PATIENCE.
     """
-    StartImport(source=plan.source, mode=plan.mode)
+    _refuse(plan)
     notes: list[str] = []
-    rejects: dict[int, tuple[Reject, ...]] = {}
-    counts, live, named, unsure = ImportCounts(), 0, 0, False
+    tally = _Tally()
 
-    async def check(chunk: Chunk) -> None:
-        nonlocal counts, live, named, unsure
-        done = await insist(lambda: _check(client, chunk, plan))
-        counts += done.counts
-        live, named, unsure = done.live, named + done.named, unsure or done.unsure
-        rejects[chunk.number] = done.rejects
-        if len(rejects) > REJECTS_MAX:  # chunks, of which the first ones are shown
-            _drop_last(rejects)
-        progress(counts)
+    def take(chunk: Chunk, done: ChunkChecked) -> bool:
+        tally.add(done)
+        if plan.rejects is not None:
+            plan.rejects.add(chunk.sources, done.rejects)
+        progress(tally.counts)
+        return not too_many(tally.counts, plan)
 
-    sent = await _each(cut(found_in(streams, plan.reading, notes, plan.mode), plan.shape), check)
-    if not sent:
-        live = (await insist(lambda: _check(client, Chunk(0), plan))).live
-    missing = max(live - named, 0) if plan.mode is ImportMode.REPLACE else 0
-    error = None if unsure else _refusal(plan, live, missing)
-    notes = [*(kept_notes(missing) if unsure else ()), *notes]
-    shown = itertools.chain.from_iterable(rejects[number] for number in sorted(rejects))
+    found = found_in(streams, plan.reading, notes, plan.mode)
+    chunks = cut(found, plan.shape, keep=plan.rejects is not None)
+    if not await _each(client, chunks, plan, take):
+        take(Chunk(0), await insist(lambda: _check(client, Chunk(0), plan)))
+    return _report(tally, plan, notes)
+
+
+def _refuse(plan: Plan) -> None:
+    StartImport(source=plan.source, mode=plan.mode)
+    if plan.resume is not None:
+        raise ValidationFailed("A dry run begins no import, and goes on with none: leave one out.")
+
+
+def _report(tally: _Tally, plan: Plan, notes: list[str]) -> ImportCheck:
+    """A replace that ends before the last row archives nothing, nor does one that is unsure."""
+    stopped, missing = too_many(tally.counts, plan), 0
+    if plan.mode is ImportMode.REPLACE and not stopped:
+        missing = max(tally.live - tally.named, 0)
+    error = None if tally.unsure else _refusal(plan, tally.live, missing)
+    if stopped:
+        error = TaskError(code=TooManyRejects.code, message=stopped)
     return ImportCheck(
         source=plan.source,
         mode=plan.mode,
-        counts=counts,
-        archived=0 if unsure else missing,
+        counts=tally.counts,
+        archived=0 if tally.unsure else missing,
         error=error,
-        notes=tuple(notes[:NOTES_MAX]),
-        rejects=tuple(itertools.islice(shown, REJECTS_MAX)),
+        notes=tuple([*(kept_notes(missing) if tally.unsure else ()), *notes][:NOTES_MAX]),
+        rejects=tuple(tally.rejects),
     )
 
 
@@ -76,23 +109,32 @@ def _refusal(plan: Plan, live: int, missing: int) -> TaskError | None:
     return None
 
 
-async def _each(
-    chunks: Iterable[Chunk], check: Callable[[Chunk], Coroutine[None, None, None]]
-) -> int:
-    """Check every chunk; how many there were. They are read in a thread, some ahead."""
-    sent, flying = 0, set[asyncio.Task[None]]()
+async def _each(client: Client, chunks: Iterable[Chunk], plan: Plan, take: Take) -> int:
+    """Check every chunk, until `take` wants no more; how many there were.
+
+    They are read in a thread, some ahead; `take` hears of them in the order of the source.
+    """
+    sent, more, flying = 0, True, deque[tuple[Chunk, asyncio.Task[ChunkChecked]]]()
     try:
         async with aclosing(read_aside(chunks)) as read, asyncio.TaskGroup() as group:
-            async for chunk in read:
-                sent += 1
-                task = group.create_task(check(chunk))
-                flying.add(task)
-                task.add_done_callback(flying.discard)
-                while len(flying) >= WINDOW:
-                    await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+            while more:
+                chunk = await anext(read, None)
+                if chunk is not None:
+                    sent += 1
+                    flying.append((chunk, group.create_task(_asked(client, chunk, plan))))
+                while more and flying and (chunk is None or len(flying) >= WINDOW):
+                    first, task = flying.popleft()
+                    more = take(first, await task)
+                more = more and chunk is not None
+            for _, task in flying:
+                task.cancel()
     except* CasebookError as errors:
         raise errors.exceptions[0] from None
     return sent
+
+
+async def _asked(client: Client, chunk: Chunk, plan: Plan) -> ChunkChecked:
+    return await insist(lambda: _check(client, chunk, plan))
 
 
 async def _check(client: Client, chunk: Chunk, plan: Plan) -> ChunkChecked:
@@ -109,8 +151,3 @@ async def _check(client: Client, chunk: Chunk, plan: Plan) -> ChunkChecked:
     )
     reply = await client.call(message, timeout=REPLY, deadline=True)
     return ChunkChecked.from_reply(reply)
-
-
-def _drop_last(rejects: dict[int, tuple[Reject, ...]]) -> None:
-    """Forget the rejects of the last chunk: memory does not grow with the file."""
-    del rejects[max(rejects)]

@@ -179,7 +179,7 @@ async def _send_all(
             while True:
                 while len(flying) >= window.size:
                     await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
-                if _too_many(counts, plan):
+                if too_many(counts, plan):
                     break
                 try:
                     chunk = await anext(read, None)
@@ -198,14 +198,18 @@ async def _send_all(
         raise errors.exceptions[0] from None  # the first says why; the others were cancelled
     if unread is not None:
         raise unread
-    if _too_many(counts, plan):
-        message = f"{counts.rejected:,} of {counts.received:,} rows were rejected: stopped."
+    if message := too_many(counts, plan):
         raise TooManyRejects(message, id=str(import_id), counts=counts.model_dump())
+    if plan.rejects is not None:
+        plan.rejects.begin()  # where there was no row
     return sent
 
 
-def _too_many(counts: ImportCounts, plan: Plan) -> bool:
-    return plan.max_rejects is not None and counts.rejected > plan.max_rejects
+def too_many(counts: ImportCounts, plan: Plan) -> str:
+    """What to say where more rows were rejected than the plan allows; else nothing."""
+    if plan.max_rejects is None or counts.rejected <= plan.max_rejects:
+        return ""
+    return f"{counts.rejected:,} of {counts.received:,} rows were rejected: stopped."
 
 
 async def _send(

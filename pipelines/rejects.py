@@ -21,7 +21,8 @@ class RejectsFile:
 
     The first rejected row says how its file is written: CSV with its own header, or NDJSON. A row
     of another kind goes to a file beside it, `NAME.2.csv`, `NAME.3.ndjson`. What is there is
-    replaced at the beginning, since an import that goes on is told of all its rejects again.
+    replaced when the first chunk has its answer, since an import that goes on is told of all its
+    rejects again; until then it stays, as there may come to be no import.
     With `mark`, files of CSV begin with a byte order mark, which tells more than `--encoding`.
 
     Raises: RejectsUnwritable, from everything.
@@ -31,16 +32,24 @@ class RejectsFile:
         self._path = path
         self._mark = mark
         self._files: dict[Table | None, Path] = {}
+        self._begun = False
         self.count = 0
-        self._write(path, b"", fresh=True)
+        self._write(path, b"", fresh=False)
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that have rows, in the order of their beginning."""
         return tuple(self._files.values())
 
+    def begin(self) -> None:
+        """Empty the file, if that has not been done."""
+        if not self._begun:
+            self._begun = True
+            self._write(self._path, b"", fresh=True)
+
     def add(self, sources: Iterable[Found], rejects: Iterable[Reject]) -> None:
         """Append those of a chunk's rows that were rejected. They are there when this returns."""
+        self.begin()
         rows: dict[tuple[str, int], list[Found]] = {}
         for one in sources:
             rows.setdefault((one.file, one.line), []).append(one)

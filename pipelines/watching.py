@@ -154,6 +154,7 @@ async def _import(
     client: Client, inbox: Inbox, path: Path, plan: Plan, resume: UUID | None
 ) -> ImportReport:
     rejects = RejectsFile(inbox.staged(path), mark=plan.reading.encoding is not None)
+    rejects.begin()  # what one left that was killed is of another import
     plan = dataclasses.replace(plan, rejects=rejects, resume=resume)
     # As `import FOLDER` calls it: an entry of Markdown has its id from that.
     name = f"{path.parent.name}/{path.name}"

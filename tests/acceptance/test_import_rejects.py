@@ -83,6 +83,51 @@ def test_too_many_rejects_stop_an_import(casebook: Casebook, tmp_path: Path) -> 
     assert len(lines(rejects)) == 600
 
 
+def test_a_dry_run_writes_the_rejects_that_an_import_would(
+    casebook: Casebook, tmp_path: Path
+) -> None:
+    """All of them, in the order of the source; with --max-rejects up to where it would stop."""
+    source, rejects = tmp_path / "in.ndjson", tmp_path / "rejects"
+    rows = [{"title": f"tried {n}" if n % 2 else "no", "external_id": n} for n in range(3_000)]
+    source.write_bytes(b"\n".join(orjson.dumps(row) for row in rows))
+    rejects.write_bytes(b"precious\n")
+    options = ("import", str(source), "--source", "tried", "--rejects", str(rejects), "--json")
+    dry = casebook.run(*options, "--dry-run")
+    assert (dry.code, dry.json["counts"]["rejected"]) == (1, 1500)
+    assert [row["external_id"] for row in lines(rejects)] == list(range(0, 3_000, 2))
+    stopped = casebook.run(*options, "--dry-run", "--max-rejects", "300")
+    assert (stopped.code, stopped.json["error"]["code"]) == (1, "TOO_MANY_REJECTS"), stopped.err
+    assert (stopped.json["counts"]["received"], len(lines(rejects))) == (1000, 500)
+    assert "500 of 1,000 rows" in stopped.err
+    assert casebook.run(*options, "--max-rejects", "2000").json["counts"]["created"] == 1500
+
+
+def test_a_file_of_rejects_stays_where_nothing_is_read(casebook: Casebook, tmp_path: Path) -> None:
+    """There are no others to put in their place."""
+    source, rejects = tmp_path / "in.bin", tmp_path / "rejects"
+    source.write_bytes(b"\0\1\2 no text at all")
+    rejects.write_bytes(b"precious\n")
+    for dry in ((), ("--dry-run",)):
+        done = casebook.run("import", str(source), "--rejects", str(rejects), *dry)
+        assert (done.code, rejects.read_bytes()) == (2, b"precious\n"), done.err
+
+
+@pytest.mark.parametrize(
+    "option", [("--resume", "0" * 32), ("--save-mapping", "dry"), ("--similar",)]
+)
+def test_a_dry_run_refuses_what_would_write(
+    casebook: Casebook, tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    """Said, not passed over; the file for rejects stays."""
+    source, rejects = tmp_path / "in.ndjson", tmp_path / "rejects"
+    source.write_bytes(b'{"title": "good row"}\n')
+    rejects.write_bytes(b"precious\n")
+    done = casebook.run("import", str(source), "--dry-run", "--rejects", str(rejects), *option)
+    assert done.code == 2
+    assert f"leave out {option[0]}" in done.err
+    assert rejects.read_bytes() == b"precious\n"
+
+
 def test_the_file_for_rejects_is_none_that_is_read(casebook: Casebook, tmp_path: Path) -> None:
     """It would be emptied before it is read."""
     source = tmp_path / "in.ndjson"
@@ -115,3 +160,16 @@ def test_too_many_rejects_over_http(http: httpx.Client, most: int) -> None:
     assert (done.status_code, done.json()["code"]) == (422, "TOO_MANY_REJECTS")
     assert done.json()["counts"]["rejected"] == 6
     assert http.get(f"/v1/imports/{done.json()['id']}/rejects").json()["rejects"]
+
+
+def test_a_dry_run_over_http_stops_and_refuses_as_well(http: httpx.Client) -> None:
+    """What the import would end with is in the report; there is nothing to go on with."""
+    body = b"".join(b'{"title": "%s"}\n' % (b"no" if n < 700 else b"fine") for n in range(5_000))
+    dry = http.post("/v1/imports", params={"max_rejects": 600, "dry_run": True}, content=body)
+    assert (dry.status_code, dry.json()["error"]["code"]) == (200, "TOO_MANY_REJECTS")
+    assert dry.json()["counts"]["rejected"] == 700
+    assert dry.json()["counts"]["received"] == 1000
+    params = {"resume": f"{'0' * 8}-{'0000-' * 3}{'0' * 12}", "dry_run": True}
+    refused = http.post("/v1/imports", params=params, content=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "VALIDATION_FAILED")
+    assert "goes on with none" in refused.json()["detail"]

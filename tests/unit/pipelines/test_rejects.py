@@ -88,7 +88,17 @@ def test_what_was_there_is_replaced(tmp_path: Path) -> None:
     for _ in range(2):
         rejected(path, found("a.ndjson", b'{"id": 1}\n'), {1})
     assert len(path.read_bytes().splitlines()) == 1
-    RejectsFile(path)
+    RejectsFile(path).add([], [])
+    assert path.read_bytes() == b""
+
+
+def test_what_was_there_stays_until_a_chunk_is_answered(tmp_path: Path) -> None:
+    """An import that does not get so far has no rejects to put in its place."""
+    path = tmp_path / "out"
+    path.write_bytes(b"precious\n")
+    file = RejectsFile(path)
+    assert path.read_bytes() == b"precious\n"
+    file.begin()
     assert path.read_bytes() == b""
 
 
