@@ -12,7 +12,7 @@ from uuid import UUID
 
 import click
 
-from commands.base import Failure, as_json, err, out, print_json, talk
+from commands.base import Failure, as_json, out, print_json, talk
 from commands.import_progress import KINDS, ImportProgress, default_kind
 from commands.import_report import print_report, say_kept, say_rejects
 from commands.sources import Asked, source_options, unable
@@ -79,8 +79,13 @@ LAST_LOOK = 10.0  # seconds that the last one may take: it is the one that a log
 @click.option("--rejects", type=click.Path(path_type=Path), help="A file for rejected rows.")
 @click.option("--max-rejects", type=click.IntRange(0), help="Stop where there are more.")
 @click.option("--wait/--no-wait", default=True, help="Return once searches find it.")
-@click.option("--progress", "shown", type=click.Choice(KINDS), help="By default a terminal's bar.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option(
+    "--progress",
+    "shown",
+    type=click.Choice(KINDS),
+    help="On stderr: by default json with --json, else a terminal's bar, or plain lines.",
+)
+@click.option("--quiet", is_flag=True, help="No progress, and not the import's id.")
 @as_json
 def import_(
     files: tuple[str, ...],
@@ -111,22 +116,23 @@ def import_(
         apart(rejects, paths)
         mark = asked.encoding is not None
         plan = replace(plan, rejects=None if rejects is None else RejectsFile(rejects, mark=mark))
-    silent = quiet or json_
     begun: list[UUID] = []
 
     async def conversation(client: Any, settings: Settings) -> ImportReport | ImportCheck:
         complete = await asked.completed(plan, client, settings)
-        progress = ImportProgress(paths, shown or default_kind(quiet=silent))
+        kind = shown or default_kind(quiet=quiet, json=json_)
+        progress = ImportProgress(paths, kind, json=json_)
         if dry_run:
             return await _check(client, complete, progress)
         if save_as is not None:
             await _save(client, save_as, complete, settings)
-        return await _import(client, complete, progress, begin, similar, wait, settings)
 
-    def begin(import_id: UUID) -> None:
-        begun.append(import_id)
-        if not (silent or shown == "json"):
-            err.print(f"[dim]import {import_id}[/dim]", soft_wrap=True)
+        def begin(import_id: UUID) -> None:
+            begun.append(import_id)
+            if not quiet:
+                progress.begin(import_id)
+
+        return await _import(client, complete, progress, begin, similar, wait, settings)
 
     started = time.monotonic()
     report = _talk_or_tell(conversation, begun, plan, json_)
@@ -153,7 +159,9 @@ async def _check(client: Any, plan: "Plan", progress: ImportProgress) -> ImportC
     from pipelines.checking import check_streams
 
     async with progress.shown():
-        return await check_streams(client, progress.opened(), plan, progress.advance)
+        return await check_streams(
+            client, progress.opened(), plan, progress.advance, sent=progress.sent
+        )
 
 
 async def _save(client: Any, name: str, plan: "Plan", settings: Settings) -> None:
@@ -176,7 +184,15 @@ async def _import(
     from pipelines.importing import PATIENCE, import_streams
 
     async with progress.shown():
-        report = await import_streams(client, progress.opened(), plan, progress.advance, begin)
+        report = await import_streams(
+            client,
+            progress.opened(),
+            plan,
+            progress.advance,
+            begin,
+            sent=progress.sent,
+            behind=progress.behind,
+        )
         if similar:
             found = FindSimilar(import_id=report.id, by=plan.by)
             await ask(client, operations.find, found, timeout=settings.write_timeout)

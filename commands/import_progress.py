@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
+from uuid import UUID
 
 import orjson
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-from rich.progress import Progress as Bar
+from rich.console import RenderableType
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
 
 from commands.base import err
 from contracts.imports import ImportCounts
@@ -20,9 +22,13 @@ KINDS: tuple[Kind, ...] = ("none", "bar", "plain", "json")
 EVERY = {"bar": 0.2, "plain": 5.0, "json": 1.0}  # seconds between two
 
 
-def default_kind(*, quiet: bool) -> Kind:
-    """What a person at a terminal wants; a script is told nothing unless it asks."""
-    return "none" if quiet or not err.is_terminal else "bar"
+def default_kind(*, quiet: bool, json: bool) -> Kind:
+    """A bar for a person at a terminal, lines for a log, JSON lines beside a JSON report."""
+    if quiet:
+        return "none"
+    if json:
+        return "json"
+    return "bar" if err.is_terminal else "plain"
 
 
 class _Counted:
@@ -43,19 +49,35 @@ class _Counted:
         return data
 
 
-class ImportProgress:
-    """Of one import of `files` ("-" is stdin). `state` is what is known at this moment."""
+class _Bar(Progress):
+    """Two lines, so that both fit a terminal of 80 columns: what has come of it, and how far."""
 
-    def __init__(self, files: list[str], kind: Kind) -> None:
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """A line of text over the bar."""
+        for task in self.tasks:
+            yield Text(task.description, no_wrap=True, overflow="ellipsis")
+        yield self.make_tasks_table(self.tasks)
+
+
+class ImportProgress:
+    """Of one import of `files` ("-" is stdin). `state` is what is known at this moment.
+
+    With `json` even an import that is not shown tells its id as JSON.
+    """
+
+    def __init__(self, files: list[str], kind: Kind, *, json: bool = False) -> None:
         self.wanted = kind != "none"
+        self._json = kind == "json" or (json and kind == "none")
         self._files = files
         self._kind = kind
         self._total = None if "-" in files else sum(Path(file).stat().st_size for file in files)
+        self._import: UUID | None = None
         self._read = 0
+        self._sent = 0
         self._counts = ImportCounts()
         self._behind: int | None = None
         self._began = time.monotonic()
-        self._bar: Bar | None = None
+        self._bar: _Bar | None = None
 
     def opened(self) -> Iterator[tuple[str, Any]]:
         """The files, opened one after another."""
@@ -66,12 +88,24 @@ class ImportProgress:
             with Path(file).open("rb") as stream:
                 yield file, _Counted(stream, self._count)
 
+    def begin(self, import_id: UUID) -> None:
+        """Say how the import is called, before anything else: whoever is killed needs it."""
+        self._import = import_id
+        if self._json:
+            _write_json({"import": str(import_id)})
+        else:
+            err.print(f"[dim]import {import_id}[/dim]", soft_wrap=True)
+
+    def sent(self, rows: int) -> None:
+        """So many more rows are on their way."""
+        self._sent += rows
+
     def advance(self, counts: ImportCounts) -> None:
         """So many rows are answered."""
         self._counts = counts
 
     def behind(self, changes: int) -> None:
-        """All rows are stored; the index has so many changes to go."""
+        """The index has so many changes to go."""
         self._behind = changes
 
     @contextlib.asynccontextmanager
@@ -94,15 +128,17 @@ class ImportProgress:
         """Counts, rates a second, seconds to go (None where they can't be known)."""
         seconds = max(time.monotonic() - self._began, 1e-3)
         counts = self._counts
-        rate = self._read / seconds
+        answered = self._answered()
+        rate = answered / seconds
         total = self._total
-        eta = (total - self._read) / rate if total is not None and rate else None
+        eta = (total - answered) / rate if total is not None and rate else None
         return {
+            "import": None if self._import is None else str(self._import),
             "rows": counts.received,
             "accepted": counts.received - counts.rejected,
             "rejected": counts.rejected,
             "rows_per_second": round(counts.received / seconds, 1),
-            "bytes": self._read,
+            "bytes": answered,
             "bytes_total": total,
             "mb_per_second": round(rate / 1e6, 3),
             "seconds": round(seconds, 1),
@@ -113,14 +149,19 @@ class ImportProgress:
     def _count(self, size: int) -> None:
         self._read += size
 
+    def _answered(self) -> int:
+        """Bytes of the files whose rows are answered: of those that were read, as many as of the
+        rows."""
+        return self._read * self._counts.received // self._sent if self._sent else 0
+
     @contextlib.contextmanager
-    def _open_bar(self) -> Iterator[Bar | None]:
+    def _open_bar(self) -> Iterator[_Bar | None]:
         if self._kind != "bar":
             yield None
             return
-        text = TextColumn("{task.description}")
-        with Bar(text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=err) as bar:
-            bar.add_task("importing", total=self._total)
+        columns = (BarColumn(None), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
+        with _Bar(*columns, console=err, expand=True) as bar:
+            bar.add_task("importing", total=self._total, left="")
             yield bar
 
     async def _repeat(self) -> None:
@@ -131,22 +172,31 @@ class ImportProgress:
     def _show(self) -> None:
         state = self.state()
         if self._bar is not None:
-            task = self._bar.task_ids[0]
-            self._bar.update(task, completed=self._read, description=_line(state, bar=True))
+            task, text, left = self._bar.task_ids[0], ", ".join(_done(state)), _left(state)
+            self._bar.update(task, completed=state["bytes"], description=text, left=", ".join(left))
         elif self._kind == "json":
-            sys.stderr.write(orjson.dumps(state).decode() + "\n")
-            sys.stderr.flush()
+            _write_json(state)
         else:
-            err.print(_line(state, bar=False), soft_wrap=True)
+            err.print(", ".join([*_done(state), *_left(state)]), soft_wrap=True)
 
 
-def _line(state: dict[str, Any], *, bar: bool) -> str:
-    parts = [f"{state['accepted']:,} accepted", f"{state['rejected']:,} rejected"]
-    parts.append(f"{state['rows_per_second']:,.0f} rows/s")
-    if not bar:
-        parts.append(f"{state['mb_per_second']:,.1f} MB/s")
+def _write_json(value: dict[str, Any]) -> None:
+    sys.stderr.write(orjson.dumps(value).decode() + "\n")
+    sys.stderr.flush()
+
+
+def _done(state: dict[str, Any]) -> list[str]:
+    return [
+        f"{state['accepted']:,} accepted",
+        f"{state['rejected']:,} rejected",
+        f"{state['rows_per_second']:,.0f} rows/s",
+        f"{state['mb_per_second']:,.1f} MB/s",
+    ]
+
+
+def _left(state: dict[str, Any]) -> list[str]:
+    """What is to be waited for, as far as it is known."""
+    parts = [f"{state['eta_seconds']:,.0f} s to go"] if state["eta_seconds"] else []
     if state["index_behind"] is not None:
         parts.append(f"index {state['index_behind']:,} behind")
-    elif state["eta_seconds"] is not None:
-        parts.append(f"{state['eta_seconds']:,.0f} s to go")
-    return ", ".join(parts)
+    return parts

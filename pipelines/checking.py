@@ -21,7 +21,7 @@ from contracts.imports import (
 )
 from contracts.tasks import TaskError
 from pipelines.chunks import Chunk, cut, read_aside
-from pipelines.importing import REPLY, Plan, Progress, insist, too_many
+from pipelines.importing import REPLY, Heard, Plan, Progress, insist, too_many, unheard
 from pipelines.whole import Opened, found_in
 
 REJECTS_MAX = 100  # of a report
@@ -49,10 +49,16 @@ class _Tally:
 
 
 async def check_streams(
-    client: Client, streams: Iterable[Opened], plan: Plan, progress: Progress
+    client: Client,
+    streams: Iterable[Opened],
+    plan: Plan,
+    progress: Progress,
+    *,
+    sent: Heard = unheard,
 ) -> ImportCheck:
     """What importing every named stream would do; with more rejects than `plan` allows, up to the
-    chunk that had them. Rejected rows are written as an import would, and nothing else is.
+    chunk that had them. Rejected rows are written as an import would, and nothing else is. It
+    tells of it as `import_streams`.
 
     Raises: UnsupportedFormat, EncodingUnknown, SourceCutShort, RejectsUnwritable, pydantic's
     ValidationError and ValidationFailed for a plan that no dry run can have; Unavailable when
@@ -71,7 +77,7 @@ async def check_streams(
 
     found = found_in(streams, plan.reading, notes, plan.mode)
     chunks = cut(found, plan.shape, keep=plan.rejects is not None)
-    if not await _each(client, chunks, plan, take):
+    if not await _each(client, chunks, plan, take, sent):
         take(Chunk(0), await insist(lambda: _check(client, Chunk(0), plan)))
     return _report(tally, plan, notes)
 
@@ -109,18 +115,21 @@ def _refusal(plan: Plan, live: int, missing: int) -> TaskError | None:
     return None
 
 
-async def _each(client: Client, chunks: Iterable[Chunk], plan: Plan, take: Take) -> int:
+async def _each(
+    client: Client, chunks: Iterable[Chunk], plan: Plan, take: Take, sent: Heard
+) -> int:
     """Check every chunk, until `take` wants no more; how many there were.
 
     They are read in a thread, some ahead; `take` hears of them in the order of the source.
     """
-    sent, more, flying = 0, True, deque[tuple[Chunk, asyncio.Task[ChunkChecked]]]()
+    count, more, flying = 0, True, deque[tuple[Chunk, asyncio.Task[ChunkChecked]]]()
     try:
         async with aclosing(read_aside(chunks)) as read, asyncio.TaskGroup() as group:
             while more:
                 chunk = await anext(read, None)
                 if chunk is not None:
-                    sent += 1
+                    count += 1
+                    sent(len(chunk))
                     flying.append((chunk, group.create_task(_asked(client, chunk, plan))))
                 while more and flying and (chunk is None or len(flying) >= WINDOW):
                     first, task = flying.popleft()
@@ -130,7 +139,7 @@ async def _each(client: Client, chunks: Iterable[Chunk], plan: Plan, take: Take)
                 task.cancel()
     except* CasebookError as errors:
         raise errors.exceptions[0] from None
-    return sent
+    return count
 
 
 async def _asked(client: Client, chunk: Chunk, plan: Plan) -> ChunkChecked:

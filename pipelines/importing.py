@@ -69,7 +69,12 @@ class Plan:
 
 
 Progress = Callable[[ImportCounts], None]
+Heard = Callable[[int], None]
 R = TypeVar("R")
+
+
+def unheard(number: int) -> None:
+    """Nobody wants to know."""
 
 
 async def import_streams(
@@ -78,10 +83,15 @@ async def import_streams(
     plan: Plan,
     progress: Progress,
     begun: Callable[[UUID], None] = lambda import_id: None,
+    *,
+    sent: Heard = unheard,
+    behind: Heard = unheard,
 ) -> ImportReport:
     """Import every named stream as one import; its report when all of it is stored.
 
-    `begun` hears its id before anything of it is stored: who is stopped can go on with it.
+    `begun` hears its id before anything of it is stored: who is stopped can go on with it. `sent`
+    hears of the rows of each chunk when it is sent, `progress` the counts so far when one is
+    answered, `behind` now and then how many changes the index has to go.
     Streams are read in a thread, a chunk at a time, so memory does not grow with their size.
     Raises: UnsupportedFormat, EncodingUnknown; ChunkChanged when `plan.resume` names an import of
     another file; ImportCanceled; TooManyRejects, when what was in flight is counted;
@@ -99,10 +109,11 @@ async def import_streams(
     found = found_in(opened, plan.reading, notes, mode)
     chunks = cut(found, plan.shape, keep=plan.rejects is not None)
     try:
-        sent = await _send_all(client, import_id, chunks, plan, progress)
+        telling = _Telling(progress, sent, behind)
+        number = await _send_all(client, import_id, chunks, plan, telling)
         finish = FinishImport(
             import_id=import_id,
-            chunks=sent,
+            chunks=number,
             notes=tuple(notes[:NOTES_MAX]),
             max_removed=plan.max_removed,
         )
@@ -154,8 +165,15 @@ async def _stop(client: Client, import_id: UUID, plan: Plan, error: CasebookErro
         await ask_for(Nothing, client, imports.stop, command, timeout=REPLY)
 
 
+@dataclass(frozen=True)
+class _Telling:
+    progress: Progress
+    sent: Heard
+    behind: Heard
+
+
 async def _send_all(
-    client: Client, import_id: UUID, chunks: Iterable[Chunk], plan: Plan, progress: Progress
+    client: Client, import_id: UUID, chunks: Iterable[Chunk], plan: Plan, telling: _Telling
 ) -> int:
     """Send every chunk; how many there were. Raises: TooManyRejects, and as `import_streams`.
 
@@ -171,11 +189,11 @@ async def _send_all(
         if plan.rejects is not None:
             plan.rejects.add(chunk.sources, done.rejects)
         counts += done.counts
-        progress(counts)
+        telling.progress(counts)
 
     try:
         async with contextlib.aclosing(read_aside(chunks)) as read, asyncio.TaskGroup() as group:
-            keeping = group.create_task(keep(client, pace))
+            keeping = group.create_task(keep(client, pace, telling.behind))
             while True:
                 while len(flying) >= window.size:
                     await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
@@ -190,6 +208,7 @@ async def _send_all(
                     break
                 await asyncio.sleep(pace.pause(len(chunk)))
                 sent += 1
+                telling.sent(len(chunk))
                 task = group.create_task(send(chunk))
                 flying.add(task)
                 task.add_done_callback(flying.discard)

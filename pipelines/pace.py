@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from actors import index
 from actors.broker.client import Client
@@ -57,12 +58,16 @@ class Pace:
         return rows * self._each
 
 
-async def keep(client: Client, pace: Pace) -> None:
-    """Set the pace by the index that the workers search in, until it is cancelled."""
+async def keep(client: Client, pace: Pace, behind: Callable[[int], None]) -> None:
+    """Set the pace by the index that the workers search in, until it is cancelled.
+
+    `behind` hears each time how many changes it has to go.
+    """
     while True:
         await asyncio.sleep(LOOK)  # first of all: a short import needs none of this
         try:
             found = await ask_for(IndexStatus, client, index.status, Nothing(), timeout=LOOK)
             pace.look(time.monotonic(), Position.parse(found.position).seq, found.behind)
+            behind(found.behind)
         except CasebookError:
             pace.unknown()

@@ -15,8 +15,8 @@ from storage.index.ranking import success_rate
 from storage.index.text import WORDS, clean, ready_words, remembered, words_of
 from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, TITLE_WEIGHT
 
-#: Of the fields and of how texts become words, codes and paths. Raise it with any change to either: an
-#: index of another version is built anew.
+#: Of the fields and of how texts become words, codes and paths. Raise it with any change to these:
+#: an index of another version is built anew.
 SCHEMA_VERSION = 8
 
 FIRST_WORDS = 3  # of a title: a code in them is what the entry is about ("FILE STATUS 35: ...")

@@ -1,11 +1,14 @@
 """What an import says of itself while it runs."""
 
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.support.casebook import Casebook
+from tests.support.casebook import LIMIT, Casebook
 
 
 @pytest.fixture
@@ -40,9 +43,50 @@ def test_progress_as_plain_lines(casebook: Casebook, source: Path) -> None:
     assert "\x1b" not in done.err
 
 
-def test_a_script_is_told_nothing_unless_it_asks(casebook: Casebook, source: Path) -> None:
-    """Beside the id that a stopped import is gone on with; with --quiet not even that."""
+def test_a_script_is_told_in_lines(casebook: Casebook, source: Path) -> None:
+    """The id that a stopped import is gone on with, and how far it is: JSON where the report is."""
     done = casebook.run("import", str(source), "--source", "script")
-    assert [line.split()[0] for line in done.err.splitlines()] == ["import"]
-    assert casebook.run("import", str(source), "--source", "script", "--quiet").err == ""
-    assert casebook.run("import", str(source), "--source", "script", "--json").err == ""
+    first, *_, last = done.err.splitlines()
+    assert first.startswith("import ") and last.startswith("1,500 accepted, 5 rejected, ")
+    done = casebook.run("import", str(source), "--source", "script", "--json")
+    states = [orjson.loads(line) for line in done.err.splitlines()]
+    assert states[0] == {"import": done.json["id"]}
+    assert (states[-1]["import"], states[-1]["rows"]) == (done.json["id"], 1505)
+    assert len(done.out.splitlines()) == 1
+    done = casebook.run("import", str(source), "--source", "script", "--json", "--progress", "none")
+    assert orjson.loads(done.err) == {"import": done.json["id"]}
+
+
+def test_quiet_is_quiet(casebook: Casebook, source: Path) -> None:
+    """Not even the id."""
+    for more in ((), ("--json",)):
+        assert casebook.run("import", str(source), "--source", "script", "--quiet", *more).err == ""
+
+
+def test_the_id_and_the_index_are_told_while_rows_are_read(casebook: Casebook) -> None:
+    """A script that is killed meanwhile knows what to go on with, and how far the index is."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "import", "-", "--source", "told", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=casebook.environment,
+    )
+    assert process.stdin is not None and process.stderr is not None
+    late = threading.Timer(LIMIT, process.kill)
+    late.start()
+    try:
+        first = orjson.loads(process.stderr.readline())
+        body = {"problem": "told " * 100}  # what is shorter than a piece of 64 KiB is not read yet
+        for n in range(1_000):
+            process.stdin.write(orjson.dumps(body | {"title": f"told {n}"}) + b"\n")
+        process.stdin.flush()
+        state = {"index_behind": None, "rows": 0}
+        while state["index_behind"] is None or not state["rows"]:
+            state = orjson.loads(process.stderr.readline())
+        assert state["rows"] < 1_000 and state["eta_seconds"] is None
+        report, _ = process.communicate()
+    finally:
+        late.cancel()
+        process.kill()
+    assert first == {"import": orjson.loads(report)["id"]}

@@ -109,9 +109,9 @@ def nobody() -> bytes:
 
 
 def test_the_pace_is_that_of_the_index_that_workers_see(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look sets it anew; where nobody knows, nothing waits."""
+    """Each look sets it anew, and tells how far it is; where nobody knows, nothing waits."""
     monkeypatch.setattr(module, "LOOK", 0.001)
-    pace, waits = Pace(), list[bool]()
+    pace, waits, told = Pace(), list[bool](), list[int]()
 
     def noted(answer: Callable[[], bytes]) -> Callable[[], bytes]:
         def answering() -> bytes:
@@ -123,5 +123,7 @@ def test_the_pace_is_that_of_the_index_that_workers_see(monkeypatch: pytest.Monk
     far = 1_000_000_000
     answers = [at(0, far), at(10, far), nobody, at(20, far), at(30, 0), nobody]
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(keep(Worker(*map(noted, answers)), pace))  # type: ignore[arg-type]
+        worker = Worker(*map(noted, answers))
+        asyncio.run(keep(worker, pace, told.append))  # type: ignore[arg-type]
+    assert told == [far, far, far, 0]
     assert waits == [False, True, True, False, True, False]
