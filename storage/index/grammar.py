@@ -114,12 +114,14 @@ class Boosted:
 class Group:
     """All of `required`, none of `excluded`; of `wanted` the more the better.
 
-    One of `wanted` must be there if nothing is required.
+    One of `wanted` must be there if nothing is required. `either` says that they are alternatives,
+    of OR or of a field, and not only words side by side: who needs all words needs one of these.
     """
 
     wanted: tuple["Node", ...] = ()
     required: tuple["Node", ...] = ()
     excluded: tuple["Node", ...] = ()
+    either: bool = field(default=False, compare=False)
 
 
 Node: TypeAlias = (
@@ -136,6 +138,8 @@ class Understood:
     codes: tuple[str, ...] = ()
     #: What was read in another way than it was written, and why.
     notes: tuple[str, ...] = ()
+    #: Those of the codes that are no alternative to something else.
+    firm: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def everything(self) -> bool:
@@ -155,7 +159,8 @@ def capped(group: Group, most: float) -> Group:
         return node
 
     parts = (group.wanted, group.required, group.excluded)
-    return Group(*(tuple(within(node, most) for node in nodes) for nodes in parts))
+    wanted, required, excluded = (tuple(within(node, most) for node in nodes) for nodes in parts)
+    return Group(wanted, required, excluded, group.either)
 
 
 def ranks(node: Node) -> bool:
@@ -179,3 +184,13 @@ def leaves(node: Node, *, excluded: bool = False) -> list[Node]:
     if excluded:
         found += [leaf for part in node.excluded for leaf in leaves(part)]
     return found
+
+
+def firm(node: Node) -> list[Node]:
+    """The leaves that are no alternative to others, from left to right."""
+    if isinstance(node, Boosted):
+        return firm(node.node)
+    if not isinstance(node, Group):
+        return [node]
+    wanted = () if node.either else node.wanted
+    return [leaf for part in (*node.required, *wanted) for leaf in firm(part)]

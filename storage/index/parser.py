@@ -20,6 +20,7 @@ from storage.index.grammar import (
     Understood,
     Words,
     capped,
+    firm,
     leaves,
 )
 from storage.index.inexact import inexact, unread
@@ -59,7 +60,14 @@ def understand(q: str) -> Understood:
 def _plain(text: str, notes: list[str]) -> Understood:
     found = words_of(text)
     root = Group(wanted=(found,) if found.stems else ())
-    return Understood(root, found.codes, tuple(notes))
+    return Understood(root, found.codes, tuple(notes), found.codes)
+
+
+def _codes(said: list[str], found: list[Node]) -> tuple[str, ...]:
+    """Each code of what was said, and of the words that were found in it, once."""
+    text = " ".join(said)
+    more = [code for leaf in found if isinstance(leaf, Words) for code in leaf.codes]
+    return tuple(dict.fromkeys([*find_codes(text), *typed_codes(text), *more]))
 
 
 class _Parser:
@@ -71,6 +79,7 @@ class _Parser:
         self._at = self._parts = self._unwanted = 0
         self._within = ""  # the field before the parenthesis that is read
         self._said: list[str] = []  # all that is not excluded: what codes are looked for in
+        self._joined: set[int] = set()  # places in it of what is an alternative to something else
 
     def query(self) -> Understood:
         written = self._group(0)
@@ -79,10 +88,10 @@ class _Parser:
         root = capped(written, BOOST_MAX)
         if root != written:
             self._notes.append(f"nothing counts more than {BOOST_MAX:g} times")
-        codes = [code for leaf in leaves(root) if isinstance(leaf, Words) for code in leaf.codes]
-        said = " ".join(self._said)
-        codes = [*find_codes(said), *typed_codes(said), *codes]
-        return Understood(root, tuple(dict.fromkeys(codes)), tuple(self._notes))
+        codes = _codes(self._said, leaves(root))
+        alone = [said for at, said in enumerate(self._said) if at not in self._joined]
+        sure = tuple(code for code in _codes(alone, firm(root)) if code in codes)
+        return Understood(root, codes, tuple(self._notes), sure)
 
     def _peek(self) -> Kind | None:
         return self._tokens[self._at].kind if self._at < len(self._tokens) else None
@@ -123,7 +132,7 @@ class _Parser:
             wanted.insert(0, words)
         if len(wanted) == 1 and isinstance(wanted[0], Group) and not (required or excluded):
             return wanted[0]
-        return Group(tuple(wanted), tuple(required), tuple(excluded))
+        return Group(tuple(wanted), tuple(required), tuple(excluded), bool(self._within))
 
     def _refused(self, depth: int) -> list[Node]:
         self._unwanted += 1
@@ -132,13 +141,15 @@ class _Parser:
         return [node] if node else []
 
     def _any(self, depth: int) -> Node | str | None:
+        begun = len(self._said)
         nodes = [self._all(depth)]
         while self._peek() is Kind.OR:
             self._take()
             nodes.append(self._all(depth))
         if len(nodes) == 1:
             return nodes[0]
-        return Group(wanted=tuple(found for node in nodes if (found := needed(node))))
+        self._joined.update(range(begun, len(self._said)))
+        return Group(tuple(found for node in nodes if (found := needed(node))), either=True)
 
     def _all(self, depth: int) -> Node | str | None:
         first = self._unit(depth)
@@ -230,9 +241,10 @@ class _Parser:
         """A value, a phrase or a group of them after `name:`."""
         token = self._take()
         if token.kind is Kind.OPEN:
-            outside, self._within = self._within, name
+            outside, self._within, begun = self._within, name, len(self._said)
             group = self._parenthesis(depth)
             self._within = outside
+            self._joined.update(range(begun, len(self._said)))
             alone = not (isinstance(group, Group) and group.required and group.wanted)
             return group if alone else Group(required=tuple(filter(None, [group])))
         if token.kind in (Kind.WORD, Kind.QUOTE):

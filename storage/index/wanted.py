@@ -11,7 +11,7 @@ from contracts.search import SearchQuery
 from storage.index.build import Builder
 from storage.index.few import Few, Place, place
 from storage.index.filters import Filters
-from storage.index.grammar import Group, Node, Understood, Words, leaves
+from storage.index.grammar import Boosted, Group, Node, Understood, Words, leaves
 from storage.index.parser import understand
 from storage.index.rarest import CODES_MAX
 from storage.index.stored import card
@@ -69,17 +69,30 @@ def _tells(leaf: Node) -> bool:
 
 
 def strictly(asked: Understood) -> Understood:
-    """`asked` with a need for one of its codes, or without codes for each of its words."""
-    required: list[Node] = list(asked.root.required)
-    codes = asked.codes[:CODES_MAX]  # the first: what no entry holds yet may come
-    if codes:
-        required.append(Words((), codes))
-    else:
-        for node in asked.root.wanted:
-            required += _each(node) if isinstance(node, Words) else (node,)
-    return Understood(Group((), tuple(required), asked.root.excluded), codes)
+    """`asked` with a need for one of its codes, or without codes for each of its words; of
+    alternatives for one. A code that is one of them is no need."""
+    root = asked.root
+    codes = asked.firm[:CODES_MAX]  # the first: what no entry holds yet may come
+    wanted = (Words((), codes),) if codes else (root,) if root.either else root.wanted
+    alone = () if root.either and not codes else root.required
+    required = tuple(need for node in (*alone, *wanted) for need in _needs(node))
+    return Understood(Group((), required, root.excluded), codes)
 
 
-def _each(words: Words) -> Iterator[Words]:
-    for stem, _ in words.stems:
-        yield Words(((stem, 1),))
+def _needs(node: Node) -> Iterator[Node]:
+    """What an entry must hold, all of it, to hold `node`."""
+    match node:
+        case Words(codes=()):
+            yield from (Words(((stem, 1),)) for stem, _ in node.stems)
+        case Words():
+            yield Words((), node.codes)
+        case Boosted():
+            yield from _needs(node.node)
+        case Group(either=True):
+            either = tuple(Group((), tuple(_needs(one))) for one in node.wanted)
+            yield Group(either, node.required, node.excluded)
+        case Group():
+            parts = (*node.required, *node.wanted)
+            yield Group((), tuple(need for one in parts for need in _needs(one)), node.excluded)
+        case _:
+            yield node

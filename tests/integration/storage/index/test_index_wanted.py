@@ -28,3 +28,50 @@ def test_only_what_changed_is_wanted(
         ("both words", entries[3].id, 1),
         ("narrowed", entries[1].id, 1),
     ]
+
+
+BEASTS = (
+    "zebra in line",
+    "giraffe in line",
+    "wombat case",
+    "abend XQZ7777E",
+    "koala abend XQZ7777E",
+    "koala file status 35",
+)
+ZEBRA, GIRAFFE, WOMBAT, CODE, KOALA, STATUS = range(len(BEASTS))
+
+
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        ("zebra OR giraffe", {ZEBRA, GIRAFFE}),
+        ("zebra giraffe", set()),
+        ("wombat OR zzznothing", {WOMBAT}),
+        ('zzznothing OR "wombat case"', {WOMBAT}),
+        ("tag:nosuch OR wombat", {WOMBAT}),
+        ("tag:beast OR wombat", {ZEBRA, WOMBAT}),
+        ("wombat OR (koala AND abend)", {WOMBAT, KOALA}),
+        ("wombat OR (koala abend)", {WOMBAT, KOALA}),
+        ("XQZ7777E OR wombat", {CODE, KOALA, WOMBAT}),
+        ("koala (XQZ7777E OR wombat)", {KOALA}),
+        ("koala (tag:beast OR XQZ7777E)", {KOALA}),
+        ("koala AND (XQZ7777E OR wombat)", {KOALA}),
+        ("(zebra OR koala) XQZ7777E", {CODE, KOALA}),
+        ("koala file status (35 OR 39)", {STATUS}),
+        ("zebra OR XQZ7777E^2", {ZEBRA, CODE, KOALA}),
+        ("zebra OR giraffe -tag:beast", {GIRAFFE}),
+        ("(zebra OR wombat) (line OR nothing)", {ZEBRA}),
+        ("title:(zebra XQZ7777E)", {ZEBRA, CODE, KOALA}),
+        ("tag:(beast nosuch) zebra", {ZEBRA}),
+        ("XQZ7777E koala", {CODE, KOALA}),
+    ],
+)
+def test_alternatives_are_alternatives(fill: Fill, query: str, fits: set[int]) -> None:
+    """Also at the top of a search, where words side by side are all needed; a code that is one of
+    them is not needed either."""
+    entries = [entry(title, tags=("beast",) if "zebra" in title else ()) for title in BEASTS]
+    reader = fill(*entries)
+    asked = [Wanted("any", query, ())]
+    found = reader.wanted(asked, [one.id for one in entries], ask(reader).position)
+    ids = [one.id for one in entries]
+    assert {ids.index(entry_id) for _, entry_id, _ in found} == fits
