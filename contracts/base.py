@@ -27,6 +27,8 @@ def refuse_unstorable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(refuse_unstorable)]
+#: Rows that a page passes over: more than any list has, and far fewer than PostgreSQL refuses.
+Offset = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class Contract(BaseModel):

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from contracts.base import Contract, Text, Write, new_id
+from contracts.base import Contract, Offset, Text, Write, new_id
 from contracts.entries import (
     Custom,
     EntryFields,
@@ -129,7 +129,7 @@ class StartImport(Write):
     """Open an import."""
 
     source: Source = ""
-    files: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+    files: Annotated[tuple[Text, ...], Field(max_length=1000)] = ()
     mode: ImportMode = ImportMode.UPSERT
     duplicates: Duplicates = Duplicates.AUTO
 
@@ -260,7 +260,7 @@ class GetImport(Contract):
     id: UUID
     #: Rejects to return, and how many to pass over.
     limit: Annotated[int, Field(ge=0, le=500)] = 20
-    offset: Annotated[int, Field(ge=0)] = 0
+    offset: Offset = 0
 
 
 class GetRejects(Contract):

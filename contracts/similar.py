@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from contracts.base import Contract, Write
+from contracts.base import Contract, Offset, Write
 
 TEXT_MAX = 300_000  # characters
 LIKE = 0.3  # from this similarity on a new entry's writer is told of another one
@@ -87,7 +87,7 @@ class GetSimilar(Contract):
     id: UUID
     minimum: Annotated[float, Field(ge=0, le=1)] = 0.0
     limit: Annotated[int, Field(ge=1, le=500)] = 50
-    offset: Annotated[int, Field(ge=0)] = 0
+    offset: Offset = 0
 
 
 class SimilarEntry(Contract):

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from contracts.links import ORDERED, circles
 from pipelines.formats.front_matter import Unreadable
 from pipelines.formats.markdown import Document, called, read
 from pipelines.formats.paths import CODES, MARKDOWN, of_folder
+from pipelines.meant import meant
 
 #: Of their pairs of words: from there on two entries should be one. In the sample, which has many
 #: on like subjects, no two share a fifth.
@@ -196,7 +196,7 @@ def _steps(page: Page) -> Iterator[Finding]:
 def _category(page: Page, rules: Rules) -> Iterator[Finding]:
     name = page.entry.category
     if name not in rules.categories:
-        message = f"{name} is none that is known{_meant(name, rules.categories)}"
+        message = f"{name} is none that is known{meant(name, rules.categories)}"
         yield page.finding("category", "CATEGORY_UNKNOWN", message)
 
 
@@ -206,14 +206,8 @@ def _codes(page: Page, rules: Rules) -> Iterator[Finding]:
         return
     for code in codes:
         if code not in rules.codes:
-            message = f"{code} is not in the list{_meant(str(code), rules.codes)}"
+            message = f"{code} is not in the list{meant(str(code), rules.codes)}"
             yield page.finding("codes", "CODE_UNKNOWN", message)
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name.casefold(), {one.casefold(): one for one in known}, 1, 0.7)
-    spelt = {one.casefold(): one for one in known}
-    return f"; is it {spelt[close[0]]}?" if close else ""
 
 
 def _twins(pages: list[Page]) -> Iterator[Finding]:
@@ -244,7 +238,7 @@ def _links(pages: list[Page], broken: set[str]) -> Iterator[Finding]:
         for link in page.entry.related:
             if (page.entry.source, link.to) not in names and link.to not in broken:
                 near = [name for source, name in names if source == page.entry.source]
-                message = f"there is no entry {link.to}{_meant(link.to, near)}"
+                message = f"there is no entry {link.to}{meant(link.to, near)}"
                 yield page.finding("related", "LINK_NOWHERE", message)
 
 

@@ -13,8 +13,9 @@ from contracts.health import HealthHistory, ListSamples
 from contracts.traces import GetTrace, ListSlow, SlowOperations, Trace
 from shim.backend import BackendOf
 from shim.keys import Caller, Key
+from shim.parameters import NO_OTHERS
 
-router = APIRouter(prefix="/v1", tags=["operating"])
+router = APIRouter(prefix="/v1", tags=["operating"], dependencies=NO_OTHERS)
 
 
 class Note(Contract):

@@ -19,8 +19,9 @@ from contracts.bulk import (
 )
 from shim.backend import BackendOf
 from shim.keys import Caller, Key
+from shim.parameters import NO_OTHERS
 
-router = APIRouter(tags=["bulk"])
+router = APIRouter(tags=["bulk"], dependencies=NO_OTHERS)
 
 DryRun = Annotated[bool, Query(description="only count")]
 

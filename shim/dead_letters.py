@@ -27,8 +27,9 @@ from contracts.dead_letters import (
 )
 from shim.backend import BackendOf
 from shim.keys import Caller, Key
+from shim.parameters import NO_OTHERS
 
-router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
+router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], dependencies=NO_OTHERS)
 
 
 @router.get("", response_model=DeadLetterPage)

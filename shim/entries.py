@@ -30,6 +30,7 @@ from pipelines import searching
 from shim.analytics import NAMED_SEARCH, named_search
 from shim.backend import Backend, BackendOf, answered, json_response
 from shim.keys import Caller, Key
+from shim.parameters import NO_OTHERS
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])
 
@@ -57,7 +58,7 @@ async def _changed(
     return response
 
 
-@router.post("", status_code=201, response_model=EntryStored)
+@router.post("", status_code=201, response_model=EntryStored, dependencies=NO_OTHERS)
 async def create(backend: BackendOf, by: Caller, fields: EntryFields, key: Key = None) -> Response:
     """Store an entry; the reply lists others that it may be a duplicate of."""
     command = CreateEntry(entry=fields, key=_key(key), by=by)
@@ -108,7 +109,7 @@ async def similar(
     return answered(await backend.read(search.like, request, http))
 
 
-@router.put("/{entry_id}", response_model=EntryStored)
+@router.put("/{entry_id}", response_model=EntryStored, dependencies=NO_OTHERS)
 async def replace(
     backend: BackendOf,
     by: Caller,
@@ -125,7 +126,7 @@ async def replace(
     return await _changed(backend, entries.update, command)
 
 
-@router.patch("/{entry_id}", response_model=EntryStored)
+@router.patch("/{entry_id}", response_model=EntryStored, dependencies=NO_OTHERS)
 async def update(
     backend: BackendOf,
     by: Caller,
@@ -141,7 +142,7 @@ async def update(
     return await _changed(backend, entries.update, command)
 
 
-@router.delete("/{entry_id}", response_model=EntryDeleted)
+@router.delete("/{entry_id}", response_model=EntryDeleted, dependencies=NO_OTHERS)
 async def delete(
     backend: BackendOf,
     by: Caller,
@@ -157,7 +158,7 @@ async def delete(
     return response
 
 
-@router.post("/{entry_id}/archive", response_model=EntryStored)
+@router.post("/{entry_id}/archive", response_model=EntryStored, dependencies=NO_OTHERS)
 async def archive(
     backend: BackendOf, by: Caller, entry_id: UUID, key: Key = None, version: Version = None
 ) -> Response:
@@ -166,7 +167,7 @@ async def archive(
     return await _changed(backend, entries.archive, command)
 
 
-@router.post("/{entry_id}/restore", response_model=EntryStored)
+@router.post("/{entry_id}/restore", response_model=EntryStored, dependencies=NO_OTHERS)
 async def restore(
     backend: BackendOf, by: Caller, entry_id: UUID, key: Key = None, version: Version = None
 ) -> Response:
@@ -175,7 +176,7 @@ async def restore(
     return await _changed(backend, entries.restore, command)
 
 
-@router.put("/{entry_id}/relations/{to_id}", response_model=Entry)
+@router.put("/{entry_id}/relations/{to_id}", response_model=Entry, dependencies=NO_OTHERS)
 async def relate(
     backend: BackendOf,
     by: Caller,

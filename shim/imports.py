@@ -10,9 +10,14 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
 from actors import import_rejects, imports, similar
-from contracts.base import field_errors, new_id
+from contracts.base import Offset, Text, field_errors, new_id
 from contracts.entries import Source
-from contracts.errors import CasebookError, SourceCutShort, ValidationFailed
+from contracts.errors import (
+    CasebookError,
+    SourceCutShort,
+    UnsupportedFormat,
+    ValidationFailed,
+)
 from contracts.imports import (
     REMOVED_MAX,
     Duplicates,
@@ -35,8 +40,17 @@ from pipelines.mapping import load_shape, parse_shape
 from shim.backend import BackendOf, json_response
 from shim.body import FedStream
 from shim.keys import caller
+from shim.parameters import NO_OTHERS
 
-router = APIRouter(prefix="/v1/imports", tags=["imports"])
+router = APIRouter(prefix="/v1/imports", tags=["imports"], dependencies=NO_OTHERS)
+
+#: What a body may be packed as. Its first bytes tell, so this is about the others.
+PACKED = ("", "identity", "gzip", "x-gzip", "zstd", "bzip2", "x-bzip2", "xz", "x-xz")
+
+FORM, FIELDS = "multipart/form-data", "application/x-www-form-urlencoded"
+ONE_LINE = "At most one row came. curl's -d drops line ends; --data-binary @FILE keeps them."
+
+NAME_MAX = 255  # characters: each reject repeats it
 
 #: What a content type says of a body whose content does not tell.
 HINTS: dict[str, Format] = {
@@ -71,19 +85,18 @@ async def create(
     duplicates: Duplicates = Duplicates.AUTO,
     dry_run: Annotated[bool, Query(description="only read, validate and count")] = False,
     resume: Annotated[UUID | None, Query(description="an import of the same body")] = None,
-    name: str = "body",
+    name: Annotated[Text, Query(max_length=NAME_MAX, description="of the body")] = "body",
 ) -> Response:
     """Import the body, of any length: NDJSON, JSON, CSV or a search server's export.
 
     It may be packed with gzip, bz2, xz or zstd. A dry run answers 200, and nothing is written.
     """
     _refuse_mode(source, mode)
+    content_type = _content_type(request)
     shape = parse_shape(pairs, default, split)
     if mapping is not None:
         saved = await load_shape(backend.client, mapping, timeout=backend.read_timeout)
         shape = shape.over(saved)
-    content_type = Message()
-    content_type["content-type"] = request.headers.get("content-type", "")
     reading = make_reading(
         kind,
         hint=HINTS.get(content_type.get_content_type(), "auto"),
@@ -108,7 +121,7 @@ async def create(
     try:
         if dry_run:
             check = await check_streams(backend.client, [(name, stream)], plan, _unseen)
-            return json_response(check.model_dump_json().encode())
+            return _told(check, content_type, 200)
         report = await import_streams(backend.client, [(name, stream)], plan, _unseen, begun.append)
     except CasebookError as error:
         error.details |= {"import_id": str(begun[0])} if begun else {}
@@ -116,7 +129,7 @@ async def create(
     finally:
         stream.close()
         feeding.cancel()
-    return json_response(report.model_dump_json().encode(), 201)
+    return _told(report, content_type, 201)
 
 
 @router.get("/{import_id}/similar", response_model=SimilarPage)
@@ -126,7 +139,7 @@ async def list_similar(
     import_id: UUID,
     minimum: Annotated[float, Query(ge=0, le=1, description="similarity")] = 0.0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
 ) -> Response:
     """Entries of an import with the most similar other one, once that has been looked for."""
     request = GetSimilar(id=import_id, minimum=minimum, limit=limit, offset=offset)
@@ -153,7 +166,7 @@ async def get(
     by: Annotated[str, Depends(caller)],
     import_id: UUID,
     limit: Annotated[int, Query(ge=0, le=500)] = 20,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
 ) -> Response:
     """An import's counts and a page of its rejects."""
     request = GetImport(id=import_id, limit=limit, offset=offset)
@@ -179,6 +192,31 @@ def _refuse_mode(source: str, mode: ImportMode) -> None:
         StartImport(source=source, mode=mode)
     except ValidationError as error:
         raise ValidationFailed(errors=field_errors(error.errors(include_url=False))) from None
+
+
+def _content_type(request: Request) -> Message:
+    """What the sender calls the body. Raises: UnsupportedFormat where nobody could read it."""
+    found = Message()
+    found["content-type"] = request.headers.get("content-type", "")
+    if found.get_content_type() == FORM:
+        raise UnsupportedFormat(
+            "The rows are the body itself, not a part of a form: with curl --data-binary @FILE, "
+            "not -F."
+        )
+    packed = ", ".join(request.headers.getlist("content-encoding")).strip().lower()
+    if packed not in PACKED:
+        raise UnsupportedFormat(
+            f"The body is packed as {packed[:40]!r}: send it plain, or as gzip, zstd, bz2 or xz."
+        )
+    return found
+
+
+def _told(report: ImportReport | ImportCheck, content_type: Message, status: int) -> Response:
+    """The report; with a hint where a body looks like what curl makes of a file by default."""
+    counts = report.counts
+    if content_type.get_content_type() == FIELDS and counts.received == counts.rejected <= 1:
+        report = report.model_copy(update={"notes": (*report.notes, ONE_LINE)})
+    return json_response(report.model_dump_json().encode(), status)
 
 
 async def _feed(request: Request, stream: FedStream) -> None:

@@ -16,8 +16,9 @@ from contracts.mappings import (
 )
 from shim.backend import BackendOf
 from shim.keys import Caller
+from shim.parameters import NO_OTHERS
 
-router = APIRouter(prefix="/v1/mappings", tags=["imports"])
+router = APIRouter(prefix="/v1/mappings", tags=["imports"], dependencies=NO_OTHERS)
 
 
 @router.get("", response_model=SavedMappings)

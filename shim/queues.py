@@ -9,8 +9,9 @@ from contracts.queues import LimitQueue, PauseQueue, QueueState, QueueStates
 from pipelines import queues
 from shim.backend import BackendOf, json_response
 from shim.keys import Caller
+from shim.parameters import NO_OTHERS
 
-router = APIRouter(prefix="/v1/queues", tags=["queues"])
+router = APIRouter(prefix="/v1/queues", tags=["queues"], dependencies=NO_OTHERS)
 
 Rates = Annotated[bool, Query(description="messages a second; the answer takes a second longer")]
 

@@ -19,8 +19,9 @@ from contracts.saved_searches import (
 )
 from shim.backend import BackendOf
 from shim.keys import Caller, Key
+from shim.parameters import NO_OTHERS
 
-router = APIRouter(prefix="/v1/searches", tags=["search"])
+router = APIRouter(prefix="/v1/searches", tags=["search"], dependencies=NO_OTHERS)
 
 
 @router.get("", response_model=SavedSearches)

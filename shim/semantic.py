@@ -13,8 +13,9 @@ from contracts.semantic import (
 )
 from shim.backend import BackendOf
 from shim.keys import Caller, Key
+from shim.parameters import NO_OTHERS
 
-router = APIRouter(prefix="/v1/semantic", tags=["search"])
+router = APIRouter(prefix="/v1/semantic", tags=["search"], dependencies=NO_OTHERS)
 
 
 @router.get("", response_model=SemanticState)

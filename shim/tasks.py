@@ -13,8 +13,9 @@ from contracts.tasks import CancelTask, ListTasks, ResumeTask, Task, TaskPage, T
 from pipelines.tasks import get_task, reindex
 from shim.backend import BackendOf, accepted, json_response
 from shim.keys import Caller, Key
+from shim.parameters import NO_OTHERS
 
-router = APIRouter(tags=["tasks"])
+router = APIRouter(tags=["tasks"], dependencies=NO_OTHERS)
 
 Node = Annotated[Text, Field(min_length=1, max_length=100)]
 

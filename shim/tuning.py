@@ -20,8 +20,9 @@ from contracts.tuning import (
 )
 from shim.backend import BackendOf
 from shim.keys import Caller, Key
+from shim.parameters import NO_OTHERS
 
-router = APIRouter(prefix="/v1", tags=["search"])
+router = APIRouter(prefix="/v1", tags=["search"], dependencies=NO_OTHERS)
 
 
 @router.get("/synonyms", response_model=SearchTuning)

@@ -183,16 +183,92 @@ def test_all_of_them_in_one_import(casebook: Casebook, tmp_path: Path) -> None:
         ({"split": "title=;"}, b"a,b\n", "MAPPING_INVALID"),
         ({"mapping": "none"}, b"a,b\n", "MAPPING_NOT_FOUND"),
         ({"mapping": "../x"}, b"a,b\n", "VALIDATION_FAILED"),
+        ({"name": "a\0b"}, GOOD[0], "VALIDATION_FAILED"),
+        ({"name": "\0", "dry_run": True}, GOOD[0], "VALIDATION_FAILED"),
+        ({"name": "x" * 256}, GOOD[0], "VALIDATION_FAILED"),
+        ({"source": "\0"}, GOOD[0], "VALIDATION_FAILED"),
+        ({"encoding": "\0"}, GOOD[0], "ENCODING_UNKNOWN"),
+        ({"max_removed": "nan"}, GOOD[0], "VALIDATION_FAILED"),
         ({}, b"\0\1\2", "UNSUPPORTED_FORMAT"),
         ({}, gzip.compress(b"\0\1\2", mtime=0), "UNSUPPORTED_FORMAT"),
     ],
 )
 def test_what_cannot_be_read_at_all(
-    http: httpx.Client, params: dict[str, str], content: bytes, code: str
+    http: httpx.Client, params: dict[str, Any], content: bytes, code: str
 ) -> None:
     """A problem with its code, before any row."""
     reply = http.post("/v1/imports", params=params, content=content)
     assert (reply.status_code // 100, reply.json()["code"]) == (4, code)
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("dryrun", "dry_run"), ("max-removed", "max_removed"), ("maxrejects", "max_rejects")],
+)
+def test_a_misspelt_parameter_is_refused(http: httpx.Client, misspelt: str, meant: str) -> None:
+    """What was meant as a dry run would write; the one that is near is named."""
+    params = {"source": "misspelt", misspelt: "1"}
+    reply = http.post("/v1/imports", params=params, content=GOOD[0])
+    assert (reply.status_code, reply.json()["code"]) == (422, "VALIDATION_FAILED")
+    assert reply.json()["errors"] == [
+        {
+            "field": f"query.{misspelt}",
+            "code": "EXTRA_FORBIDDEN",
+            "message": f"there is no such parameter; is it {meant}?",
+        }
+    ]
+    assert not http.get("/v1/entries", params={"source": "misspelt"}).json()["entries"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"Content-Encoding": "deflate"}, "packed as 'deflate'"),
+        ({"Content-Encoding": "br"}, "packed as 'br'"),
+        ({"Content-Encoding": "gzip, br"}, "packed as 'gzip, br'"),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, "not a part of a form"),
+    ],
+)
+def test_a_body_that_nobody_can_read(
+    http: httpx.Client, headers: dict[str, str], said: str
+) -> None:
+    """415, which says how it should be sent."""
+    reply = http.post("/v1/imports", content=GOOD[0], headers=headers)
+    assert (reply.status_code, reply.json()["code"]) == (415, "UNSUPPORTED_FORMAT")
+    assert said in reply.json()["detail"]
+
+
+@pytest.mark.parametrize("packed", ["gzip", "identity"])
+def test_a_body_that_says_how_it_is_packed(http: httpx.Client, packed: str) -> None:
+    """Its first bytes tell the same."""
+    content = gzip.compress(GOOD[0]) if packed == "gzip" else GOOD[0]
+    headers = {"Content-Encoding": packed}
+    params = {"source": f"packed {packed}"}
+    reply = http.post("/v1/imports", params=params, content=content, headers=headers)
+    assert reply.json()["counts"]["created"] == 1
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_lines_that_curl_has_joined(http: httpx.Client, dry_run: bool) -> None:
+    """What `-d` makes of a file of several lines is one row, and the report has a word about it."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    params = {"source": "curl", "dry_run": dry_run}
+    joined = b"".join(GOOD[:3]).replace(b"\n", b"")
+    report = http.post("/v1/imports", params=params, content=joined, headers=headers).json()
+    assert report["counts"]["rejected"] == 1
+    assert any("--data-binary" in note for note in report["notes"])
+    whole = http.post("/v1/imports", params=params, content=GOOD[0], headers=headers).json()
+    assert (whole["counts"]["created"], whole["notes"]) == (1, [])
+
+
+@pytest.mark.parametrize("page", ["", "/similar"])
+@pytest.mark.parametrize("offset", [-1, 2**31, 2**63])
+def test_an_offset_beyond_all_rows_is_refused(http: httpx.Client, page: str, offset: int) -> None:
+    """PostgreSQL has none that is larger."""
+    made = http.post("/v1/imports", params={"source": "offsets"}, content=GOOD[0]).json()
+    place = f"/v1/imports/{made['id']}{page}"
+    assert http.get(place, params={"offset": offset}).status_code == 422
+    assert http.get(place, params={"offset": 2**31 - 1}).status_code == 200
 
 
 def test_a_saved_mapping_is_used_by_all(

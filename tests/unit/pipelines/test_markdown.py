@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from contracts.entries import RelationKind, Severity
+from contracts.entries import CUSTOM_DEPTH, RelationKind, Severity
 from contracts.imports import ImportedEntry
 from contracts.links import Link
 from pipelines.formats.front_matter import Unreadable
@@ -63,7 +63,7 @@ def entries(draw: st.DrawFn) -> ImportedEntry:
 
 
 DEEP: dict[str, Any] = {"codes": ["S0C7"], "deep": {}}
-for _ in range(100):
+for _ in range(CUSTOM_DEPTH - 2):
     DEEP["deep"] = {"x": DEEP["deep"]}
 
 
