@@ -115,6 +115,7 @@ class Inbox:
 
         False where it has changed meanwhile: it stays, and is taken again.
         """
+        own = _itself(path)
         if look_at(path) != look:
             self.staged(path).unlink(missing_ok=True)
             self.forget(path.name)
@@ -132,10 +133,12 @@ class Inbox:
             self._note(path.name, self._journal[path.name].model_copy(update=state))
             return True
         path.rename(target)
-        if look_at(target) != look and not path.exists():
-            target.rename(path)  # it was replaced in the very moment
+        # By what was moved: a link leads elsewhere from there.
+        replaced = _itself(target) != own and not os.path.lexists(path)
+        if replaced:
+            target.rename(path)  # in the very moment
         self.forget(path.name)
-        return True
+        return not replaced
 
     def _is_over(self, name: str, look: Look) -> bool:
         known = self._journal.get(name)
@@ -147,7 +150,7 @@ class Inbox:
         place = self.folder / folder
         place.mkdir(exist_ok=True)
         target, number = place / name, 1
-        while target.exists():  # another of that name, from before
+        while os.path.lexists(target):  # another of that name, from before
             number += 1
             target = place / f"{number}.{name}"
         return target
@@ -172,6 +175,15 @@ def look_at(path: Path) -> Look | None:
     except FileNotFoundError:
         return None
     return Look(status.st_size, status.st_mtime_ns, status.st_ino) if path.is_file() else None
+
+
+def _itself(path: Path) -> Look | None:
+    """The file, or the link, as it is now; None where there is none."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    return Look(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def digest_of(path: Path) -> str:

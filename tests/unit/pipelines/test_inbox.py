@@ -87,6 +87,43 @@ def test_a_file_that_changed_while_it_was_imported_stays(inbox: Inbox) -> None:
     assert names(inbox, SETTLE) == ["a.csv"]
 
 
+def test_a_link_is_put_away_as_it_is(tmp_path: Path) -> None:
+    """Relative or not, once, beside another of its name that leads nowhere from there."""
+    inbox_folder, elsewhere = tmp_path / "in", tmp_path / "elsewhere.csv"
+    inbox_folder.mkdir()
+    elsewhere.write_text("title\n")
+    with closing(Inbox(inbox_folder, settle=0)) as inbox:
+        for leads_to in ("../elsewhere.csv", "../elsewhere.csv", elsewhere):
+            (inbox.folder / "link.csv").symlink_to(leads_to)
+            assert imported(inbox, "link.csv")
+            names(inbox, 0.0)
+            assert names(inbox, 1.0) == []
+        done = sorted((inbox.folder / "done").iterdir())
+        assert [path.name for path in done] == ["2.link.csv", "3.link.csv", "link.csv"]
+        assert all(path.is_symlink() for path in done)
+
+
+def test_a_file_that_is_replaced_as_it_is_moved_stays(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes back and is taken again."""
+    file, other = inbox.folder / "a.csv", inbox.folder / ".new"
+    file.write_text("title\n")
+    other.write_text("title\nnewer\n")
+    rename = Path.rename
+
+    def late(self: Path, target: Path) -> Path:
+        monkeypatch.undo()
+        other.replace(self)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    assert not imported(inbox, "a.csv")
+    assert file.read_text() == "title\nnewer\n"
+    names(inbox, 0.0)
+    assert names(inbox, SETTLE) == ["a.csv"]
+
+
 def test_kept_files_are_imported_once(tmp_path: Path) -> None:
     """Also by the next process, and when only touched; changed, they are imported again."""
     file = tmp_path / "a.csv"
