@@ -1,6 +1,7 @@
 """Many entries changed as one task: a fixed selection, worked off in turns, each done once."""
 
 import time
+from datetime import UTC
 from typing import Any, Literal
 from uuid import UUID
 
@@ -22,11 +23,13 @@ from contracts.bulk import (
     SelectionCount,
     Skip,
     SkipPage,
+    UndoCount,
     UndoImport,
 )
 from contracts.entries import ChangeEntryState, EntryChanges, KeptFields, UpdateEntry
 from contracts.errors import (
     CasebookError,
+    EntryArchived,
     EntryNotFound,
     ImportNotFound,
     NotFinished,
@@ -40,6 +43,7 @@ from storage.postgres.store import Row, Store, Transaction
 BATCH = 100  # entries a transaction: a long one would hold the change feed back
 TURN = 1.0  # seconds that a task works before others on its queue have their turn
 UNDO_HOURS = 24
+LATER = 10  # imports that are named
 
 CONDITIONS = ("ids", "external_ids", "category", "tag", "severity", "source", "archived")
 
@@ -61,8 +65,9 @@ def count(request: ChangeEntries, store: Store) -> SelectionCount:
     with store.transaction() as tx:
         row = tx.row("bulk.count", names, **parameters)
         missing = tuple(one["name"] for one in _missing(tx, request))
+        archived = _names(request, _left(tx, request) if _refuses_archived(request) else [])
     assert row is not None
-    return SelectionCount(count=row["count"], missing=missing)
+    return SelectionCount(count=row["count"], missing=missing, archived=archived)
 
 
 @actor(queue="operators")
@@ -76,9 +81,9 @@ def start(command: ChangeEntries, store: Store, broker: StreamsBroker) -> Change
         tracking.open_task(tx, task_id, command.action, command.by, details=asked)
         found = tx.run("bulk.select", names, task_id=task_id, **parameters)
         audit(tx, command.by, f"entries.{command.action}", str(task_id), asked | {"count": found})
-        missing = _skip_missing(tx, task_id, command)
+        set_aside = _set_aside(tx, task_id, command)
         begun = _begin(tx, task_id, command.action, command.by, found, command.changes)
-        return begun.model_copy(update={"missing": missing})
+        return begun.model_copy(update=set_aside)
 
     started = once(store, "bulk.start", command, ChangeStarted, effect)
     tracking.send_due(store, broker, started.task)
@@ -86,30 +91,32 @@ def start(command: ChangeEntries, store: Store, broker: StreamsBroker) -> Change
 
 
 @actor(queue="operators", read=True)
-def count_undo(request: UndoImport, store: Store) -> SelectionCount:
-    """How many entries `undo` would look at. Raises: ImportNotFound, UndoTooLate."""
+def count_undo(request: UndoImport, store: Store) -> UndoCount:
+    """How many entries `undo` would change, and pass over. Raises: ImportNotFound, UndoTooLate."""
     with store.transaction() as tx:
-        _refuse_undo(tx, request.import_id)
-        row = tx.row("bulk.count_import", id=request.import_id)
+        before = _undo_before(tx, request.import_id)
+        row = tx.row("bulk.count_import", id=request.import_id, before=before, limit=LATER)
     assert row is not None
-    return SelectionCount(count=row["count"])
+    return UndoCount(count=row["count"], skipped=row["skipped"], later=tuple(row["later"]))
 
 
 @actor(queue="operators")
 def undo(command: UndoImport, store: Store, broker: StreamsBroker) -> ChangeStarted:
     """Begin to take an import back; one that runs takes no further chunks.
 
+    Where an undo has passed something over, another one looks at that again.
     Raises: ImportNotFound, UndoTooLate.
     """
 
     def effect(tx: Transaction) -> ChangeStarted:
-        _refuse_undo(tx, command.import_id)
+        before = _undo_before(tx, command.import_id)
         tx.row("tasks.cancel", id=command.import_id)
         task_id = new_id()
         details = {"import": str(command.import_id)}
         tracking.open_task(tx, task_id, "undo", command.by, details=details)
         tx.run("bulk.undone", id=command.import_id, task_id=task_id)
-        found = tx.run("bulk.select_import", id=command.import_id, task_id=task_id)
+        place = {"id": command.import_id, "before": before}
+        found = tx.run("bulk.select_import", task_id=task_id, **place)
         audit(tx, command.by, "imports.undo", str(command.import_id), {"count": found})
         return _begin(tx, task_id, "undo", command.by, found, None)
 
@@ -156,17 +163,52 @@ def _missing(tx: Transaction, selection: EntrySelection) -> list[Row]:
     return tx.rows("bulk.missing", source=selection.source, **names)
 
 
-def _skip_missing(tx: Transaction, task_id: UUID, selection: EntrySelection) -> tuple[str, ...]:
-    """Count what is missing as skipped, and note the ids; an external one has no place there."""
-    missing = _missing(tx, selection)
-    if missing:
-        ids = [UUID(one["name"]) for one in missing if one["is_id"]]
-        skip = {"code": EntryNotFound.code, "message": EntryNotFound().message}
+def _refuses_archived(command: ChangeEntries) -> bool:
+    return command.action in ("update", "delete")
+
+
+def _left(tx: Transaction, command: ChangeEntries) -> list[Row]:
+    """The entries that a selection names, and leaves alone because they are archived; of a restore
+    those that are not."""
+    fits = command.archived is (command.action == "restore")
+    if not fits or not (command.ids or command.external_ids):
+        return []
+    names, parameters = where(command.model_copy(update={"archived": not command.archived}))
+    return tx.rows("bulk.named", names, **parameters)
+
+
+def _names(selection: EntrySelection, rows: list[Row]) -> tuple[str, ...]:
+    """These entries as the selection calls them."""
+    name = "id" if selection.ids else "external_id"
+    return tuple(str(row[name]) for row in rows)
+
+
+def _set_aside(
+    tx: Transaction, task_id: UUID, command: ChangeEntries
+) -> dict[str, tuple[str, ...]]:
+    """Count what is named and not changed, and note what is skipped; its names for the answer.
+
+    An external id of no entry has no place among a task's skips. What is archived already, or
+    restored, is as it should be.
+    """
+    missing, left = _missing(tx, command), _left(tx, command)
+    archived = left if _refuses_archived(command) else []
+    nobody = [UUID(one["name"]) for one in missing if one["is_id"]]
+    for error, ids in (
+        (EntryNotFound(), nobody),
+        (EntryArchived(), [row["id"] for row in archived]),
+    ):
+        skip = {"code": error.code, "message": error.message}
         tx.run("bulk.skip_many", task_id=task_id, ids=ids, **skip)
-        result = EntriesChanged(changed=0, unchanged=0, skipped=len(missing))
+    if missing or left:
+        unchanged, skipped = len(left) - len(archived), len(missing) + len(archived)
+        result = EntriesChanged(changed=0, unchanged=unchanged, skipped=skipped)
         encoded = Jsonb(result.model_dump(mode="json"))
         tx.run("bulk.set_result", task_id=task_id, result=encoded, count=0)
-    return tuple(one["name"] for one in missing)
+    return {
+        "missing": tuple(one["name"] for one in missing),
+        "archived": _names(command, archived),
+    }
 
 
 def _begin(
@@ -185,14 +227,40 @@ def _begin(
     return ChangeStarted(task=task_id, count=found)
 
 
-def _refuse_undo(tx: Transaction, import_id: UUID) -> None:
+def _undo_before(tx: Transaction, import_id: UUID) -> UUID | None:
+    """The undo of an import that has left something; None where there was none.
+
+    Raises: ImportNotFound, UndoTooLate.
+    """
     row = tx.row("bulk.import_to_undo", id=import_id, hours=UNDO_HOURS)
     if row is None:
         raise ImportNotFound(id=str(import_id))
     if row["undone_by"] is not None:
-        raise UndoTooLate(f"Task {row['undone_by']} takes it back already.")
+        _refuse_twice(tx, row["undone_by"])
     if row["too_old"]:
-        raise UndoTooLate()
+        what = "began" if row["finished_at"] is None else "ended"
+        at = (row["finished_at"] or row["started_at"]).astimezone(UTC).isoformat(timespec="seconds")
+        raise UndoTooLate(
+            f"An import can be taken back for {UNDO_HOURS} hours, and this one {what} at {at}.",
+            **{f"{what}_at": at},
+        )
+    before: UUID | None = row["undone_by"]
+    return before
+
+
+def _refuse_twice(tx: Transaction, task: UUID) -> None:
+    """Raises: UndoTooLate unless that undo has ended, and left something."""
+    row = tx.row("bulk.undo_before", id=task)
+    status = "succeeded" if row is None else row["status"]
+    if status in ("canceled", "failed"):
+        said = f"Task {task} has begun to take it back: `casebook tasks resume {task}` goes on."
+    elif status != "succeeded":
+        said = f"Task {task} takes it back already."
+    elif row is None or not row["left_some"]:
+        said = f"Task {task} took it back."
+    else:
+        return
+    raise UndoTooLate(said, task=str(task))
 
 
 def _batch(command: ChangeSelected, tx: Transaction) -> tuple[EntriesChanged, bool]:

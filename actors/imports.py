@@ -18,6 +18,7 @@ from contracts.errors import (
     ImportCanceled,
     ImportFinished,
     ImportNotFound,
+    ImportUndone,
 )
 from contracts.imports import (
     NOTES_MAX,
@@ -69,7 +70,7 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
     """Store the good rows and record the bad ones, in one transaction.
 
     Arriving again it answers as the first time. Raises: ImportNotFound, ImportFinished,
-    ImportCanceled, ChunkChanged when `(import_id, chunk)` was done with other rows.
+    ImportCanceled, ImportUndone, ChunkChanged when `(import_id, chunk)` was done with other rows.
     """
     good, rejects = validate(command)
     with store.transaction() as tx:
@@ -120,7 +121,7 @@ def finish(command: FinishImport, store: Store) -> ImportReport:
     """Close an import; finishing it again answers the same. A replace takes effect here.
 
     Raises: ImportNotFound; ImportFinished when chunks of it are missing; ImportCanceled;
-    ReplaceTooMuch, and the import stays open.
+    ImportUndone; ReplaceTooMuch, and the import stays open.
     """
     with store.transaction() as tx:
         replaces = _replaces(tx, command)
@@ -140,6 +141,9 @@ def _replaces(tx: Transaction, command: FinishImport) -> bool:
 def _finish(command: FinishImport, store: Store) -> ImportReport:
     with store.transaction() as tx:
         task = tx.row("tasks.lock", id=command.import_id)
+        opened = tx.row("imports.lock_to_finish", id=command.import_id)
+        if opened is not None and opened["undone_by"] is not None and not opened["finished"]:
+            raise ImportUndone.by(opened["undone_by"], command.import_id)
         if task is not None and task["status"] == "canceled":
             raise ImportCanceled(id=str(command.import_id))
         done = tx.row("imports.count_done", id=command.import_id, chunks=command.chunks)
@@ -150,10 +154,7 @@ def _finish(command: FinishImport, store: Store) -> ImportReport:
                 stored=done["chunks"],
             )
         notes = list(command.notes)
-        opened = tx.row("imports.lock_to_finish", id=command.import_id)
         if opened is not None and opened["switches"]:
-            if opened["undone"]:
-                raise ImportCanceled(id=str(command.import_id))
             notes += switch(tx, command, opened["started_by"], opened["source"])
         tx.run(
             "imports.finish",
@@ -242,6 +243,8 @@ def _open_import(tx: Transaction, command: ImportChunk) -> Policy:
     if row is None:
         raise ImportNotFound(id=str(command.import_id))
     # What was done before is answered as then, whatever has become of the import.
+    if row["undone_by"] is not None and _claim(tx, command) is None:
+        raise ImportUndone.by(row["undone_by"], command.import_id)
     if row["canceled"] and _claim(tx, command) is None:
         raise ImportCanceled(id=str(command.import_id))
     if row["finished"] and _claim(tx, command) is None:
@@ -294,6 +297,7 @@ def _report(tx: Transaction, request: GetImport) -> ImportReport:
         finished_at=row["finished_at"],
         position=_position(tx, row),
         error=row["error"],
+        undone_by=row["undone_by"],
         notes=tuple(row["notes"]),
         rejects=tuple(Reject(**reject) for reject in rejects),
     )

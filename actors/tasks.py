@@ -6,7 +6,7 @@ from actors import tracking
 from actors.actor import actor
 from actors.broker.broker import StreamsBroker
 from contracts.base import Nothing, new_id
-from contracts.errors import TaskNotFound, TaskState, ValidationFailed
+from contracts.errors import ImportUndone, TaskNotFound, TaskState, ValidationFailed
 from contracts.position import Position
 from contracts.tasks import (
     AdoptWrite,
@@ -86,11 +86,13 @@ def cancel(command: CancelTask, store: Store) -> Task:
 def resume(command: ResumeTask, store: Store, broker: StreamsBroker) -> Task:
     """Go on where a canceled or failed task stopped; its dead letters are sent again.
 
-    Raises: TaskNotFound, TaskState.
+    Raises: TaskNotFound, TaskState; ImportUndone for an import that was taken back.
     """
 
     def effect(tx: Transaction) -> Task:
         status = _status(tx, command.id)
+        if (undone := tx.row("imports.undone_by", id=command.id)) is not None:
+            raise ImportUndone.by(undone["undone_by"], command.id)
         if status in ("succeeded", "enqueued"):
             raise TaskState(f"The task is {status}: nothing to resume.", status=status)
         if tx.row("tasks.resume", id=command.id) is not None:

@@ -20,6 +20,7 @@ from contracts.base import Nothing
 from contracts.errors import (
     CasebookError,
     EncodingUnknown,
+    ImportUndone,
     ReplaceTooMuch,
     TooManyRejects,
     UnsupportedFormat,
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=ImportReport | ImportCheck)
 
-HOPELESS = (UnsupportedFormat.code, EncodingUnknown.code)  # the same files would end so again
+#: The same files would end so again, or the import takes no more.
+HOPELESS = (UnsupportedFormat.code, EncodingUnknown.code, ImportUndone.code)
 
 LOOK = 1.0  # seconds between two looks at how far the index is, and that one may take
 LAST_LOOKS, SOON = 50, 0.02  # how often the last one is repeated at most; seconds between two

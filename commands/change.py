@@ -26,9 +26,11 @@ from commands.tasks import show_task, watch
 from contracts.bulk import (
     ChangeEntries,
     ChangeStarted,
+    EntriesChanged,
     GetSkips,
     SelectionCount,
     SkipPage,
+    UndoCount,
     UndoImport,
 )
 from contracts.entries import EntryChanges
@@ -76,10 +78,12 @@ def change(
 
     The entries are chosen when it begins. `casebook tasks cancel ID` stops it.
     """
-    archived = action == "restore" if archived is None else archived
+    if archived is not None:
+        conditions["archived"] = archived
     with failures():
         changes = EntryChanges(**_fields(pairs)) if pairs else None
     named = list(selections(ids, file, conditions["source"])) if ids or file else [{}]
+    done = []
     if not named:
         err.print(f"{file} names no entry.", markup=False, soft_wrap=True)
     for chosen in named:
@@ -88,10 +92,13 @@ def change(
                 **{**conditions, **chosen},
                 action=action,
                 changes=changes,
-                archived=archived,
                 by=me(),
             )
-        _run("count", "start", command, action, dry_run=dry_run, yes=yes, wait=wait, json_=json_)
+        counted = ask_operation("bulk.count", SelectionCount, command, timeout=PATIENCE)
+        ask = ("start", command, action, counted)
+        done.append(_run(*ask, dry_run=dry_run, yes=yes, wait=wait, json_=json_))
+    if done and not any(done):
+        sys.exit(1)
 
 
 @click.group()
@@ -123,10 +130,13 @@ def undo(import_id: UUID, dry_run: bool, yes: bool, wait: bool, json_: bool) -> 
     """Take an import back, within 24 hours.
 
     What it created is archived, what it changed is as it was before. Entries that were changed
-    since are left alone, and named.
+    since are left alone, and named. Exit code 1 where that is all of them.
     """
     command = UndoImport(import_id=import_id, by=me())
-    _run("count_undo", "undo", command, "undo", dry_run=dry_run, yes=yes, wait=wait, json_=json_)
+    counted = ask_operation("bulk.count_undo", UndoCount, command, timeout=PATIENCE)
+    _say_later(counted)
+    if not _run("undo", command, "undo", counted, dry_run=dry_run, yes=yes, wait=wait, json_=json_):
+        sys.exit(1)
 
 
 @imports.command()
@@ -160,27 +170,30 @@ def similar(
 
 
 def _run(
-    counting: str,
     starting: str,
     command: BaseModel,
     what: str,
+    found: SelectionCount,
     *,
     dry_run: bool,
     yes: bool,
     wait: bool,
     json_: bool,
-) -> None:
-    found = ask_operation(f"bulk.{counting}", SelectionCount, command, timeout=PATIENCE)
-    _say_missing(found.missing)
+) -> bool:
+    """Do it, or only say what it would come to. False where all of it was passed over."""
+    _say_names("no entry", found.missing)
+    _say_names("archived", found.archived)
+    skipped = len(found.missing) + len(found.archived)
+    skipped += found.skipped if isinstance(found, UndoCount) else 0
     if dry_run or not found.count:
         print_json(found) if json_ else out.print(_counted(found))
-        return
+        return dry_run or not skipped
     if not yes:
         click.confirm(f"{what.capitalize()} {found.count:,} entries?", abort=True, err=True)
     started = ask_operation(f"bulk.{starting}", ChangeStarted, command, timeout=PATIENCE)
     if not wait:
         print_json(started) if json_ else out.print(f"task {started.task}")
-        return
+        return True
     task = watch(started.task, quiet=json_)
     if json_:
         print_json(task)
@@ -189,13 +202,25 @@ def _run(
         _show_skips(started.task)
     if task.status != "succeeded":
         sys.exit(1)
+    came_to = EntriesChanged(**task.result)
+    return bool(came_to.changed or came_to.unchanged or not came_to.skipped)
 
 
-def _say_missing(missing: tuple[str, ...]) -> None:
-    for name in missing[:SHOWN]:
-        err.print(f"[yellow]no entry[/yellow] {plain(name)}", soft_wrap=True)
-    if len(missing) > SHOWN:
-        err.print(f"[dim]and {len(missing) - SHOWN:,} more[/dim]")
+def _say_later(found: UndoCount) -> None:
+    if found.skipped:
+        text = f"{found.skipped:,} entries were changed since, and would be left alone"
+        err.print(f"[yellow]skipped[/yellow] {text}", soft_wrap=True)
+    if found.later:
+        err.print("To take them back, first take back, in this order:")
+    for import_id in found.later:
+        err.print(f"  casebook imports undo {import_id}", soft_wrap=True)
+
+
+def _say_names(what: str, names: tuple[str, ...]) -> None:
+    for name in names[:SHOWN]:
+        err.print(f"[yellow]{what}[/yellow] {plain(name)}", soft_wrap=True)
+    if len(names) > SHOWN:
+        err.print(f"[dim]and {len(names) - SHOWN:,} more[/dim]")
 
 
 def _counted(found: SelectionCount) -> str:

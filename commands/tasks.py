@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from commands.base import as_json, err, failures, me, out, plain, print_json, talk
+from commands.import_report import if_dead
 from commands.when import shown, when
 from contracts.base import Write
 from contracts.tasks import (
@@ -244,12 +245,16 @@ def _next(task: Task) -> list[str]:
         found.append(f"casebook dead show {task.error.dead_letter}")
     if task.type == "write":
         return found  # one message: it can't be stopped, and its letter is what is replayed
+    if task.type == "import" and "undone_by" in task.details:
+        return [f"taken back: casebook tasks show {task.details['undone_by']}"]
     if task.type == "import" and task.status in ("canceled", "failed"):
         return [f"what was stored is kept; casebook import --resume {task.id} FILES goes on"]
     if task.status in ("failed", "canceled"):
         found.append(f"casebook tasks resume {task.id}")
     if task.status in ("enqueued", "processing"):
         found.append(f"casebook tasks cancel {task.id}")
+    if task.type == "import" and task.status == "processing":
+        found.append(if_dead(task.id))
     return found
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.base import Failure, as_json, out, plain, print_json, talk
+from commands.import_report import sum_of
 from commands.sources import Asked, source_options, unable
 from settings import Settings
 
@@ -86,9 +87,7 @@ def _print(one: "Tried", json_: bool) -> None:
     if error is not None:
         out.print(f"[red]{name}[/red] {plain(error['message'])} [dim]({error['code']})[/dim]")
     if one.report is not None:
-        counts = one.report.counts
-        text = f"{counts.received:,} received, {counts.created:,} created, "
-        text += f"{counts.updated:,} updated, {counts.rejected:,} rejected"
+        text = sum_of(one.report.counts)
         out.print(f"{name} {text} [dim]{one.report.id}[/dim]", soft_wrap=True)
     if one.again:
         why = "has changed meanwhile" if one.report is not None else "stays"

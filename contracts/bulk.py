@@ -1,6 +1,6 @@
 """Many entries at once: read, changed, removed; and an import taken back."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -54,6 +54,14 @@ class ChangeEntries(Write, EntrySelection):
     action: Literal["update", "archive", "restore", "delete"]
     changes: EntryChanges | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fitting(cls, given: Any) -> Any:
+        """Where nothing is said of archived ones: those for a restore, the others for the rest."""
+        if isinstance(given, dict) and "archived" not in given:
+            return {**given, "archived": given.get("action") == "restore"}
+        return given
+
     @model_validator(mode="after")
     def _changes_something(self) -> "ChangeEntries":
         if (self.action == "update") != bool(self.changes and self.changes.model_fields_set):
@@ -71,10 +79,20 @@ class UndoImport(Write):
 
 
 class SelectionCount(Contract):
-    """How many entries would be changed; `missing` are the ids and external ids of none."""
+    """How many entries would be changed. Of the ids and external ids that were named, `missing` are
+    those of none, `archived` those of archived entries, which an update or delete leaves alone."""
 
     count: int
     missing: tuple[str, ...] = ()
+    archived: tuple[str, ...] = ()
+
+
+class UndoCount(SelectionCount):
+    """What an undo would come to; `later` are imports, the last first, to be taken back before it:
+    they changed entries that it would pass over."""
+
+    skipped: int = 0
+    later: tuple[UUID, ...] = ()
 
 
 class ChangeStarted(SelectionCount):

@@ -195,6 +195,12 @@ class QueueNotDrained(CasebookError):
     code, status, retryable = "QUEUE_NOT_DRAINED", 409, True
 
 
+class EntryArchived(CasebookError):
+    """The entry is archived: restore it first, or say that archived ones are meant."""
+
+    code, status = "ENTRY_ARCHIVED", 409
+
+
 class DuplicateEntry(CasebookError):
     """Another entry holds the same text; `details.entry_id` names it."""
 
@@ -223,6 +229,18 @@ class ImportCanceled(CasebookError):
     """This import was canceled; what it stored is kept. Resume it to go on."""
 
     code, status = "IMPORT_CANCELED", 409
+
+
+class ImportUndone(CasebookError):
+    """This import was taken back: import the files again, without resume."""
+
+    code, status = "IMPORT_UNDONE", 409
+
+    @classmethod
+    def by(cls, task: object, import_id: object) -> "ImportUndone":
+        """The error that names the task which took the import back."""
+        said = f"Task {task} took this import back: import the files again, without resume."
+        return cls(said, id=str(import_id), task=str(task))
 
 
 class SemanticOff(CasebookError):
@@ -260,7 +278,7 @@ class ReplaceTooMuch(CasebookError):
 
 
 class UndoTooLate(CasebookError):
-    """An import can be taken back within 24 hours of its end, and once."""
+    """An import can be taken back for 24 hours, and what was taken back stays so."""
 
     code, status = "UNDO_TOO_LATE", 409
 

@@ -294,5 +294,7 @@ class ImportReport(Contract):
     position: str | None = None
     #: Why it stopped, until it is resumed.
     error: TaskError | None = None
+    #: The task that took it back (its status is "undone" then).
+    undone_by: UUID | None = None
     notes: tuple[str, ...] = ()
     rejects: tuple[Reject, ...] = ()

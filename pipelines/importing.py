@@ -14,6 +14,7 @@ from actors.broker.client import Client
 from contracts.base import Nothing
 from contracts.errors import (
     CasebookError,
+    ImportUndone,
     NoReply,
     TaskNotFound,
     TaskState,
@@ -94,7 +95,7 @@ async def import_streams(
     answered, `behind` now and then how many changes the index has to go.
     Streams are read in a thread, a chunk at a time, so memory does not grow with their size.
     Raises: UnsupportedFormat, EncodingUnknown; ChunkChanged when `plan.resume` names an import of
-    another file; ImportCanceled; TooManyRejects, when what was in flight is counted;
+    another file; ImportCanceled; ImportUndone; TooManyRejects, when what was in flight is counted;
     RejectsUnwritable; ReplaceTooMuch, SourceCutShort (a replace needs every row), and the import
     can be resumed; Unavailable when something stays away for longer than PATIENCE. But for that,
     the import's task has failed then, and says why.
@@ -150,6 +151,8 @@ async def _resume(client: Client, plan: Plan) -> tuple[UUID, ImportMode] | None:
     known = await insist(
         lambda: ask_for(ImportReport, client, imports.report, request, timeout=REPLY)
     )
+    if known.undone_by is not None:
+        raise ImportUndone.by(known.undone_by, plan.resume)
     command = ResumeTask(id=plan.resume, by=plan.by)
     with contextlib.suppress(TaskState, TaskNotFound):  # it was never stopped, or is an old one
         await insist(lambda: ask_for(Task, client, tasks.resume, command, timeout=REPLY))

@@ -13,7 +13,6 @@ from actors.broker.client import Client
 from contracts.errors import (
     CasebookError,
     ChunkChanged,
-    ImportCanceled,
     ImportFinished,
     ImportNotFound,
     NoReply,
@@ -31,7 +30,7 @@ GRAIN = 0.01  # seconds by which a timer may be early
 AGAIN = 10.0  # seconds until a file is tried again that found PostgreSQL or Redis away
 
 #: What ends going on with an import, but not a new one of the same file.
-NO_RESUME = (ChunkChanged, ImportCanceled, ImportFinished, ImportNotFound)
+NO_RESUME = (ChunkChanged, ImportFinished, ImportNotFound)
 
 
 @dataclasses.dataclass(frozen=True)

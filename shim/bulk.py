@@ -15,6 +15,7 @@ from contracts.bulk import (
     GetSkips,
     SelectionCount,
     SkipPage,
+    UndoCount,
     UndoImport,
 )
 from shim.backend import BackendOf
@@ -50,7 +51,7 @@ async def change(
 @router.post(
     "/v1/imports/{import_id}/undo",
     status_code=202,
-    response_model=ChangeStarted | SelectionCount,
+    response_model=ChangeStarted | UndoCount,
 )
 async def undo(
     backend: BackendOf,

@@ -108,6 +108,38 @@ def test_an_import_is_canceled_in_the_middle_and_gone_on_with(
     assert hits["total"] == 2_000
 
 
+def test_an_import_that_was_taken_back_is_not_gone_on_with(
+    casebook: Casebook, http: httpx.Client
+) -> None:
+    """Finished or open, it says who took it back, everywhere; nobody is told to resume it."""
+    word = f"w{uuid4().hex}"
+    body, arguments = rows(word, 0, 3), ("import", "-", "--format", "ndjson", "--source", word)
+    done = casebook.run(*arguments, "--json", stdin=body).json["id"]
+    process = importing(casebook, "-")
+    assert process.stdin is not None
+    process.stdin.write(rows(word, 0, 1_200))
+    process.stdin.flush()
+    still = newest(http, "import", "processing")["id"]
+    for import_id in (done, still):
+        undo = casebook.run("imports", "undo", import_id, "--yes", "--json").json["id"]
+        again = casebook.run(*arguments, "--resume", import_id, stdin=body)
+        assert (again.code, "IMPORT_UNDONE" in again.err, undo in again.err) == (2, True, True)
+        assert "--resume" not in again.err
+        query = {"source": word, "resume": import_id}
+        refused = http.post("/v1/imports", params=query, content=body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "IMPORT_UNDONE")
+        report = http.get(f"/v1/imports/{import_id}").json()
+        assert (report["status"], report["undone_by"]) == ("undone", undo)
+        for shown in (("imports", "show"), ("tasks", "show")):
+            out = casebook.run(*shown, import_id).out
+            assert f"taken back: casebook tasks show {undo}" in out
+            assert "--resume" not in out
+        assert casebook.run("tasks", "resume", import_id).code == 1
+    _, said = process.communicate(rows(word, 1_200, 800), timeout=60)
+    assert (process.returncode, b"IMPORT_UNDONE" in said) == (2, True)
+    assert b"--resume" not in said
+
+
 def test_an_import_that_is_interrupted_says_how_to_go_on(
     casebook: Casebook, http: httpx.Client
 ) -> None:
@@ -118,6 +150,9 @@ def test_an_import_that_is_interrupted_says_how_to_go_on(
     process.stdin.write(rows(word, 0, 1_200))
     process.stdin.flush()
     task = newest(http, "import", "processing")
+    going_on = f"where nobody sends it any more: casebook import --resume {task['id']} FILES"
+    for shown in (("imports", "show"), ("tasks", "show")):
+        assert going_on in casebook.run(*shown, task["id"]).out
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1].decode()
     assert process.returncode == 130, said

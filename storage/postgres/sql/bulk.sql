@@ -9,6 +9,12 @@ select %(task_id)s, row_number() over (order by id), id
 from entries
 where {where};
 
+-- name: named
+select id, coalesce(external_id, id::text) as external_id
+from entries
+where {where}
+order by id;
+
 -- name: missing
 -- What a selection names and no entry is called, each once; whether it has an id's form.
 select given.name, given.is_id
@@ -92,11 +98,17 @@ limit %(limit)s;
 -- name: import_to_undo
 -- Its last change decides how old it is.
 select
-    i.id, i.undone_by,
-    coalesce(i.finished_at, i.started_at) < now() - make_interval(hours => %(hours)s) as too_old
-from imports as i
-where i.id = %(id)s
+    undone_by, started_at, finished_at,
+    coalesce(finished_at, started_at) < now() - make_interval(hours => %(hours)s) as too_old
+from imports
+where id = %(id)s
 for update;
+
+-- name: undo_before
+-- How an earlier undo ended, and whether it has left something.
+select status, exists (select from task_skips where task_id = tasks.id) as left_some
+from tasks
+where id = %(id)s;
 
 -- name: undone
 update imports
@@ -104,10 +116,69 @@ set undone_by = %(task_id)s
 where id = %(id)s;
 
 -- name: count_import
-select count(distinct c.entry_id) as count
-from import_chunks as k
-inner join changes as c on c.txid = k.txid
-where k.import_id = %(id)s;
+-- Of what an import changed, and an undo `before` has left: what is as the import left it, or is so
+-- again; and the imports, the last first, that stand between the others and that.
+with touched as (
+    select c.entry_id, min(c.version) as first, max(c.version) as last
+    from import_chunks as k
+    inner join changes as c on c.txid = k.txid
+    where
+        k.import_id = %(id)s
+        and (
+            %(before)s::uuid is null
+            or c.entry_id in (select entry_id from task_skips where task_id = %(before)s)
+        )
+    group by c.entry_id
+),
+
+seen as (
+    select
+        t.entry_id, t.last,
+        (t.first = 1 or before.entry_id is not null)
+        and e.id is not null
+        and (
+            e.version = t.last
+            or (
+                v.title, v.problem, v.solution, v.category, v.severity, v.tags, v.custom,
+                v.archived, v.withdrawn
+            ) is not distinct from (
+                e.title, e.problem, e.solution, e.category, e.severity, e.tags, e.custom,
+                e.archived_at is not null, e.withdrawn
+            )
+        ) as fits
+    from touched as t
+    left join entries as e on e.id = t.entry_id
+    left join entry_versions as v
+        on v.entry_id = t.entry_id and v.version = t.last and e.version <> t.last
+    left join entry_versions as before
+        on before.entry_id = t.entry_id and before.version = t.first - 1
+),
+
+later as (
+    select i.id, i.started_at
+    from seen as s
+    inner join changes as c on c.entry_id = s.entry_id and c.version > s.last
+    inner join import_chunks as k on k.txid = c.txid
+    inner join imports as i on i.id = k.import_id
+    where
+        not s.fits
+        and (
+            i.undone_by is null
+            or exists (
+                select from task_skips as left_some
+                where left_some.task_id = i.undone_by and left_some.entry_id = s.entry_id
+            )
+        )
+    group by i.id
+    order by i.started_at desc, i.id desc
+    limit %(limit)s
+)
+
+select
+    count(*) filter (where fits) as count,
+    count(*) filter (where not fits) as skipped,
+    array(select id from later order by started_at desc, id desc) as later
+from seen;
 
 -- name: select_import
 -- Every chunk is one transaction, so what it changed carries its id in the feed.
@@ -115,7 +186,12 @@ insert into entry_selection (task_id, place, entry_id, first, last)
 select %(task_id)s, row_number() over (order by c.entry_id), c.entry_id, min(c.version), max(c.version)
 from import_chunks as k
 inner join changes as c on c.txid = k.txid
-where k.import_id = %(id)s
+where
+    k.import_id = %(id)s
+    and (
+        %(before)s::uuid is null
+        or c.entry_id in (select entry_id from task_skips where task_id = %(before)s)
+    )
 group by c.entry_id;
 
 -- name: version

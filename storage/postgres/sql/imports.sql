@@ -5,7 +5,7 @@ values (%(id)s, %(source)s, %(files)s, %(by)s, %(mode)s, %(duplicates)s);
 -- name: lock_open
 select
     i.source, i.mode, i.duplicates, i.finished_at is not null as finished,
-    coalesce(t.status = 'canceled', false) or i.undone_by is not null as canceled
+    coalesce(t.status = 'canceled', false) as canceled, i.undone_by
 from imports as i
 left join tasks as t on t.id = i.id
 where i.id = %(id)s
@@ -259,6 +259,11 @@ select count(*) as chunks, coalesce(sum(archived), 0)::integer as archived
 from import_chunks
 where import_id = %(id)s and chunk >= 0 and chunk < %(chunks)s;
 
+-- name: undone_by
+select undone_by
+from imports
+where id = %(id)s and undone_by is not null;
+
 -- name: mode
 select mode, finished_at is not null as finished
 from imports
@@ -267,7 +272,7 @@ where id = %(id)s;
 -- name: lock_to_finish
 -- Waits for chunks that are being stored.
 select
-    source, started_by, undone_by is not null as undone,
+    source, started_by, finished_at is not null as finished, undone_by,
     mode = 'replace' and finished_at is null as switches
 from imports
 where id = %(id)s
@@ -291,13 +296,17 @@ where id = %(id)s and finished_at is null;
 
 -- name: report
 select
-    i.id, i.source, i.mode, i.archived, i.started_at, i.finished_at, i.notes,
+    i.id, i.source, i.mode, i.archived, i.started_at, i.finished_at, i.notes, i.undone_by,
     (
         select t.details -> 'stopped'
         from tasks as t
         where t.id = i.id and t.status = 'failed' and i.finished_at is null
     ) as error,
-    case when i.finished_at is null then 'open' else 'finished' end as status,
+    case
+        when i.undone_by is not null then 'undone'
+        when i.finished_at is null then 'open'
+        else 'finished'
+    end as status,
     count(c.chunk) filter (where c.chunk >= 0) as chunks,
     coalesce(sum(c.received), 0)::integer as received,
     coalesce(sum(c.created), 0)::integer as created,

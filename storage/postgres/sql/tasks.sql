@@ -209,7 +209,8 @@ where id = %(id)s;
 -- name: get
 -- A write's status is that of its effect; an import's progress is that of its chunks.
 select
-    t.id, t.type, t.started_by, t.enqueued_at, t.started_at, t.details, coalesce(t.total, m.members) as total,
+    t.id, t.type, t.started_by, t.enqueued_at, t.started_at,
+    t.details || coalesce(u.details, '{}') as details, coalesce(t.total, m.members) as total,
     coalesce(t.result, e.reply) as result,
     case
         when t.key is null then t.status
@@ -247,6 +248,11 @@ left join lateral (
     where c.import_id = t.id and t.type = 'import'
 ) as i on true
 left join lateral (
+    select jsonb_build_object('undone_by', undone_by) as details
+    from imports
+    where id = t.id and undone_by is not null
+) as u on true
+left join lateral (
     select nullif(count(*), 0) as members, count(*) filter (where status = 'succeeded') as succeeded
     from task_members
     where task_id = t.id
@@ -277,6 +283,7 @@ select
     case
         when s.status = 'succeeded' then 'succeeded'
         when count(*) filter (where m.status = 'failed') > 0 then 'failed'
+        when t.status = 'canceled' then 'canceled'
         else s.status
     end as status,
     s.started_at, s.finished_at,
@@ -286,9 +293,10 @@ select
     case when count(*) = 1 then (array_agg(m.result))[1] end as result,
     (array_agg(m.error order by m.member) filter (where m.error is not null))[1] as error
 from task_steps as s
+inner join tasks as t on t.id = s.task_id
 inner join task_members as m on m.task_id = s.task_id and m.step = s.step
 where s.task_id = %(id)s
-group by s.task_id, s.step
+group by s.task_id, s.step, t.status
 order by s.step;
 
 -- name: prune

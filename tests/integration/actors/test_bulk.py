@@ -1,6 +1,7 @@
 """Many entries at once on real servers: read, changed, removed, and an import taken back."""
 
 import logging
+import re
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from contracts.entries import (
     Severity,
     UpdateEntry,
 )
-from contracts.errors import ImportCanceled, ImportNotFound, UndoTooLate
+from contracts.errors import ImportNotFound, ImportUndone, UndoTooLate
 from contracts.imports import (
     Duplicates,
     FinishImport,
@@ -201,6 +202,36 @@ def test_ids_of_no_entry_are_skipped_and_named(house: House, there: bool) -> Non
     assert house.call(bulk.start, command).missing == (str(nobody),)
 
 
+@pytest.mark.parametrize("action", ["update", "delete", "archive", "restore"])
+@pytest.mark.parametrize("named", ["ids", "external_ids"])
+def test_named_entries_that_are_archived_are_told(house: House, action: Any, named: str) -> None:
+    """An update and a delete skip and name them; archived already, or restored, is unchanged."""
+    load(house, *({"title": f"entry {name}", "external_id": name} for name in "ab"))
+    ours = {entry.external_id: entry.id for entry in by_title(house).values()}
+    entries.archive(ChangeEntryState(id=ours["a"]), house.store)
+    selected = {"ids": tuple(ours.values())} if named == "ids" else {"external_ids": ("a", "b")}
+    changes = EntryChanges(severity=Severity.HIGH) if action == "update" else None
+    command = ChangeEntries(source="wiki", action=action, changes=changes, **selected)
+    refused = action in ("update", "delete")
+    name = str(ours["a"]) if named == "ids" else "a"
+    counted = house.call(bulk.count, command)
+    assert (counted.count, counted.archived) == (1, (name,) if refused else ())
+    task, result = run(house, command)
+    assert (result.changed, result.unchanged, result.skipped) == (1, int(not refused), int(refused))
+    skips = house.call(bulk.skips, GetSkips(task=task)).skips
+    told = [(ours["a"], "ENTRY_ARCHIVED")] if refused else []
+    assert [(skip.entry_id, skip.code) for skip in skips] == told
+    assert house.call(bulk.start, command).archived == counted.archived
+
+
+def test_a_restore_is_of_archived_entries_unless_it_says_otherwise() -> None:
+    """Every other change is of the others."""
+    assert ChangeEntries(source="wiki", action="restore").archived is True
+    assert ChangeEntries(source="wiki", action="restore", archived=None).archived is None
+    assert ChangeEntries(source="wiki", action="delete").archived is False
+    assert ChangeEntries(source="wiki", action="delete", archived=True).archived is True
+
+
 def test_external_ids_of_no_entry_are_counted_and_named(house: House) -> None:
     """Those of another source, too."""
     load(house, {"title": "of the wiki", "external_id": "1"})
@@ -271,7 +302,8 @@ def test_an_import_is_taken_back(house: House) -> None:
     since = by_title(house)["changed since"]
     entries.update(UpdateEntry(id=since.id, changes=EntryChanges(solution="by hand")), house.store)
     command = UndoImport(import_id=import_id, by="eve")
-    assert house.call(bulk.count_undo, command).count == 4
+    counted = house.call(bulk.count_undo, command)
+    assert (counted.count, counted.skipped, counted.later) == (3, 1, ())
     task, result = run(house, command)
     assert (result.changed, result.skipped) == (3, 1)
     now = by_title(house)
@@ -283,8 +315,6 @@ def test_an_import_is_taken_back(house: House) -> None:
     assert now["without an id"].archived
     (skip,) = house.call(bulk.skips, GetSkips(task=task)).skips
     assert (skip.entry_id, skip.code) == (since.id, "VERSION_CONFLICT")
-    with pytest.raises(UndoTooLate):
-        house.call(bulk.undo, UndoImport(import_id=import_id))
 
 
 def test_an_entry_that_one_import_changed_twice_is_as_before_it(house: House) -> None:
@@ -316,6 +346,43 @@ def test_imports_are_taken_back_one_after_another(house: House) -> None:
         assert (result.changed, result.skipped) == (1 if taken_back == first else 2, 0), task
         live = {title for title, entry in by_title(house).items() if not entry.archived}
         assert live == left
+
+
+def test_what_an_undo_has_left_is_taken_back_by_another(house: House) -> None:
+    """In the wrong order the imports that come first are named; after them it ends as it should."""
+    first = load(house, *({"title": f"first {n}", "external_id": f"{n}"} for n in (1, 2, 3)))
+    second = load(house, *({"title": f"second {n}", "external_id": f"{n}"} for n in (1, 2)))
+    third = load(house, {"title": "third 1", "external_id": "1"})
+    counted = house.call(bulk.count_undo, UndoImport(import_id=first))
+    assert (counted.count, counted.skipped, counted.later) == (1, 2, (third, second))
+    task, result = run(house, UndoImport(import_id=first))
+    assert (result.changed, result.skipped) == (1, 2)
+    counted = house.call(bulk.count_undo, UndoImport(import_id=first))
+    assert (counted.count, counted.skipped, counted.later) == (0, 2, (third, second))
+    _, result = run(house, UndoImport(import_id=second))
+    assert (result.changed, result.skipped) == (1, 1)
+    counted = house.call(bulk.count_undo, UndoImport(import_id=first))
+    assert (counted.count, counted.skipped, counted.later) == (1, 1, (third, second))
+    for import_id, changed in ((third, 1), (second, 1), (first, 2)):
+        counted = house.call(bulk.count_undo, UndoImport(import_id=import_id))
+        assert (counted.count, counted.skipped, counted.later) == (changed, 0, ())
+        task, result = run(house, UndoImport(import_id=import_id))
+        assert (result.changed, result.skipped) == (changed, 0)
+    assert {entry.archived for entry in by_title(house).values()} == {True}
+    assert set(by_title(house)) == {"first 1", "first 2", "first 3"}
+    with pytest.raises(UndoTooLate, match=f"Task {task} took it back"):
+        house.call(bulk.undo, UndoImport(import_id=first))
+
+
+def test_an_undo_that_has_not_ended_is_not_begun_again(house: House) -> None:
+    """It runs, or is gone on with."""
+    import_id = load(house, {"title": "first", "external_id": "1"})
+    task = house.call(bulk.undo, UndoImport(import_id=import_id)).task
+    with pytest.raises(UndoTooLate, match=f"Task {task} takes it back already"):
+        house.call(bulk.undo, UndoImport(import_id=import_id))
+    house.call(tasks.cancel, CancelTask(id=task))
+    with pytest.raises(UndoTooLate, match=f"casebook tasks resume {task}"):
+        house.call(bulk.count_undo, UndoImport(import_id=import_id))
 
 
 ROWS = ({"title": "named", "external_id": "1"}, {"title": "without an id", "solution": "s"})
@@ -386,14 +453,34 @@ def test_a_change_of_someone_between_two_imports_stays(house: House) -> None:
 
 
 def test_an_open_import_that_is_taken_back_takes_no_more_chunks(house: House) -> None:
-    """Its client is told."""
+    """Its client is told, and who resumes it; its report names the task that took it back."""
     import_id = load(house, {"title": "first", "external_id": "1"}, finished=False)
-    run(house, UndoImport(import_id=import_id))
+    undo, _ = run(house, UndoImport(import_id=import_id))
     row = ImportRow(line=1, data={"title": "second", "external_id": "2"})
-    with pytest.raises(ImportCanceled):
-        imports.chunk(
-            ImportChunk(import_id=import_id, chunk=1, digest="e", rows=(row,)), house.store
-        )
+    chunk = ImportChunk(import_id=import_id, chunk=1, digest="e", rows=(row,))
+    with pytest.raises(ImportUndone, match=str(undo)):
+        imports.chunk(chunk, house.store)
+    with pytest.raises(ImportUndone):
+        house.call(tasks.resume, ResumeTask(id=import_id))
+    with pytest.raises(ImportUndone):
+        imports.finish(FinishImport(import_id=import_id, chunks=1), house.store)
+    report = imports.report(GetImport(id=import_id), house.store)
+    assert (report.status, report.undone_by, report.finished_at) == ("undone", undo, None)
+    task = house.call(tasks.get, GetTask(id=import_id))
+    assert (task.status, task.details["undone_by"]) == ("canceled", str(undo))
+
+
+def test_a_finished_import_says_who_took_it_back(house: House) -> None:
+    """Its report and its task do; there is nothing to resume."""
+    import_id = load(house, {"title": "first", "external_id": "1"})
+    undo, _ = run(house, UndoImport(import_id=import_id))
+    report = imports.report(GetImport(id=import_id), house.store)
+    assert (report.status, report.undone_by) == ("undone", undo)
+    assert report.counts.created == 1
+    task = house.call(tasks.get, GetTask(id=import_id))
+    assert (task.status, task.details["undone_by"]) == ("succeeded", str(undo))
+    with pytest.raises(ImportUndone):
+        house.call(tasks.resume, ResumeTask(id=import_id))
 
 
 def test_an_import_of_yesterday_stays(house: House) -> None:
@@ -401,7 +488,10 @@ def test_an_import_of_yesterday_stays(house: House) -> None:
     import_id = load(house, {"title": "first", "external_id": "1"})
     with house.store.transaction() as tx:
         tx.connection.execute("update imports set finished_at = finished_at - interval '25 hours'")
-    with pytest.raises(UndoTooLate):
+    ended = imports.report(GetImport(id=import_id), house.store).finished_at
+    assert ended is not None
+    said = re.escape(f"this one ended at {ended.isoformat(timespec='seconds')}")
+    with pytest.raises(UndoTooLate, match=said):
         house.call(bulk.undo, UndoImport(import_id=import_id))
     with pytest.raises(ImportNotFound):
         house.call(bulk.count_undo, UndoImport(import_id=new_id()))

@@ -162,6 +162,7 @@ def test_a_task_is_canceled_while_it_runs(house: House) -> None:
         assert canceled.status == "canceled"
         assert canceled.done >= 2
         assert canceled.total == 100
+        assert {step.status for step in canceled.steps} == {"canceled"}
         keys = house.broker.keys("tests")
         until_gone(house, keys.waiting, keys.delayed)
     assert house.works.done["a"] == 0
