@@ -13,7 +13,7 @@ from contracts.imports import CHUNK_BYTES, CHUNK_ROWS, ROW_BYTES, Reject
 from contracts.mappings import Shape
 from pipelines.formats.source import Found, SourceRow, Unread
 from pipelines.mapping import NotText, Row, name_in, shaper
-from pipelines.rejects import RAW, REASON
+from pipelines.rejects import ID, RAW, REASON
 
 SOURCE_BYTES = 2 * 1024 * 1024  # of a chunk in its source: rows are kept until they are answered
 
@@ -65,7 +65,7 @@ def cut(found: Iterable[Found], shape: Shape, *, keep: bool = False) -> Iterator
             seen.update(encoded)
         else:
             chunk.rejects.append(encoded)
-            if isinstance(one, SourceRow) and (name := name_in(one.data, shape)) is not None:
+            if (name := name_in(_known(one), shape)) is not None:
                 chunk.named.append(name)
             seen.update(encoded.model_dump_json().encode())
     if len(chunk):
@@ -94,6 +94,13 @@ def _source_size(one: Found) -> int:
     return len(one.raw) if isinstance(one, Unread) else 0
 
 
+def _known(one: Found) -> Row:
+    """What can be told of a row that was rejected."""
+    if isinstance(one, SourceRow):
+        return one.data
+    return {ID: one.known_id} if isinstance(one, Unread) else {}
+
+
 class _StillRaw(Exception):
     """A row that could not be read, come back as it was."""
 
@@ -105,7 +112,7 @@ def _mended(shape: Shape) -> Callable[[Row], Row]:
 
     def mended(data: Row) -> Row:
         if REASON in data:
-            if data.get(RAW) and data.keys() <= {REASON, RAW}:
+            if data.get(RAW) and data.keys() <= {REASON, RAW, ID}:
                 raise _StillRaw
             data = {name: value for name, value in data.items() if name not in ours}
         return shaped(data)

@@ -13,6 +13,7 @@ from contracts.imports import Reject
 from pipelines.formats.source import Found, SourceRow, Table, Unread
 
 REASON, RAW = "_reject", "_raw"  # fields: why a row was not taken; the text that could not be read
+ID = "_id"  # field: what is known of a row that could not be read
 BOM = b"\xef\xbb\xbf"
 
 
@@ -82,11 +83,11 @@ class RejectsFile:
 
 
 def _line(row: SourceRow | Unread, reject: Reject) -> bytes:
-    fields: dict[str, Any] = (
-        {RAW: row.raw.decode(errors="backslashreplace")}
-        if isinstance(row, Unread)
-        else {name: value for name, value in row.data.items() if name != REASON}
-    )
+    if isinstance(row, Unread):
+        fields: dict[str, Any] = {} if row.known_id is None else {ID: row.known_id}
+        fields |= {RAW: row.raw.decode(errors="backslashreplace")}
+    else:
+        fields = {name: value for name, value in row.data.items() if name != REASON}
     why = reject.model_dump(include={"file", "line", "field", "code", "message"})
     if row.table is not None:
         return _record(row.table, fields | {REASON: orjson.dumps(why).decode()})

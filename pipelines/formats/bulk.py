@@ -1,13 +1,19 @@
 """What Elasticsearch's `_bulk` takes: lines in pairs, an action and its document."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.imports import Reject
 from pipelines.formats.jsons import parsed
-from pipelines.formats.source import Found, Source, SourceRow, too_long
+from pipelines.formats.source import Found, Source, SourceRow, Unread, too_long
 
 ACTIONS = ("index", "create", "update", "delete")
+
+
+class _Action(NamedTuple):
+    word: str
+    id: Any
+    line: bytes
 
 
 def is_action(data: Any) -> bool:
@@ -22,18 +28,16 @@ def pairs(source: Source) -> Iterator[Found]:
     """Each document with the `_id` of its action; its line is the document's.
 
     A deletion is a reject: an import adds and changes. So is an update: what its `doc` does not
-    name would be emptied, as a row is a whole entry.
+    name would be emptied, as a row is a whole entry. A reject has its action's line and `_id` too.
     """
-    action: tuple[str, dict[str, Any]] | None = None
+    action: _Action | None = None
     number = 0
     for number, line in source.lines():
         if not line.strip():
             continue
         value = parsed(source, number, line, cut=too_long(line))
         if action is not None:
-            if not isinstance(value, Reject):
-                value = _row(source, number, *action, value, line)
-            yield value
+            yield _row(source, number, action, value, line)
             action = None
         elif isinstance(value, Reject):
             yield value
@@ -42,26 +46,28 @@ def pairs(source: Source) -> Iterator[Found]:
             yield source.reject(number, "BULK_NO_ACTION", message, line)
         else:
             ((word, where),) = value.items()
+            action = _Action(word, where.get("_id"), line)
             if word == "delete":
                 message = "an import adds and changes; it does not delete"
-                yield source.reject(number, "BULK_DELETE", message, line)
-            else:
-                action = (word, where)
+                yield source.reject(number, "BULK_DELETE", message, line, known_id=action.id)
+                action = None
     if action is not None:
-        yield source.reject(number + 1, "BULK_NO_DOCUMENT", "the action has no document")
+        message = "the action has no document"
+        yield source.reject(
+            number + 1, "BULK_NO_DOCUMENT", message, action.line, known_id=action.id
+        )
 
 
 def _row(
-    source: Source,
-    number: int,
-    word: str,
-    where: dict[str, Any],
-    data: dict[str, Any],
-    line: bytes,
+    source: Source, number: int, action: _Action, data: dict[str, Any] | Unread, line: bytes
 ) -> Found:
-    if word == "update":
-        message = "an update changes a part of a document; an import takes whole ones (index)"
-        return source.reject(number, "BULK_UPDATE", message, line)
-    if where.get("_id") is not None:
-        data = data | {"_id": where["_id"]}
-    return SourceRow(source.name, number, data, len(line))
+    if isinstance(data, dict) and action.word != "update":
+        if action.id is not None:
+            data = data | {"_id": action.id}
+        return SourceRow(source.name, number, data, len(line))
+    code = "BULK_UPDATE"
+    message = "an update changes a part of a document; an import takes whole ones (index)"
+    if isinstance(data, Unread):
+        code, message = data.code, data.message
+    pair = action.line.rstrip(b"\r\n") + b"\n" + line
+    return source.reject(number, code, message, pair, known_id=action.id)

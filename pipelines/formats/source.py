@@ -42,6 +42,8 @@ class Unread(Reject):
     #: Whether nothing behind it can be read either.
     ends: bool = Field(default=False, exclude=True, repr=False)
     table: Any = Field(default=None, exclude=True, repr=False)
+    #: Its `_id`, where that stands outside of what can't be read.
+    known_id: Any = Field(default=None, exclude=True, repr=False)
 
 
 Found = SourceRow | Reject
@@ -120,6 +122,7 @@ class Source:
         table: Table | None = None,
         *,
         ends: bool = False,
+        known_id: Any = None,
     ) -> Unread:
         """A row that can't be read, with its beginning for the report."""
         return Unread(
@@ -132,6 +135,7 @@ class Source:
             raw=row.rstrip(b"\r\n"),
             ends=ends,
             table=table,
+            known_id=known_id,
         )
 
 

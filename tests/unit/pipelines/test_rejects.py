@@ -70,6 +70,50 @@ def test_a_source_of_another_shape_has_a_file_of_its_own(tmp_path: Path) -> None
     assert all(one.stat().st_size for one in file.files)
 
 
+BULK = b"""{"index": {"_id": "B1"}}
+{"title": "good one"}
+{"index": {"_id": "B2"}}
+{"title": "bulk two" BAD}
+{"update": {"_id": "B3"}}
+{"doc": {"title": "three"}}
+{"delete": {"_id": "B4"}}
+{"index": {"_index": "nameless"}}
+{"title": BAD}
+{"index": {"_id": 5}}
+"""
+
+
+def test_a_bulk_keeps_its_actions(tmp_path: Path) -> None:
+    """Each rejected row has its action's line and `_id`; mended, it is about the same entry."""
+    path = tmp_path / "out"
+    (chunk,) = cut(found("bulk.ndjson", BULK), Shape(), keep=True)
+    assert chunk.named == ["B2", "B3", "B4", "5"], "what a replace leaves as it is"
+    RejectsFile(path).add(chunk.sources, chunk.rejects)
+    rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    assert [(row.get("_id"), row["_raw"]) for row in rows] == [
+        ("B2", '{"index": {"_id": "B2"}}\n{"title": "bulk two" BAD}'),
+        ("B3", '{"update": {"_id": "B3"}}\n{"doc": {"title": "three"}}'),
+        ("B4", '{"delete": {"_id": "B4"}}'),
+        (None, '{"index": {"_index": "nameless"}}\n{"title": BAD}'),
+        (5, '{"index": {"_id": 5}}'),
+    ]
+    (again,) = cut(found("out", path.read_bytes()), Shape())
+    assert [one.code for one in again.rejects] == ["ROW_UNREADABLE"] * 5
+    assert again.named == chunk.named
+    mended = b"\n".join(orjson.dumps(row | {"title": "mended"}) for row in rows)
+    (whole,) = cut(found("out", mended), Shape())
+    data = [orjson.loads(orjson.dumps(row))["data"] for row in whole.rows]
+    assert [row.get("external_id") for row in data] == ["B2", "B3", "B4", None, 5]
+
+
+def test_an_action_names_an_entry_only_where_its_id_does() -> None:
+    """Where the mapping takes external ids from elsewhere, a document that is not read has none."""
+    for path, names in (("nr", []), ("_id", ["B2", "B3", "B4", "5"])):
+        shape = Shape(mapping={"external_id": path})
+        (chunk,) = cut(found("bulk.ndjson", BULK), shape)
+        assert chunk.named == names, path
+
+
 def test_a_file_and_its_packed_twin_are_told_apart(tmp_path: Path) -> None:
     """`a.ndjson` beside `a.ndjson.gz`, in one chunk: the row that is written is the bad one."""
     path = tmp_path / "out"
