@@ -1,5 +1,6 @@
 """Bulk imports: chunks of rows in, a report that adds up out."""
 
+import contextlib
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -67,8 +68,13 @@ class Reject(Contract):
 
 
 def _split_tags(value: Any) -> Any:
-    """CSV has one text for all tags."""
+    """CSV has one text for all tags: their JSON where one has a comma itself."""
     if isinstance(value, str):
+        if value.lstrip().startswith("["):
+            with contextlib.suppress(orjson.JSONDecodeError):
+                tags = orjson.loads(value)
+                if all(isinstance(tag, str) for tag in tags):
+                    return tags
         return [tag for tag in (part.strip() for part in value.split(",")) if tag]
     return value
 

@@ -61,4 +61,11 @@ def cells_of(entry: ImportedEntry) -> dict[str, Any]:
     """An entry as a record of CSV: its tags, custom fields and relations are texts."""
     row = row_of(entry)
     texts = {name: orjson.dumps(row[name]).decode() if row[name] else "" for name in AS_JSON}
-    return row | texts | {"tags": ",".join(row["tags"])}
+    return row | texts | {"tags": _one_text(row["tags"])}
+
+
+def _one_text(tags: list[str]) -> str:
+    """The tags as people write them, or as JSON where that would be read as other tags."""
+    text = ",".join(tags)
+    plain = not text.startswith("[") and not any("," in tag for tag in tags)
+    return text if plain else orjson.dumps(tags).decode()

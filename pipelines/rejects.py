@@ -10,6 +10,7 @@ import orjson
 
 from contracts.errors import RejectsUnwritable
 from contracts.imports import Reject
+from pipelines.formats.dialect import DELIMITERS
 from pipelines.formats.source import Found, SourceRow, Table, Unread
 
 REASON, RAW = "_reject", "_raw"  # fields: why a row was not taken; the text that could not be read
@@ -102,7 +103,9 @@ def _line(row: SourceRow | Unread, reject: Reject) -> bytes:
 def _header(table: Table | None, *, mark: bool) -> bytes:
     if table is None:
         return b""
-    return BOM * mark + _record(table, {name: name for name in _columns(table)})
+    said = "" if table.delimiter in DELIMITERS else f"sep={table.delimiter}\n"
+    names = _record(table, {name: name for name in _columns(table)})
+    return BOM * mark + said.encode() + names
 
 
 def _columns(table: Table) -> list[str]:

@@ -150,6 +150,8 @@ def _guess(head: bytes, name: str, hint: Format, *, wide: bool) -> Format:
     # Two or four bytes a character are how spreadsheets save text, be it one column.
     if wide or not start or any(mark in start.split(b"\n", 1)[0] for mark in b",;\t|"):
         return "csv"
+    if delimited.SEPARATOR.match(start[:100].decode(errors="replace")):
+        return "csv"
     raise UnsupportedFormat(
         f"{name} is neither NDJSON, JSON, CSV nor Markdown.",
         file=name,

@@ -58,6 +58,21 @@ def test_csv_keeps_its_header_and_delimiter(tmp_path: Path) -> None:
     assert [orjson.loads(row[4])["line"] for row in rows[1:]] == [3, 4]
 
 
+def test_a_delimiter_that_would_not_be_found_out_is_said(tmp_path: Path) -> None:
+    """The file for rejects is read as it is written, with a mark in front too."""
+    sources = found("a.csv", b"sep=^\nid^title\n1^good\n2^no^cell\n3^x\n")
+    why = [Reject(file="a.csv", line=line, code="MISSING", message="no") for line in (4, 5)]
+    for mark in (False, True):
+        path = tmp_path / "out"
+        RejectsFile(path, mark=mark).add(sources, why)
+        again = found("out", path.read_bytes())
+        data = [one.data for one in again if isinstance(one, SourceRow)]
+        assert [(row.get("id"), row.get("_raw")) for row in data] == [
+            (None, "2^no^cell"),
+            ("3", None),
+        ]
+
+
 def test_a_source_of_another_shape_has_a_file_of_its_own(tmp_path: Path) -> None:
     """Rows under one header never stand under another."""
     path = tmp_path / "out"
