@@ -1,5 +1,6 @@
 """Mappings: how a source's fields become an entry's, also kept under a name."""
 
+import re
 from datetime import datetime
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from contracts.imports import ImportedEntry
 
 FIELDS = tuple(ImportedEntry.model_fields)
 LISTS = ("tags", "related")
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")  # of a template: a path
 
 
 def _known(field: str) -> str:
@@ -63,11 +65,27 @@ class Shape(Contract):
         )
 
 
+def sound(shape: Shape) -> Shape:
+    """The shape, if it says what it means. Earlier releases took and kept others, too.
+
+    Raises: ValueError.
+    """
+    if "external_id" in shape.defaults:
+        raise ValueError("external_id has no default: all rows without one would be one entry")
+    for field, path in shape.mapping.items():
+        if set("{}") & set(PLACEHOLDER.sub("", path)):
+            raise ValueError(f"{field}: {path!r} has a brace that is not of a pair around a path")
+    return shape
+
+
+SoundShape = Annotated[Shape, AfterValidator(sound)]
+
+
 class SaveMapping(Write):
     """Keep a shape under a name, in place of what was kept there."""
 
     name: MappingName
-    shape: Shape
+    shape: SoundShape
 
 
 class GetMapping(Contract):

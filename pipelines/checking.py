@@ -76,7 +76,7 @@ async def check_streams(
         return not too_many(tally.counts, plan)
 
     found = found_in(streams, plan.reading, notes, plan.mode)
-    chunks = cut(found, plan.shape, keep=plan.rejects is not None)
+    chunks = cut(found, plan.shape, notes, keep=plan.rejects is not None)
     if not await _each(client, chunks, plan, take, sent):
         take(Chunk(0), await insist(lambda: _check(client, Chunk(0), plan)))
     return _report(tally, plan, notes)

@@ -12,7 +12,7 @@ import orjson
 from contracts.imports import CHUNK_BYTES, CHUNK_ROWS, ROW_BYTES, Reject
 from contracts.mappings import Shape
 from pipelines.formats.source import Found, SourceRow, Unread
-from pipelines.mapping import NotText, Row, name_in, shaper
+from pipelines.mapping import NotText, Row, found_at, name_in, paths_of, shaper
 from pipelines.rejects import ID, RAW, REASON
 
 SOURCE_BYTES = 2 * 1024 * 1024  # of a chunk in its source: rows are kept until they are answered
@@ -36,15 +36,19 @@ class Chunk:
         return len(self.rows) + len(self.rejects)
 
 
-def cut(found: Iterable[Found], shape: Shape, *, keep: bool = False) -> Iterator[Chunk]:
+def cut(
+    found: Iterable[Found], shape: Shape, notes: list[str] | None = None, *, keep: bool = False
+) -> Iterator[Chunk]:
     """Chunks of at most CHUNK_ROWS rows and CHUNK_BYTES bytes; one larger row travels alone.
 
     The same source and shape give the same chunks: that is what makes an import resumable. With
-    `keep` they hold the rows of the source too.
+    `keep` they hold the rows of the source too. What of the mapping found nothing in any row is
+    added to `notes` at the end.
     """
     chunk, seen = Chunk(0), hashlib.blake2b(digest_size=16)
-    shaped = _mended(shape)
+    shaped, missed = _mended(shape), _Missed(shape)
     for one in found:
+        missed.look(one)
         encoded = _encode(one, shaped)
         size = len(encoded) if isinstance(encoded, bytes) else len(encoded.row) + 500
         source_size = _source_size(one)
@@ -71,6 +75,28 @@ def cut(found: Iterable[Found], shape: Shape, *, keep: bool = False) -> Iterator
     if len(chunk):
         chunk.digest = seen.hexdigest()
         yield chunk
+    if notes is not None:
+        notes += missed.notes()
+
+
+class _Missed:
+    """Paths of a mapping at which no row has had anything so far."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._paths = paths_of(shape)
+        self._rows = False
+
+    def look(self, one: Found) -> None:
+        if self._paths and isinstance(one, SourceRow):
+            self._rows = True
+            for path in found_at(self._paths, one.data):
+                del self._paths[path]
+
+    def notes(self) -> list[str]:
+        if not (self._rows and self._paths):
+            return []
+        missed = ", ".join(f"{path} (for {field})" for path, field in self._paths.items())
+        return [f"The mapping looks where no row has anything: {missed}."]
 
 
 async def read_aside(chunks: Iterable[Chunk]) -> AsyncGenerator[Chunk, None]:

@@ -108,7 +108,7 @@ async def import_streams(
     opened = itertools.chain([first] if first else [], streams)
     notes: list[str] = []
     found = found_in(opened, plan.reading, notes, mode)
-    chunks = cut(found, plan.shape, keep=plan.rejects is not None)
+    chunks = cut(found, plan.shape, notes, keep=plan.rejects is not None)
     try:
         telling = _Telling(progress, sent, behind)
         number = await _send_all(client, import_id, chunks, plan, telling)

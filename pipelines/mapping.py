@@ -1,6 +1,5 @@
 """Shaping rows: `--map field=path`, `--default field=value`, `--split field=separator`."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,10 +10,18 @@ from actors.broker.client import Client
 from contracts.base import field_errors
 from contracts.errors import MappingInvalid
 from contracts.links import id_text
-from contracts.mappings import FIELDS, LISTS, GetMapping, SavedMapping, SaveMapping, Shape
+from contracts.mappings import (
+    FIELDS,
+    LISTS,
+    PLACEHOLDER,
+    GetMapping,
+    SavedMapping,
+    SaveMapping,
+    Shape,
+    sound,
+)
 from pipelines.ask import ask_for
 
-PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 TEXTS = frozenset(FIELDS) - {"custom", *LISTS}
 #: Other sources have these too, and mean something else: only where they are mapped.
 OURS = frozenset({"source", "related"})
@@ -38,7 +45,8 @@ def parse_shape(
 ) -> Shape:
     """`field=value` pairs as a shape; `\\t` in a separator is a tab.
 
-    Raises: MappingInvalid for a field that entries don't have, or a value that it can't hold.
+    Raises: MappingInvalid for a field that entries don't have or that is named twice, a value that
+    it can't hold, and a template that is none.
     """
     parts = {
         "mapping": _pairs(mapping, "field=path"),
@@ -49,11 +57,18 @@ def parse_shape(
         },
     }
     try:
-        return Shape.model_validate(parts)
+        return _sound(Shape.model_validate(parts))
     except ValidationError as error:
         first = field_errors(error.errors(include_url=False, include_context=False))[0]
         field = first["field"].removesuffix(".[key]").rpartition(".")[2]
         raise MappingInvalid(f"{field}: {first['message']}.", field=field) from None
+
+
+def _sound(shape: Shape) -> Shape:
+    try:
+        return sound(shape)
+    except ValueError as error:
+        raise MappingInvalid(f"{error}.") from None
 
 
 def _pairs(pairs: Iterable[str], form: str) -> dict[str, str]:
@@ -62,15 +77,23 @@ def _pairs(pairs: Iterable[str], form: str) -> dict[str, str]:
         field, equals, value = pair.partition("=")
         if not equals or not value:
             raise MappingInvalid(f"It is written {form}, not {pair[:100]!r}.")
+        if field in found:
+            raise MappingInvalid(
+                f"{field} is there twice; it is written once, {form}.", field=field
+            )
         found[field] = value
     return found
 
 
 async def load_shape(client: Client, name: str, *, timeout: float) -> Shape:
-    """The shape that is saved under `name`. Raises: MappingNotFound, and as `ask_for`."""
+    """The shape that is saved under `name`.
+
+    Raises: MappingNotFound; MappingInvalid for one of an earlier release that is refused now; and
+    as `ask_for`.
+    """
     request = GetMapping(name=name)
     saved = await ask_for(SavedMapping, client, mappings.get, request, timeout=timeout)
-    return saved.shape
+    return _sound(saved.shape)
 
 
 async def save_shape(client: Client, name: str, shape: Shape, *, by: str, timeout: float) -> None:
@@ -160,17 +183,39 @@ def _id_name(data: Row) -> str | None:
 
 def _selector(field: str, path: str) -> Callable[[Row], Any]:
     if PLACEHOLDER.search(path):
-        return lambda data: (
-            PLACEHOLDER.sub(
-                lambda found: _text(field, found[1], _dotted(found[1], data)) or "", path
-            ).strip()
-            or None
-        )
+        return _template(field, path)
     if field in TEXTS:
         return lambda data: _text(field, path, _dotted(path, data))
     if field == "tags":
         return lambda data: _texts(field, path, _dotted(path, data))
     return lambda data: _dotted(path, data)
+
+
+def _template(field: str, path: str) -> Callable[[Row], str | None]:
+    """What a row lacks is empty; but an id that lacks a part would be that of other rows too."""
+    names = PLACEHOLDER.findall(path)
+
+    def filled(data: Row) -> str | None:
+        parts = {name: _text(field, name, _dotted(name, data)) or "" for name in names}
+        if field == "external_id" and not all(part.strip() for part in parts.values()):
+            return None
+        return PLACEHOLDER.sub(lambda found: parts[found[1]], path).strip() or None
+
+    return filled
+
+
+def paths_of(shape: Shape) -> dict[str, str]:
+    """Where the mapping looks: the entry's field, by path."""
+    return {
+        one: field
+        for field, path in shape.mapping.items()
+        for one in PLACEHOLDER.findall(path) or [path]
+    }
+
+
+def found_at(paths: Iterable[str], data: Row) -> list[str]:
+    """Those of the paths that select anything."""
+    return [path for path in paths if _dotted(path, data) is not None]
 
 
 def _dotted(path: str, data: Any) -> Any:

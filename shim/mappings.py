@@ -12,7 +12,7 @@ from contracts.mappings import (
     SavedMapping,
     SavedMappings,
     SaveMapping,
-    Shape,
+    SoundShape,
 )
 from shim.backend import BackendOf
 from shim.keys import Caller
@@ -34,7 +34,7 @@ async def get(backend: BackendOf, by: Caller, name: MappingName) -> Response:
 
 
 @router.put("/{name}", response_model=SavedMapping)
-async def put(backend: BackendOf, by: Caller, name: MappingName, shape: Shape) -> Response:
+async def put(backend: BackendOf, by: Caller, name: MappingName, shape: SoundShape) -> Response:
     """Keep a mapping under this name, in place of what was kept there."""
     return await backend.answer(mappings.save, SaveMapping(name=name, shape=shape, by=by))
 

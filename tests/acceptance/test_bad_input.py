@@ -300,6 +300,34 @@ def test_a_saved_mapping_is_used_by_all(
     assert changed.json()["counts"]["updated"] == 1
 
 
+def test_a_mapping_that_finds_nothing_is_named(http: httpx.Client) -> None:
+    """In the notes of the report and of a dry run; rows that lack a part of their id have none."""
+    body = (
+        b'{"title": "first row", "sys": "a", "num": 1}\n{"title": "second row"}\n{"title": "third"}'
+    )
+    params = {"source": "part", "map": ["external_id={sys}/{num}", "tags=tgas"]}
+    for dry in (True, False):
+        report = http.post("/v1/imports", params=params | {"dry_run": dry}, content=body).json()
+        assert report["counts"]["created"] == 3
+        assert report["notes"] == ["The mapping looks where no row has anything: tgas (for tags)."]
+
+
+@pytest.mark.parametrize(
+    "shape", [{"defaults": {"external_id": "same"}}, {"mapping": {"title": "{t"}}]
+)
+def test_a_shape_that_says_nothing_sensible_is_refused(
+    http: httpx.Client, shape: dict[str, dict[str, str]]
+) -> None:
+    """Before any row, where it is used and where it would be kept."""
+    assert http.put("/v1/mappings/odd", json=shape).status_code == 422
+    names = {"defaults": "default", "mapping": "map"}
+    params = {
+        names[kind]: f"{field}={text}" for kind, one in shape.items() for field, text in one.items()
+    }
+    refused = http.post("/v1/imports", params=params, content=b'{"title": "any row"}')
+    assert (refused.status_code, refused.json()["code"]) == (422, "MAPPING_INVALID")
+
+
 def test_mappings_are_kept_over_http_and_shown(casebook: Casebook, http: httpx.Client) -> None:
     """Put, read, listed and deleted; the CLI shows the options that make it."""
     shape = {"mapping": {"title": "a.b"}, "splits": {"tags": "|"}}

@@ -64,6 +64,18 @@ def test_names_are_plain(name: str) -> None:
         SaveMapping(name=name, shape=SHAPE)
 
 
+@pytest.mark.parametrize(
+    "shape", [Shape(defaults={"external_id": "same"}), Shape(mapping={"title": "{t"})]
+)
+def test_what_says_nothing_sensible_is_not_kept(store: Store, shape: Shape) -> None:
+    """What an earlier release kept can be looked at and removed all the same."""
+    with pytest.raises(ValidationError):
+        SaveMapping(name="odd", shape=shape)
+    mappings.save(SaveMapping.model_construct(name="odd", shape=shape, by="ann", key="k"), store)
+    assert mappings.get(GetMapping(name="odd"), store).shape == shape
+    assert mappings.list_all(Nothing(), store).mappings[0].shape == shape
+
+
 def test_an_import_keeps_its_notes(store: Store) -> None:
     """What was assumed of its sources is part of the report."""
     import_id = imports.start(StartImport(source="notes"), store).id

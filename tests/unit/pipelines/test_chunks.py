@@ -51,3 +51,25 @@ def test_what_no_message_can_carry_is_rejected() -> None:
         "JSON_UNREADABLE",
     ]
     assert len(chunk.rows) == 1
+
+
+def test_where_a_mapping_finds_nothing_is_noted() -> None:
+    """By path: a slip of the pen is why all rows lack a title. Without rows there is no telling."""
+    shape = Shape(
+        mapping={
+            "title": "{code}: {tittle}",
+            "tags": "meta.tag",
+            "problem": "text",
+            "category": "c",
+        }
+    )
+    rows = [{"code": 1, "meta": {"tags": "a"}}, {"text": "x", "tittle": None}, {"c": ""}]
+    found: list[Found] = [SourceRow("f", n, row) for n, row in enumerate(rows)]
+    notes: list[str] = []
+    assert len(list(cut(found, shape, notes))) == 1
+    assert notes == [
+        "The mapping looks where no row has anything: tittle (for title), meta.tag (for tags)."
+    ]
+    assert list(cut([], shape, notes)) == []
+    list(cut(found, Shape(), notes))
+    assert len(notes) == 1

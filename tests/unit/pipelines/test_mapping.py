@@ -6,7 +6,7 @@ import pytest
 
 from contracts.errors import MappingInvalid
 from contracts.mappings import Shape
-from pipelines.mapping import NotText, parse_shape, shaper
+from pipelines.mapping import NotText, name_in, parse_shape, shaper
 
 ROW = {"_id": "a1", "title": "T", "text": "body", "metadata": {"category": "games", "tags": ["x"]}}
 
@@ -39,6 +39,22 @@ def test_paths_reach_into_lists() -> None:
 def test_templates_join_fields() -> None:
     """A path with braces is a template; what the row does not have is empty."""
     assert mapped("title={_id}: {text}{absent}")["title"] == "a1: body"
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ({"sys": "a", "num": 0}, "W-a/0"),
+        ({"sys": "a"}, None),
+        ({"sys": "a", "num": None}, None),
+        ({"sys": " ", "num": 1}, None),
+        ({}, None),
+    ],
+)
+def test_an_id_that_lacks_a_part_is_none(row: dict[str, Any], name: str | None) -> None:
+    """Else it would be the id of every row that lacks it, and the last of them would be all."""
+    shape = parse_shape(["external_id=W-{sys}/{num}"])
+    assert shaper(shape)(row).get("external_id") == name == name_in(row, shape)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +150,14 @@ def test_texts_are_split() -> None:
         {"defaults": ["nonsense=1"]},
         {"defaults": ["severity=awful"]},
         {"defaults": ["title=ab"]},
+        {"defaults": ["external_id=same"]},
+        {"mapping": ["title={t"]},
+        {"mapping": ["title=t}"]},
+        {"mapping": ["title={a} {}"]},
+        {"mapping": ["title={{a}}"]},
+        {"mapping": ["title=a", "title=b"]},
+        {"defaults": ["category=a", "category=b"]},
+        {"splits": ["tags=;", "tags=|"]},
         {"splits": ["title=;"]},
         {"splits": ["tags="]},
     ],

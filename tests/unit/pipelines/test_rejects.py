@@ -123,7 +123,7 @@ def test_a_bulk_keeps_its_actions(tmp_path: Path) -> None:
 
 def test_an_action_names_an_entry_only_where_its_id_does() -> None:
     """Where the mapping takes external ids from elsewhere, a document that is not read has none."""
-    for path, names in (("nr", []), ("_id", ["B2", "B3", "B4", "5"])):
+    for path, names in (("nr", []), ("_id", ["B2", "B3", "B4", "5"]), ("{_id}-{nr}", [])):
         shape = Shape(mapping={"external_id": path})
         (chunk,) = cut(found("bulk.ndjson", BULK), shape)
         assert chunk.named == names, path
