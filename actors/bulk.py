@@ -33,6 +33,7 @@ from contracts.errors import (
     EntryNotFound,
     ImportNotFound,
     NotFinished,
+    TaskNotFound,
     UndoTooLate,
     VersionConflict,
 )
@@ -146,9 +147,11 @@ def change(command: ChangeSelected, store: Store, tracked: Tracked) -> EntriesCh
 
 @actor(queue="operators", read=True)
 def skips(request: GetSkips, store: Store) -> SkipPage:
-    """What a task passed over, a page at a time."""
+    """What a task passed over, a page at a time. Raises: TaskNotFound."""
     limits = {"cursor": request.cursor, "limit": request.limit + 1}
     with store.transaction() as tx:
+        if tx.row("tasks.status", id=request.task) is None:
+            raise TaskNotFound(id=str(request.task))
         rows = tx.rows("bulk.skips", task_id=request.task, **limits)
     found = tuple(Skip(**row) for row in rows[: request.limit])
     more = len(rows) > request.limit

@@ -46,6 +46,7 @@ SHARED: tuple[Operation[Any, Any], ...] = (
     entries.versions,
     entries.list_page,
     imports.report,
+    imports.list_page,
     import_rejects.list_page,
     imports.check,
     mappings.get,

@@ -16,7 +16,7 @@ def list_page(request: GetRejects, store: Store) -> RejectPage:
     """
     chunk, place = _cursor(request.cursor)
     with store.transaction() as tx:
-        if tx.row("imports.report", id=request.id) is None:
+        if tx.row("imports.mode", id=request.id) is None:
             raise ImportNotFound(id=str(request.id))
         limit = request.limit + 1
         rows = tx.rows(

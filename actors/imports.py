@@ -31,8 +31,10 @@ from contracts.imports import (
     ImportChunk,
     ImportCounts,
     ImportMode,
+    ImportPage,
     ImportReport,
     ImportStarted,
+    ListImports,
     Reject,
     StartImport,
     StopImport,
@@ -198,6 +200,17 @@ def report(request: GetImport, store: Store) -> ImportReport:
 
 
 @actor(queue="reads", read=True)
+def list_page(request: ListImports, store: Store) -> ImportPage:
+    """One page of imports, the newest first, without their rejects."""
+    given = request.model_dump(exclude={"limit"}, exclude_none=True)
+    with store.transaction() as tx:
+        rows = tx.rows("imports.report", tuple(given), limit=request.limit + 1, **given)
+        found = tuple(_of_row(tx, row) for row in rows[: request.limit])
+    more = len(rows) > request.limit
+    return ImportPage(imports=found, next_cursor=found[-1].id if more else None)
+
+
+@actor(queue="reads", read=True)
 def check(request: CheckChunk, store: Store) -> ChunkChecked:
     """What a chunk of these rows would come to. Nothing is written."""
     good, rejects = validate(request)
@@ -281,13 +294,21 @@ def _record(tx: Transaction, command: ImportChunk, rejects: list[Reject]) -> Non
 
 
 def _report(tx: Transaction, request: GetImport) -> ImportReport:
-    row = tx.row("imports.report", id=request.id)
+    row = tx.row("imports.report", ("id",), id=request.id, limit=1)
     if row is None:
         raise ImportNotFound(id=str(request.id))
     rejects = tx.rows("imports.rejects", id=request.id, limit=request.limit, offset=request.offset)
+    told = tuple(Reject(**reject) for reject in rejects)
+    return _of_row(tx, row).model_copy(update={"rejects": told})
+
+
+def _of_row(tx: Transaction, row: Row) -> ImportReport:
+    """A row of `imports.report` as a report without rejects."""
     return ImportReport(
         id=row["id"],
         source=row["source"],
+        files=tuple(row["files"]),
+        by=row["started_by"],
         status=row["status"],
         mode=row["mode"],
         archived=row["archived"],
@@ -299,7 +320,6 @@ def _report(tx: Transaction, request: GetImport) -> ImportReport:
         error=row["error"],
         undone_by=row["undone_by"],
         notes=tuple(row["notes"]),
-        rejects=tuple(Reject(**reject) for reject in rejects),
     )
 
 

@@ -43,7 +43,7 @@ def find(command: FindSimilar, store: Store, broker: StreamsBroker) -> FindingSt
     """
 
     def effect(tx: Transaction) -> FindingStarted:
-        row = tx.row("imports.report", id=command.import_id)
+        row = tx.row("imports.report", ("id",), id=command.import_id, limit=1)
         if row is None:
             raise ImportNotFound(id=str(command.import_id))
         after = str(tx.position(row["txid"], row["seq"])) if row["txid"] is not None else None

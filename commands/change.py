@@ -1,4 +1,4 @@
-"""Many entries changed at once: change, imports show, imports undo."""
+"""Many entries changed at once: change, imports list, imports show, imports undo."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,8 @@ from commands.base import (
     print_json,
 )
 from commands.named import selections
-from commands.tasks import show_task, watch
+from commands.tasks import came_to, show_skips, show_task, watch
+from commands.when import shown
 from contracts.bulk import (
     ChangeEntries,
     ChangeStarted,
@@ -34,7 +35,7 @@ from contracts.bulk import (
     UndoImport,
 )
 from contracts.entries import EntryChanges
-from contracts.imports import GetImport, ImportReport
+from contracts.imports import GetImport, ImportPage, ImportReport, ImportStatus, ListImports
 from contracts.similar import NEAR, FindingStarted, FindSimilar, GetSimilar, SimilarPage
 
 PATIENCE = 120.0  # seconds: fixing a selection of many entries takes a while
@@ -47,7 +48,7 @@ SHOWN = 20  # skipped entries, and ids of none
 @click.option(
     "--file",
     type=click.Path(path_type=Path),
-    help="Ids, one a line, or as NDJSON; with --source external ones, too.",
+    help="Ids as lines, NDJSON, JSON or CSV, plain or packed; with --source external ones, too.",
 )
 @click.option("--category")
 @click.option("--tag")
@@ -103,7 +104,33 @@ def change(
 
 @click.group()
 def imports() -> None:
-    """Imports: how one went, and taking one back."""
+    """Imports: which there were, how one went, and taking one back."""
+
+
+@imports.command(name="list")
+@click.option("--source", help="Only of this one.")
+@click.option("--status", type=click.Choice([one.value for one in ImportStatus]))
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500))
+@click.option("--cursor", type=click.UUID, help="Where the page before ended.")
+@as_json
+def list_(json_: bool, **options: Any) -> None:
+    """List imports, the newest first, with what became of their rows."""
+    with failures():
+        request = ListImports(**options)
+    page = ask_operation("imports.list_page", ImportPage, request, timeout=PATIENCE)
+    if json_:
+        print_json(page)
+        return
+    for one in page.imports:
+        state = "[red]stopped[/red]" if one.error else one.status
+        by = f" by {plain(one.by)}" if one.by else ""
+        out.print(f"[bold]{one.id}[/bold]  {one.mode} {state}", soft_wrap=True)
+        out.print(f"    [dim]{came_to(one.files, one.source, one.counts.model_dump())}[/dim]")
+        out.print(f"    [dim]began {shown(one.started_at)}{by}[/dim]", soft_wrap=True)
+    if page.next_cursor:
+        out.print(f"[dim]more: --cursor {page.next_cursor}[/dim]", soft_wrap=True)
+    if not page.imports:
+        out.print("no such imports.")
 
 
 @imports.command(name="show")
@@ -230,10 +257,7 @@ def _counted(found: SelectionCount) -> str:
 
 def _show_skips(task: UUID) -> None:
     page = ask_operation("bulk.skips", SkipPage, GetSkips(task=task, limit=SHOWN), timeout=PATIENCE)
-    for skip in page.skips:
-        out.print(f"[yellow]skipped[/yellow] {skip.entry_id} {plain(skip.message)}")
-    if page.next_cursor:
-        out.print(f"[dim]and more: GET /v1/tasks/{task}/skips[/dim]")
+    show_skips(task, page)
 
 
 def _fields(pairs: tuple[str, ...]) -> dict[str, Any]:

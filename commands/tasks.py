@@ -1,10 +1,10 @@
-"""Long operations: tasks, tasks show, tasks cancel, tasks resume."""
+"""Long operations: tasks, tasks show, tasks skips, tasks cancel, tasks resume."""
 
 import asyncio
 import contextlib
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,11 @@ import orjson
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from commands.base import as_json, err, failures, me, out, plain, print_json, talk
+from commands.base import as_json, ask_operation, err, failures, me, out, plain, print_json, talk
 from commands.import_report import if_dead
 from commands.when import shown, when
 from contracts.base import Write
+from contracts.bulk import GetSkips, SkipPage
 from contracts.tasks import (
     CancelTask,
     ListTasks,
@@ -29,6 +30,7 @@ from settings import Settings
 
 STATUSES = click.Choice([status.value for status in TaskStatus])
 LOOK = 1.0  # seconds between two looks at a list that is followed
+COUNTED = ("created", "updated", "unchanged", "rejected")
 COLOURS = {"succeeded": "green", "failed": "red", "canceled": "yellow"}
 
 
@@ -98,6 +100,8 @@ def _list(request: ListTasks, json_: bool) -> None:
     for task in page.tasks:
         out.print(f"[bold]{task.id}[/bold]  {task.type} {coloured(task.status)}", soft_wrap=True)
         out.print(f"    [dim]{counted(task)} done, {times(task)}[/dim]", soft_wrap=True)
+        if about := subject(task):
+            out.print(f"    [dim]{about}[/dim]")
     if page.next_cursor:
         out.print(f"[dim]more: --cursor {page.next_cursor}[/dim]", soft_wrap=True)
     if not page.tasks:
@@ -116,6 +120,33 @@ def show(task_id: UUID, follow: bool, json_: bool) -> None:
     else:
         show_task(task)
     sys.exit(1 if task.status in ("failed", "canceled") else 0)
+
+
+@tasks.command()
+@click.argument("task_id", type=click.UUID)
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 500))
+@click.option("--cursor", type=click.UUID, help="Where the page before ended.")
+@as_json
+def skips(task_id: UUID, limit: int, cursor: UUID | None, json_: bool) -> None:
+    """Show the entries that a task passed over, and why."""
+    request = GetSkips(task=task_id, cursor=cursor, limit=limit)
+    page = ask_operation("bulk.skips", SkipPage, request)
+    if json_:
+        print_json(page)
+        return
+    show_skips(task_id, page)
+    if not page.skips:
+        out.print("nothing was skipped.")
+
+
+def show_skips(task: UUID, page: SkipPage) -> None:
+    """A page of what a task passed over, for a person."""
+    for skip in page.skips:
+        text = f"[yellow]skipped[/yellow] {skip.entry_id} {plain(skip.message)}"
+        out.print(text, soft_wrap=True)
+    if page.next_cursor:
+        more = f"casebook tasks skips {task} --cursor {page.next_cursor}"
+        out.print(f"[dim]and more: {more}[/dim]", soft_wrap=True)
 
 
 @tasks.command()
@@ -209,6 +240,8 @@ def show_task(task: Task) -> None:
     """One task for a person."""
     out.print(f"[bold]{task.type}[/bold] {coloured(task.status)}, {counted(task)} done")
     out.print(f"[dim]{task.id}, {times(task)}[/dim]", soft_wrap=True)
+    if about := subject(task):
+        out.print(f"[dim]{about}[/dim]", soft_wrap=True)
     for step in task.steps:
         failed = f", [red]{step.failed} failed[/red]" if step.failed else ""
         out.print(
@@ -217,7 +250,7 @@ def show_task(task: Task) -> None:
         )
     if task.error is not None:
         out.print(f"[red]{plain(task.error.code)}[/red]: {plain(task.error.message)}")
-    if task.result is not None:
+    if task.result is not None and task.type != "import":
         out.print(f"result: {plain(told(task.result))}", soft_wrap=True)
     if task.position is not None:
         word = "searchable" if task.searchable else "not searchable yet"
@@ -241,6 +274,8 @@ def told(result: Any) -> str:
 def _next(task: Task) -> list[str]:
     """What can be done about it."""
     found = []
+    if isinstance(task.result, dict) and task.result.get("skipped"):
+        found.append(f"casebook tasks skips {task.id}")
     if task.error is not None and task.error.dead_letter:
         found.append(f"casebook dead show {task.error.dead_letter}")
     if task.type == "write":
@@ -261,6 +296,20 @@ def _next(task: Task) -> list[str]:
 def counted(task: Task) -> str:
     """How far it is."""
     return f"{task.done:,} of {task.total:,}" if task.total is not None else f"{task.done:,}"
+
+
+def subject(task: Task) -> str:
+    """Of an import its first file, its source, and what has become of its rows; else nothing."""
+    if task.type != "import":
+        return ""
+    return came_to(task.details.get("files", ()), task.details.get("source", ""), task.result or {})
+
+
+def came_to(files: Sequence[str], source: str, counts: Mapping[str, int]) -> str:
+    """An import's first file, its source and its counts, as far as they are known."""
+    where = " of ".join(plain(name) for name in (*files[:1], source) if name)
+    rows = ", ".join(f"{counts[name]:,} {name}" for name in COUNTED if name in counts)
+    return ": ".join(part for part in (where, rows) if part)
 
 
 def times(task: Task) -> str:

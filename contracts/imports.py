@@ -284,11 +284,31 @@ class RejectPage(Contract):
     next_cursor: str | None = None
 
 
+class ImportStatus(StrEnum):
+    """Whether chunks of an import may still come, and whether it was taken back."""
+
+    OPEN = "open"
+    FINISHED = "finished"
+    UNDONE = "undone"
+
+
+class ListImports(Contract):
+    """Ask for one page of imports, the newest first."""
+
+    source: Source | None = None
+    status: ImportStatus | None = None
+    cursor: UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+
 class ImportReport(Contract):
     """All that is known of an import; searchable once the index reaches `position`."""
 
     id: UUID
     source: str
+    #: The first of them.
+    files: tuple[str, ...] = ()
+    by: str = ""
     status: str
     mode: ImportMode = ImportMode.UPSERT
     counts: ImportCounts
@@ -304,3 +324,10 @@ class ImportReport(Contract):
     undone_by: UUID | None = None
     notes: tuple[str, ...] = ()
     rejects: tuple[Reject, ...] = ()
+
+
+class ImportPage(Contract):
+    """One page, without rejects; `next_cursor` is None on the last."""
+
+    imports: tuple[ImportReport, ...]
+    next_cursor: UUID | None = None

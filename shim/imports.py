@@ -26,7 +26,9 @@ from contracts.imports import (
     ImportCheck,
     ImportCounts,
     ImportMode,
+    ImportPage,
     ImportReport,
+    ListImports,
     OnLong,
     RejectPage,
     StartImport,
@@ -130,6 +132,16 @@ async def create(
         stream.close()
         feeding.cancel()
     return _told(report, content_type, 201)
+
+
+@router.get("", response_model=ImportPage)
+async def list_page(
+    backend: BackendOf,
+    by: Annotated[str, Depends(caller)],
+    request: Annotated[ListImports, Query()],
+) -> Response:
+    """List imports, the newest first, a page at a time; without their rejects."""
+    return await backend.answer(imports.list_page, request)
 
 
 @router.get("/{import_id}/similar", response_model=SimilarPage)

@@ -40,6 +40,12 @@ def test_ids_that_no_entry_has_are_named(
     assert (started["count"], started["missing"]) == (1, [nobody])
     (skip,) = http.get(f"/v1/tasks/{started['task']}/skips").json()["skips"]
     assert (skip["entry_id"], skip["code"]) == (nobody, "ENTRY_NOT_FOUND")
+    task = started["task"]
+    assert f"casebook tasks skips {task}" in casebook.run("tasks", "show", task).out
+    assert casebook.run("tasks", "skips", task).out == f"skipped {nobody} No entry has this id.\n"
+    assert casebook.run("tasks", "skips", task, "--json").json["skips"] == [skip]
+    assert http.get(f"/v1/tasks/{nobody}/skips").status_code == 404
+    assert "TASK_NOT_FOUND" in casebook.run("tasks", "skips", nobody).err
     file.write_text(nobody)
     alone = casebook.run(*change)
     assert (alone.code, f"no entry {nobody}" in alone.err) == (1, True)

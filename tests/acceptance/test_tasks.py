@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -215,6 +216,32 @@ def test_tasks_are_listed_page_by_page(casebook: Casebook, http: httpx.Client) -
     assert casebook.run("tasks", "--until", "520w").out == "no such tasks.\n"
     over_http = http.get("/v1/tasks", params={"type": "import", "limit": 1}).json()
     assert over_http["tasks"][0]["id"] == one["id"]
+
+
+def test_imports_are_told_apart(casebook: Casebook, http: httpx.Client, tmp_path: Path) -> None:
+    """By file, source and counts: among the tasks, in a list of their own, and over HTTP."""
+    file = tmp_path / "told.ndjson"
+    file.write_bytes(b'{"title": "told apart", "external_id": 1}\n{"title": "no"}\n')
+    ids = [
+        casebook.run("import", str(file), "--source", "apart", "--json").json["id"]
+        for _ in range(2)
+    ]
+    line = "told.ndjson of apart: 1 created, 0 updated, 0 unchanged, 1 rejected"
+    assert line in casebook.run("tasks", "--type", "import", "--limit", "2").out
+    assert line in casebook.run("tasks", "show", ids[0]).out
+    counts = {"received": 2, "created": 1, "updated": 0, "unchanged": 0, "rejected": 1}
+    assert http.get(f"/v1/tasks/{ids[0]}").json()["result"] == counts
+    mine = ("imports", "list", "--source", "apart")
+    shown = casebook.run(*mine).out
+    assert shown.index(ids[1]) < shown.index(ids[0]) and line in shown
+    first = casebook.run(*mine, "--limit", "1", "--json").json
+    assert [one["id"] for one in first["imports"]] == ids[1:]
+    assert "more: --cursor" in casebook.run(*mine, "--limit", "1").out
+    asked = {"source": "apart", "status": "finished", "cursor": first["next_cursor"]}
+    (other,) = http.get("/v1/imports", params=asked).json()["imports"]
+    assert (other["id"], other["counts"], other["rejects"]) == (ids[0], counts, [])
+    assert casebook.run(*mine, "--status", "open").out == "no such imports.\n"
+    assert http.get("/v1/imports", params={"status": "half"}).status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -307,19 +307,45 @@ select
         when i.finished_at is null then 'open'
         else 'finished'
     end as status,
-    count(c.chunk) filter (where c.chunk >= 0) as chunks,
-    coalesce(sum(c.received), 0)::integer as received,
-    coalesce(sum(c.created), 0)::integer as created,
-    coalesce(sum(c.updated), 0)::integer as updated,
-    coalesce(sum(c.unchanged), 0)::integer as unchanged,
-    coalesce(sum(c.rejected), 0)::integer as rejected,
-    (array_agg(c.txid::text order by c.txid desc, c.seq desc) filter (where c.txid is not null))[1]
-        as txid,
-    (array_agg(c.seq order by c.txid desc, c.seq desc) filter (where c.txid is not null))[1] as seq
-from imports as i
-left join import_chunks as c on c.import_id = i.id
-where i.id = %(id)s
-group by i.id;
+    i.files, i.started_by, c.*
+from (
+    select *
+    from imports
+    where {where}
+    order by id desc
+    limit %(limit)s
+) as i
+cross join lateral (
+    select
+        count(*) filter (where chunk >= 0) as chunks,
+        coalesce(sum(received), 0)::integer as received,
+        coalesce(sum(created), 0)::integer as created,
+        coalesce(sum(updated), 0)::integer as updated,
+        coalesce(sum(unchanged), 0)::integer as unchanged,
+        coalesce(sum(rejected), 0)::integer as rejected,
+        (array_agg(txid::text order by txid desc, seq desc) filter (where txid is not null))[1]
+            as txid,
+        (array_agg(seq order by txid desc, seq desc) filter (where txid is not null))[1] as seq
+    from import_chunks
+    where import_id = i.id
+) as c
+order by i.id desc;
+
+-- name: where_id
+id = %(id)s
+
+-- name: where_source
+source = %(source)s
+
+-- name: where_status
+%(status)s = case
+    when undone_by is not null then 'undone'
+    when finished_at is null then 'open'
+    else 'finished'
+end
+
+-- name: where_cursor
+id < %(cursor)s
 
 -- name: rejects
 select file, line, field, code, message, content as row

@@ -207,11 +207,11 @@ set details = %(details)s
 where id = %(id)s;
 
 -- name: get
--- A write's status is that of its effect; an import's progress is that of its chunks.
+-- A write's status is that of its effect; an import's progress and counts are those of its chunks.
 select
     t.id, t.type, t.started_by, t.enqueued_at, t.started_at,
     t.details || coalesce(u.details, '{}') as details, coalesce(t.total, m.members) as total,
-    coalesce(t.result, e.reply) as result,
+    coalesce(t.result, e.reply, i.counts) as result,
     case
         when t.key is null then t.status
         when e.reply is not null then 'succeeded'
@@ -240,6 +240,12 @@ left join lateral (
 left join lateral (
     select
         sum(c.received)::bigint as received,
+        case when count(*) > 0 then
+            jsonb_build_object(
+                'received', sum(c.received), 'created', sum(c.created), 'updated', sum(c.updated),
+                'unchanged', sum(c.unchanged), 'rejected', sum(c.rejected)
+            )
+        end as counts,
         (array_agg(c.txid::text order by c.txid desc, c.seq desc)
             filter (where c.txid is not null))[1] as txid,
         (array_agg(c.seq order by c.txid desc, c.seq desc)

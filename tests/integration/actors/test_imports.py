@@ -17,6 +17,8 @@ from contracts.imports import (
     GetImport,
     ImportChunk,
     ImportRow,
+    ImportStatus,
+    ListImports,
     OnLong,
     Reject,
     StartImport,
@@ -247,3 +249,20 @@ def test_an_unknown_import_is_not_found(store: Store) -> None:
         imports.chunk(chunk_of(new_id(), [{"title": "lost"}]), store)
     with pytest.raises(ImportNotFound):
         imports.report(GetImport(id=new_id()), store)
+
+
+def test_imports_are_listed_page_by_page(store: Store) -> None:
+    """The newest first, narrowed by source and status, each with its own counts."""
+    ids = [start(store, source) for source in ("one", "two", "one")]
+    rows: list[dict[str, Any]] = [{"title": "a listed row", "external_id": "1"}, {"title": "no"}]
+    imports.chunk(chunk_of(ids[0], rows), store)
+    imports.finish(FinishImport(import_id=ids[0], chunks=1), store)
+    first = imports.list_page(ListImports(limit=2), store)
+    assert [one.id for one in first.imports] == [ids[2], ids[1]]
+    last = imports.list_page(ListImports(limit=2, cursor=first.next_cursor), store)
+    assert ([one.id for one in last.imports], last.next_cursor) == ([ids[0]], None)
+    assert last.imports[0] == imports.report(GetImport(id=ids[0], limit=0), store)
+    c = last.imports[0].counts
+    assert (c.received, c.created, c.rejected) == (2, 1, 1)
+    narrowed = imports.list_page(ListImports(source="one", status=ImportStatus.OPEN), store)
+    assert [(one.id, one.status) for one in narrowed.imports] == [(ids[2], "open")]

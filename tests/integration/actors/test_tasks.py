@@ -247,6 +247,8 @@ def test_an_import_is_a_task(house: House) -> None:
     assert (found.type, found.status, found.by, found.done) == ("import", "processing", "eve", 5)
     assert found.position is not None
     assert found.searchable is False
+    counts = {"received": 5, "created": 5, "updated": 0, "unchanged": 0, "rejected": 0}
+    assert found.result == counts
     house.call(tasks.cancel, CancelTask(id=import_id))
     with pytest.raises(ImportCanceled):
         imports.chunk(chunk(1), house.store)
