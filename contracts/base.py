@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 KEY_MAX = 200  # characters of an idempotency key
 SURROGATE = re.compile("[\ud800-\udfff]")  # of no character: such a text has no UTF-8 form
 _ITEMS = re.compile(r"Value should have (at (?:most|least) \d+) item(s?) after validation, not \d+")
+_LISTS = re.compile(r"Tuple should have (at (?:most|least) \d+ items?) after validation, not")
 
 
 def refuse_unstorable(text: str) -> str:
@@ -116,7 +117,12 @@ def field_errors(errors: list[Any]) -> list[dict[str, str]]:
 
 
 def _said(error: Any) -> str:
-    """Its message. Behind a validator, as in `Text`, Pydantic calls characters items."""
+    """Its message. Behind a validator, as in `Text`, Pydantic calls characters items; what JSON
+    has as a list is a tuple only here."""
     said = str(error["msg"]).removeprefix("Value error, ")
     items = isinstance(error.get("input"), str) and _ITEMS.fullmatch(said)
-    return f"String should have {items[1]} character{items[2]}" if items else said
+    return (
+        f"String should have {items[1]} character{items[2]}"
+        if items
+        else _LISTS.sub(r"List should have \1, not", said)
+    )

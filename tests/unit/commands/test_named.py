@@ -1,5 +1,8 @@
 """Entries that a file names."""
 
+import gzip
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -40,6 +43,53 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
 def test_a_file_of_nothing_names_no_entry(tmp_path: Path) -> None:
     """And no condition is left out for it."""
     assert list(selections((), write(tmp_path, "\ufeff\n\n"), "nn")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'["{ONE}", "n0", 7, {{"external_id": "n, 1"}}]',
+        f'[\n{{"id": "{ONE}"}},\n{{"id": "n0"}},\n{{"_id": 7}}, {{"external_id": "n, 1"}}\n]\n',
+        f'{ONE}\nn0\n"7"\n"n, 1"\n',
+        f'\ufeff"{ONE}"\r\n"n0"\r\n"7"\r\nn, 1\r\n',
+        f'title;id\nt;{ONE}\n"a;b";n0\n;7\n;n, 1\n',
+        f'id, external_id\n{ONE}, n9\n,n0\n,7\n,"n, 1"\n',
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+def test_a_file_of_any_shape(tmp_path: Path, text: str, pack: Callable[[bytes], bytes]) -> None:
+    """JSON, a CSV with a header, quotes; packed or not."""
+    path = tmp_path / "ids"
+    path.write_bytes(pack(text.encode()))
+    found = list(selections((), path, "nn"))
+    assert found == [{"ids": (str(ONE),)}, {"external_ids": ("n0", "7", "n, 1")}]
+
+
+def test_a_column_of_external_ids_has_no_other(tmp_path: Path) -> None:
+    """Though one of them looks like an id of ours."""
+    path = write(tmp_path, f'"external_id"\n"{ONE}"\n"n0"\n')
+    assert list(selections((), path, "nn")) == [{"external_ids": (str(ONE), "n0")}]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'["a", true]', "item 2: true is no id"),
+        (b'["a", ""]', "item 2 has no id"),
+        (b'["a", ', "begins as an array, and is no JSON"),
+        (b'"a","b"\n', "line 1: .* is no one id. .*external_id"),
+        (b"id,title\n,t\n", "line 2: .* has no id"),
+        (b"id\n" + b"x" * 200_000 + b"\n", "line 2: field larger"),
+        (b"caf\xe9\n", "is no text in UTF-8: see its byte 4"),
+        (gzip.compress(b"a\n" * 99)[:-12], "ends in the middle"),
+    ],
+)
+def test_a_file_that_is_none_is_told(tmp_path: Path, content: bytes, said: str) -> None:
+    """Before anything is changed, and where it is wrong."""
+    path = tmp_path / "ids"
+    path.write_bytes(content)
+    with pytest.raises(Failure, match=said):
+        list(selections((), path, "nn"))
 
 
 @pytest.mark.parametrize(

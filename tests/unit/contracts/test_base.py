@@ -27,7 +27,7 @@ class Note(Contract):
             {"text": "a\ud800"},
             "contains half a character (a lone surrogate), which can't be stored",
         ),
-        ({"tags": ["a", "b"]}, "Tuple should have at most 1 item after validation, not 2"),
+        ({"tags": ["a", "b"]}, "List should have at most 1 item, not 2"),
     ],
 )
 def test_texts_have_characters_and_lists_have_items(given: dict[str, object], said: str) -> None:
