@@ -121,6 +121,8 @@ class Inbox:
             self.forget(path.name)
             return False
         target = self._target(path.name, DONE if error is None else FAILED)
+        if self._keep:
+            self._clear_failure(path.name)
         if error is not None:
             data = orjson.dumps(error, default=str, option=orjson.OPT_INDENT_2)
             target.with_name(f"{target.name}.error").write_bytes(data + b"\n")
@@ -139,6 +141,13 @@ class Inbox:
             target.rename(path)  # in the very moment
         self.forget(path.name)
         return not replaced
+
+    def _clear_failure(self, name: str) -> None:
+        """Remove what was beside a file that stays in place: it tells of its state before."""
+        failed = self.folder / FAILED / name
+        if not failed.exists():  # else it is that one's, from when files were moved
+            for end in ("error", "rejects"):
+                failed.with_name(f"{name}.{end}").unlink(missing_ok=True)
 
     def _is_over(self, name: str, look: Look) -> bool:
         known = self._journal.get(name)

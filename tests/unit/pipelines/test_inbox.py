@@ -173,3 +173,22 @@ def test_a_folder_has_one_importer(inbox: Inbox) -> None:
     inbox.close()
     (inbox.folder / JOURNAL).write_text("{broken")
     Inbox(inbox.folder, settle=0).close()
+
+
+def test_what_was_beside_a_file_that_stays_is_of_its_last_state(tmp_path: Path) -> None:
+    """Mended and imported, it leaves neither error nor rejects; another one's are left alone."""
+    file, failed = tmp_path / "a.csv", tmp_path / "failed"
+    with closing(Inbox(tmp_path, settle=0, keep=True)) as inbox:
+        file.write_text("title\nno\n")
+        inbox.staged(file).write_text("rejected")
+        assert imported(inbox, "a.csv", {"code": "BAD"})
+        assert sorted(path.name for path in failed.iterdir()) == ["a.csv.error", "a.csv.rejects"]
+        file.write_text("title\ncut")
+        assert imported(inbox, "a.csv", {"code": "CUT"})
+        assert [path.name for path in failed.iterdir()] == ["a.csv.error"]
+        (failed / "b.csv").touch()  # moved there without --keep
+        (failed / "b.csv.error").touch()
+        for name in ("a.csv", "b.csv"):
+            (tmp_path / name).write_text("title\nmended\n")
+            assert imported(inbox, name)
+        assert sorted(path.name for path in failed.iterdir()) == ["b.csv", "b.csv.error"]
