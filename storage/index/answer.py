@@ -20,6 +20,7 @@ from storage.index.order import order_of
 from storage.index.pages import Page, Pages
 from storage.index.plain import relaxed, without_unheld
 from storage.index.ranking import Ranking
+from storage.index.slips import asking, corrected
 from storage.index.told import told
 from storage.index.weights import PROFILES
 
@@ -49,7 +50,7 @@ def answer(
         "offset": request.offset,
         "next": found.page.next,
         "interpreted_as": told(found.asked, found.builder.reading.notes),
-        "did_you_mean": meant(request.q, found.asked, partial(searcher.doc_freq, "text"), near),
+        "did_you_mean": _did_you_mean(searcher, request.q, found.asked, near),
     }
     if request.group:
         shown = as_json(found.groups, searcher, request.group, names, found.hits.all)
@@ -57,6 +58,14 @@ def answer(
     if request.facets:
         reply["facets"] = found.facets(names)
     return reply
+
+
+def _did_you_mean(searcher: tantivy.Searcher, q: str, asked: Understood, near: Near) -> str | None:
+    """The query as it may have been meant; None if nothing in it looks misspelt."""
+    word, code = partial(searcher.doc_freq, "text"), partial(searcher.doc_freq, "codes")
+    spelt = meant(q, asked, word, near)
+    codes = asking(q, asked, code, word)
+    return corrected(spelt or q, codes) if codes else spelt
 
 
 class _Search:

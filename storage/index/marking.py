@@ -34,7 +34,7 @@ class Marking:
     def __init__(self, asked: Understood) -> None:
         found = leaves(asked.root)
         stems = [word for leaf in found for word in _stems(leaf)]
-        stems += [part for code in asked.codes for part in code.strip("+-").split("-") if part]
+        stems += [form for code in asked.codes for form in _forms(code)]
         patterns = [leaf.text for leaf in found if isinstance(leaf, Pattern)]
         signed = [text for text in patterns if not text.replace("*", "").isalnum()]
         codes = [_like(*signed)] if signed else []
@@ -60,6 +60,18 @@ class Marking:
 
     def _wanted(self, tag: str) -> bool:
         return tag in self._tags or tag.startswith(self._beginnings)
+
+
+#: Codes whose number stands behind a word: FILE STATUS 35 and 035, RESP 13, abend 806, user 16.
+_NUMBERED = re.compile(r"(?:fs|resp|[su]0*)([0-9a-f]+)")
+
+
+def _forms(code: str) -> Iterator[str]:
+    """The words as which a code may stand in a text."""
+    for part in filter(None, code.strip("+-").split("-")):
+        yield from (part, part.lstrip("0"), f"0x{part}")
+        if match := _NUMBERED.fullmatch(part):
+            yield from (match[1], f"0{match[1]}")
 
 
 def _stems(leaf: Node) -> Iterator[str]:

@@ -23,7 +23,7 @@ from storage.index.grammar import (
     firm,
     leaves,
 )
-from storage.index.inexact import inexact, unread
+from storage.index.inexact import inexact, is_open, opened, unread
 from storage.index.lexer import OPERATORS, Kind, Token, lex
 from storage.index.plain import PHRASE_WORDS_MAX, is_strict, needed, words_of
 from storage.index.prose import meant
@@ -119,6 +119,7 @@ class _Parser:
             node = self._any(depth)
             if isinstance(node, str) and not must:
                 run.append(node)
+                wanted += [opened(node)] if is_open(node) else []
             elif isinstance(node, Group) and node.required and not self._within:  # of an AND
                 required += node.required
                 excluded += node.excluded
@@ -230,6 +231,9 @@ class _Parser:
                 self._say(text.split("~")[0])
             return found
         self._say(text)
+        if is_open(text):
+            self._part(WILD)
+            self._notes.append(f"{text} was read as a pattern, too")
         self._unread(text)
         return text
 

@@ -18,6 +18,7 @@ from storage.index.grammar import (
     Words,
     leaves,
 )
+from storage.index.inexact import is_open, opened
 from storage.index.text import every_word, telling_words
 from storage.index.told import bare
 
@@ -37,6 +38,8 @@ def needed(node: Node | str | None) -> Node | None:
     """`node` as something that can be required or refused by itself."""
     if not isinstance(node, str):
         return node
+    if is_open(node):
+        return Group((words_of(node), opened(node)))
     if codes := find_codes(node):
         return Words(codes=tuple(codes[:1]), text=node)
     stems = tuple(every_word().analyze(node)[:PHRASE_WORDS_MAX])

@@ -11,7 +11,7 @@ from contracts.search import SearchQuery
 from storage.index.build import Builder
 from storage.index.few import Few, Place, place
 from storage.index.filters import Filters
-from storage.index.grammar import Boosted, Group, Node, Understood, Words, leaves
+from storage.index.grammar import Boosted, Group, Node, Pattern, Understood, Words, leaves
 from storage.index.parser import understand
 from storage.index.rarest import CODES_MAX
 from storage.index.stored import card
@@ -75,7 +75,10 @@ def strictly(asked: Understood) -> Understood:
     codes = asked.firm[:CODES_MAX]  # the first: what no entry holds yet may come
     wanted = (Words((), codes),) if codes else (root,) if root.either else root.wanted
     alone = () if root.either and not codes else root.required
-    required = tuple(need for node in (*alone, *wanted) for need in _needs(node))
+    # `S0C?` is a word and a pattern; the pattern is meant.
+    meant = {Words(((node.text[:-1], 1),)) for node in wanted if isinstance(node, Pattern)}
+    needs = (need for node in (*alone, *wanted) for need in _needs(node))
+    required = tuple(need for need in needs if need not in meant)
     return Understood(Group((), required, root.excluded), codes)
 
 

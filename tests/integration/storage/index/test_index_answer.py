@@ -401,3 +401,21 @@ def test_an_empty_index_answers_in_any_shape(fill: Fill) -> None:
             {"cursor": ""},
         ):
             assert ask(reader, q, explain=True, **options).total == 0
+
+
+@pytest.mark.parametrize(
+    ("q", "text", "marked_as"),
+    [
+        ("80070005", "error 0x80070005 in it", "<b>0x80070005</b>"),
+        ("FS35", "FILE STATUS 35", "<b>35</b>"),
+        ("FILE STATUS 35", "got status 035 from FILE STATUS 035", "<b>035</b>"),
+        ("U16", "user abend 16", "<b>16</b>"),
+        ("S806", "ABEND 806-04", "<b>806</b>"),
+        ("ora-00600", "ORA-600", "<b>600</b>"),
+    ],
+)
+def test_a_code_is_marked_as_it_is_written(fill: Fill, q: str, text: str, marked_as: str) -> None:
+    """Also where the entry has it in another form than the query."""
+    (hit,) = ask(fill(entry("An entry", text)), q).hits
+    assert hit.matched == "code"
+    assert marked_as in hit.highlights["problem"]

@@ -67,6 +67,38 @@ def test_codes_and_names_are_never_guessed_at(fill: Fill, q: str) -> None:
 @pytest.mark.parametrize(
     ("q", "meant"),
     [
+        ("IEF45OI in payroll", "IEF450I in payroll"),
+        ("1ef450i", "ief450i"),
+        ("IEF450", "IEF450I"),
+        ("code:IEF450", "code:IEF450I"),
+        ("DFHAC2206I", "DFHAC2206"),
+        ("HASP50", "HASP050"),
+        ("0x8007005", "0x80070005"),
+        ("SOC1", "S0C1"),
+        ("S0C77 catalgo", "S0C7 catalog"),
+    ],
+)
+def test_a_slip_in_a_code_is_asked_about(fill: Fill, q: str, meant: str) -> None:
+    """A letter for a digit, a sign too few or too many; it is not searched for."""
+    known = ("IEF450I", "DFHAC2206", "HASP050", "S0C1", "S0C7", "0x80070005", "SOC2 audit")
+    reader = fill(*map(entry, known), entry("payroll catalog"))
+    reply = ask(reader, q)
+    assert reply.did_you_mean == meant
+    assert {hit.title for hit in reply.hits} <= {"payroll catalog"}
+
+
+@pytest.mark.parametrize(
+    "q", ["SOC2", "S0C7 IEF450", "-IEF450 payroll", "IEF45", "IEF540I", "S0C2"]
+)
+def test_what_is_no_slip_is_not_asked_about(fill: Fill, q: str) -> None:
+    """Words that entries hold, what stands beside a code that was found, and other codes."""
+    reader = fill(*map(entry, ("IEF450I", "S0C1", "S0C7", "SOC2 audit", "payroll")))
+    assert ask(reader, q).did_you_mean is None
+
+
+@pytest.mark.parametrize(
+    ("q", "meant"),
+    [
         ("environnement", "environment"),
         ("+environnement", "+environment"),
         ("(environnement OR zap) AND list", "(environment OR zap) AND list"),

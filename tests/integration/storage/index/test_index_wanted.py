@@ -75,3 +75,11 @@ def test_alternatives_are_alternatives(fill: Fill, query: str, fits: set[int]) -
     found = reader.wanted(asked, [one.id for one in entries], ask(reader).position)
     ids = [one.id for one in entries]
     assert {ids.index(entry_id) for _, entry_id, _ in found} == fits
+
+
+def test_a_begun_code_is_wanted_as_a_pattern(fill: Fill) -> None:
+    """No entry holds `S0C` as a word."""
+    one = entry("S0C7 in payroll")
+    reader = fill(one, entry("S0C7"), entry("payroll"))
+    (match,) = reader.wanted([Wanted("abends", "S0C? payroll", ())], [one.id], ask(reader).position)
+    assert match == ("abends", one.id, 1)

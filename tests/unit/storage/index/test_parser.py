@@ -543,6 +543,22 @@ def test_codes_have_patterns() -> None:
     assert wanted("ORA-006*") == (Pattern("ora-006*"),)
 
 
+@pytest.mark.parametrize("q", ["S0C?", "s0c?", "IEF45?"])
+def test_a_begun_code_may_end_in_a_question_mark(q: str) -> None:
+    """It is a word and a pattern: which of them was meant, the index will tell."""
+    word, pattern = q[:-1].lower(), Pattern(q.lower())
+    assert wanted(q) == (words(word), pattern)
+    assert understand(q).notes == (f"{q} was read as a pattern, too",)
+    assert understand(f"{q} AND job").root.required[0] == Group((words(word), pattern))
+    assert understand(f"code:{q}").root.required == (Pattern(q.lower(), "code"),)
+
+
+@pytest.mark.parametrize("q", ["what is S0C7?", "is it python3?", "IEF450I?", "who is OSCAR?"])
+def test_other_question_marks_end_a_question(q: str) -> None:
+    """As they do in what people write."""
+    assert not any(isinstance(node, Pattern) for node in wanted(q))
+
+
 def test_asked_less_strictly() -> None:
     """Phrases become words; fields, refusals, lone phrases and what AND requires stay."""
     loose = relaxed(understand('relation "orders" missing tag:a -test'))
