@@ -229,6 +229,7 @@ class Builder:
 
     def _synonyms(self, node: Synonyms) -> tantivy.Query:
         others = [self._phrase(Phrase(words)) for words in node.others]
+        others += [Query.const_score_query(self._term("codes", code), 1.0) for code in node.codes]
         best = Query.boost_query(Query.disjunction_max_query(others), SYNONYM_WEIGHT)
         if not node.category:
             return best

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from storage.index.codes import find_codes
 from storage.index.grammar import (
     Alike,
     Group,
@@ -33,9 +34,10 @@ _CODE_FIELD = re.compile(r"\bcode:\S+", re.IGNORECASE)
 
 
 class Meaning(NamedTuple):
-    """Words that mean the same, each one or more stems; in one category, or everywhere."""
+    """Words that mean the same, each one or more stems, with the codes that they are; in one
+    category, or everywhere."""
 
-    ways: tuple[tuple[str, ...], ...]
+    ways: dict[tuple[str, ...], tuple[str, ...]]
     category: str = ""
 
 
@@ -46,22 +48,31 @@ class Thesaurus:
         """Of `(category, words or phrases)`; an empty category is everywhere."""
         self._by_first: dict[str, list[tuple[tuple[str, ...], Meaning]]] = {}
         for category, texts in sets:
-            ways = (tuple(every_word().analyze(clean(text))) for text in texts)
-            meaning = Meaning(tuple(dict.fromkeys(filter(None, ways))), category)
+            ways = {
+                stems: tuple(find_codes(text))
+                for text in map(clean, texts)
+                if (stems := tuple(every_word().analyze(text)))
+            }
+            meaning = Meaning(ways, category)
             if len(meaning.ways) > 1:
                 for way in meaning.ways:
                     self._by_first.setdefault(way[0], []).append((way, meaning))
 
+    def __bool__(self) -> bool:
+        """Whether anything means the same as anything."""
+        return bool(self._by_first)
+
     def said(self, text: str) -> Iterator[Synonyms]:
         """What means the same as something in `text`."""
-        if not self._by_first:
+        if not self:
             return
         stems = every_word().analyze(text)
         for place, first in enumerate(stems):
             for way, meaning in self._by_first.get(first, ()):
                 if tuple(stems[place : place + len(way)]) == way:
                     others = tuple(other for other in meaning.ways if other != way)
-                    yield Synonyms(way, others, meaning.category)
+                    codes = tuple(code for other in others for code in meaning.ways[other])
+                    yield Synonyms(way, others, meaning.category, codes)
 
 
 def forgiving(

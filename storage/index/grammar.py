@@ -47,12 +47,14 @@ class Alike:
 class Synonyms:
     """What means the same as words of the query, a sequence of stems each; best of them counts.
 
-    Only in entries of `category` or one below it, unless that is empty.
+    Only in entries of `category` or one below it, unless that is empty. `codes` are those among
+    them: they are found however they are written.
     """
 
     said: tuple[str, ...]
     others: tuple[tuple[str, ...], ...]
     category: str = ""
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

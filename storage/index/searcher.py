@@ -33,6 +33,7 @@ from storage.index.spelling import Vocabulary
 from storage.index.stored import card
 from storage.index.suggest import suggestions
 from storage.index.suspicion import Suspicion, suspecting
+from storage.index.synonyms import with_synonyms
 from storage.index.text import confined, speak
 from storage.index.tuning import Tuning, TuningReader
 from storage.index.wanted import Wanted, asks_for_something, wanted
@@ -89,6 +90,7 @@ class IndexReader:
                 near=near,
                 thesaurus=tuning.thesaurus,
             )
+            asked = with_synonyms(asked, tuning.thesaurus)
             pinned = tuning.pinned(request.q)
         with step("index", "answer"):
             reply = answer(snapshot.searcher, asked, request, self._names, pinned, near)

@@ -6,8 +6,9 @@ import pytest
 
 from contracts.tuning import SearchTuning
 from storage.index.forgive import Thesaurus, forgiving
-from storage.index.grammar import Synonyms
+from storage.index.grammar import Synonyms, leaves
 from storage.index.parser import understand
+from storage.index.synonyms import with_synonyms
 from tests.integration.storage.index.conftest import Fill
 from tests.integration.storage.index.index_helpers import ask, days, entry, titles
 
@@ -153,9 +154,49 @@ def test_synonyms_of_a_category(fill: Fill, root: Path) -> None:
     assert titles(reader, "dbrm") == ["package one"]
 
 
+@pytest.mark.parametrize(
+    "q", ["oom AND java", "+oom +java", "(oom OR nothing) AND java", "java AND oom^2"]
+)
+def test_a_required_word_may_be_said_otherwise(fill: Fill, root: Path, q: str) -> None:
+    """What AND and + demand is there in any of its ways; the reply says so."""
+    reader = fill(entry("java out of memory"), entry("java"), entry("c oom"))
+    mean(root, "oom", "out of memory")
+    assert titles(reader, q) == ["java out of memory"]
+    assert "out of memori for oom" in ask(reader, q).interpreted_as
+
+
+def test_what_is_excluded_quoted_or_in_a_field_is_meant_as_it_is_written(
+    fill: Fill, root: Path
+) -> None:
+    """Synonyms find more; there they would find less, or what was not said."""
+    reader = fill(entry("java out of memory"), entry("java"), entry("java oom"))
+    mean(root, "oom", "out of memory")
+    assert set(titles(reader, "java -oom")) == {"java out of memory", "java"}
+    assert titles(reader, "title:oom") == titles(reader, '"java oom"') == ["java oom"]
+
+
+def test_a_synonym_that_is_a_code_is_searched_as_one(fill: Fill, root: Path) -> None:
+    """However entries write it, and before all words; in its category alone, if it has one."""
+    reader = fill(
+        entry("payroll ABEND=0C7"), entry("soc7 report, soc7"), entry("payroll", category="HR")
+    )
+    mean(root, "soc7", "s0c7")
+    reply = ask(reader, "soc7 report")
+    assert [hit.matched for hit in reply.hits] == ["code", "words"]
+    assert reply.hits[0].title == "payroll ABEND=0C7"
+    assert titles(reader, "soc7 AND payroll") == ["payroll ABEND=0C7"]
+    assert set(titles(reader, "s0c7 AND report")) == {"soc7 report, soc7"}
+    mean(root, "soc7", "s0c7", category="HR")
+    assert titles(reader, "soc7") == ["soc7 report, soc7"]
+    mean(root, "soc7", "s0c7", category="other")
+    assert titles(reader, "soc7 report") == ["soc7 report, soc7", "payroll ABEND=0C7"]
+
+
 def test_a_thesaurus_is_bounded() -> None:
     """A text full of synonyms stays a small query."""
     thesaurus = Thesaurus([("", [f"word{n}", f"other{n}"]) for n in range(100)])
     asked = understand(" ".join(f"word{n}" for n in range(40)))
     found = forgiving(asked, lambda _: False, lambda _: [], thesaurus).root.wanted
     assert len([node for node in found if isinstance(node, Synonyms)]) == 16
+    asked = with_synonyms(understand(f"({' AND '.join(f'word{n}' for n in range(20))})"), thesaurus)
+    assert len([leaf for leaf in leaves(asked.root) if isinstance(leaf, Synonyms)]) == 16
