@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from actors.actor import actor
 from contracts.base import Nothing
-from contracts.errors import PinNotFound, SynonymsNotFound
+from contracts.errors import EntryNotFound, PinNotFound, SynonymsNotFound, ValidationFailed
 from contracts.tuning import PinEntries, SearchTuning, SetSynonyms, TuningChanged, Unpin
 from storage.index.tuning import read_all
 from storage.postgres.effects import once
@@ -19,11 +19,16 @@ POPULAR_LENGTH = 100  # characters: nobody goes on typing what was pasted
 
 @actor(queue="entries")
 def set_synonyms(command: SetSynonyms, store: Store) -> TuningChanged:
-    """Say what means the same as a word. Raises: SynonymsNotFound when nothing was to be undone."""
+    """Say what means the same as a word.
+
+    Raises: ValidationFailed for a category that there is not; SynonymsNotFound when nothing was to
+    be undone.
+    """
 
     def effect(tx: Transaction) -> TuningChanged:
         of = {"category": command.category, "word": command.word}
         if command.same_as:
+            _refuse_unknown(tx, command.category)
             tx.run("tuning.set_synonyms", **of, same_as=list(command.same_as), by=command.by)
         elif not tx.run("tuning.delete_synonyms", **of):
             raise SynonymsNotFound(**of)
@@ -34,10 +39,12 @@ def set_synonyms(command: SetSynonyms, store: Store) -> TuningChanged:
 
 @actor(queue="entries")
 def pin(command: PinEntries, store: Store) -> TuningChanged:
-    """Show these entries first for a query."""
+    """Show these entries first for a query. Raises: EntryNotFound; archived ones are kept."""
 
     def effect(tx: Transaction) -> TuningChanged:
         entries = list(dict.fromkeys(command.entries))
+        if unknown := tx.rows("tuning.not_entries", entries=entries):
+            raise EntryNotFound(id=str(unknown[0]["id"]))
         tx.run("tuning.pin", query=command.query, entries=entries, by=command.by)
         return _changed(tx)
 
@@ -78,6 +85,13 @@ def popularise(request: Nothing, store: Store) -> Nothing:
         if row and row["changed"]:
             _changed(tx)
     return Nothing()
+
+
+def _refuse_unknown(tx: Transaction, category: str) -> None:
+    row = tx.row("tuning.has_category", category=category) if category else None
+    if row and not row["known"]:
+        error = {"field": "category", "message": f"no entry was ever in {category}"}
+        raise ValidationFailed("There is no such category.", errors=[error])
 
 
 def _changed(tx: Transaction) -> TuningChanged:

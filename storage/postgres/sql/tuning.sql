@@ -20,6 +20,22 @@ values (%(query)s, %(entries)s, %(by)s)
 on conflict (query) do update
     set entries = excluded.entries, updated_at = now(), updated_by = excluded.updated_by;
 
+-- name: not_entries
+-- Those of the ids that no entry has, in their order.
+select given.id
+from unnest(%(entries)s::uuid[]) with ordinality as given (id, place)
+where not exists (
+    select 1 from entries as e where e.id = given.id
+)
+order by given.place;
+
+-- name: has_category
+-- Whether a category is called so, or has a part.
+select exists (
+    select 1 from categories
+    where key = lower(%(category)s) or starts_with(key, lower(%(category)s) || '/')
+) as known;
+
 -- name: unpin
 delete from pins
 where query = %(query)s;

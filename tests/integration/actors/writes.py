@@ -684,7 +684,9 @@ def _(house: House) -> Contract:
 
 
 def _tune_otherwise(house: House, request: Any) -> object:
-    house.call(tuning.pin, PinEntries(query="open fails", entries=(UUID(int=9),)))
+    house.call(
+        tuning.pin, PinEntries(query="open fails", entries=(stored(house, f"other {new_id()}"),))
+    )
     return house.call(tuning.set_synonyms, SetSynonyms(word="job", same_as=("step",)))
 
 
@@ -699,12 +701,12 @@ def _(house: House) -> Contract:
 
 @case(tuning.pin, _tune_otherwise, _unpin)
 def _(house: House) -> Contract:
-    return PinEntries(query="open fails", entries=(UUID(int=1), UUID(int=2)))
+    return PinEntries(query="open fails", entries=(stored(house, "one"), stored(house, "two")))
 
 
 @case(tuning.unpin, _tune_otherwise)
 def _(house: House) -> Contract:
-    house.call(tuning.pin, PinEntries(query="open fails", entries=(UUID(int=1),)))
+    house.call(tuning.pin, PinEntries(query="open fails", entries=(stored(house, "one"),)))
     return Unpin(query="open fails")
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from actors import entries, tuning
 from contracts.base import Nothing
 from contracts.entries import ChangeEntryState, CreateEntry, EntryFields
-from contracts.errors import PinNotFound, SynonymsNotFound
+from contracts.errors import EntryNotFound, PinNotFound, SynonymsNotFound, ValidationFailed
 from contracts.suggest import Suggest, Suggestions
 from contracts.tuning import PinEntries, PublishedTuning, SetSynonyms, Unpin
 from storage.index.follower import Follower
@@ -79,6 +79,19 @@ def test_what_can_not_be_meant_is_refused() -> None:
             bad()
 
 
+def test_what_there_is_not_is_refused(store: Store) -> None:
+    """A mistyped id or category is noticed; what holds a part is a category."""
+    known = add(store, "runbook", "Mainframe/DB2")
+    with pytest.raises(EntryNotFound) as refused:
+        pin(store, "open", known, UUID(int=7), UUID(int=8))
+    assert refused.value.details == {"id": str(UUID(int=7))}
+    with pytest.raises(ValidationFailed):
+        tuning.set_synonyms(SetSynonyms(word="a", same_as=("b",), category="Main"), store)
+    assert tuning.show(Nothing(), store).version == 0
+    for category in ("mainframe", "Mainframe/db2", "JCL", ""):
+        tuning.set_synonyms(SetSynonyms(word="a", same_as=("b",), category=category), store)
+
+
 def test_searches_see_synonyms_without_a_new_index(
     store: Store, follower: Follower, reader: IndexReader
 ) -> None:
@@ -121,11 +134,13 @@ def test_pins_are_first_in_their_order(
 def test_pins_respect_filters_and_archived_entries(
     store: Store, follower: Follower, reader: IndexReader
 ) -> None:
-    """A pinned entry outside the filter is not shown, nor one that is archived or never was."""
+    """A pinned entry outside the filter is not shown, nor one that is archived or gone."""
     add(store, "open fails", "VSAM")
     db2, old = add(store, "runbook", "DB2"), add(store, "old runbook", "VSAM")
     entries.archive(ChangeEntryState(id=old), store)
-    pin(store, "open", db2, old, UUID(int=7))
+    gone = add(store, "gone", "VSAM")
+    pin(store, "open", db2, old, gone)
+    entries.delete(ChangeEntryState(id=gone), store)
     follower.step()
     assert titles(reader, "open") == ["runbook", "open fails"]
     assert titles(reader, "open", category=["VSAM"]) == ["open fails"]
