@@ -42,8 +42,11 @@ EVERY = timedelta(seconds=20)
 def enable(
     command: EnableSemantic, store: Store, broker: StreamsBroker, embedders: Embedders
 ) -> SemanticStarted:
-    """Begin to make vectors of all entries. Raises: SemanticOff, VectorMissing."""
-    embedders.embedding.check()
+    """Begin to make vectors of all entries.
+
+    Raises: SemanticOff, VectorMissing, EmbeddingRefused; of an endpoint that is away the task says.
+    """
+    embedders.embedding.probe()
 
     def effect(tx: Transaction) -> SemanticStarted:
         vectors.switch_on(tx)

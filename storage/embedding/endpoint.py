@@ -14,6 +14,8 @@ from storage.embedding.embedder import Vectors
 BATCH = 64  # texts a request
 ANSWER_MAX = 64 * 1024 * 1024  # bytes
 SAID_MAX = 200  # characters of a refusal that are told
+#: Numbers that pgvector can keep: of 32 bits. What is nearer to zero is zero there.
+HUGE, TINY = 3.4e38, 1.2e-38
 _LATER = {408, 425, 429}
 
 
@@ -40,17 +42,16 @@ class Endpoint:
 
     def _batch(self, texts: list[str]) -> Vectors:
         answer = self._post({"model": self._model, "input": texts, "encoding_format": "float"})
-        try:
-            rows = sorted(orjson.loads(answer)["data"], key=lambda row: row["index"])
-            vectors = [[float(one) for one in row["embedding"]] for row in rows]
-        except (ValueError, KeyError, TypeError):
-            raise EmbeddingRefused("The embedding endpoint's answer holds no vectors.") from None
-        sizes = {len(vector) for vector in vectors} | {self.dimensions or len(vectors[0])}
-        if len(vectors) != len(texts) or len(sizes) != 1:
+        vectors = _vectors(answer)
+        sizes = sorted({len(vector) for vector in vectors})
+        wanted = [self.dimensions] if self.dimensions else [size for size in sizes[:1] if size]
+        if len(vectors) != len(texts) or sizes != wanted:
             raise EmbeddingRefused(
-                f"The embedding endpoint answered {len(vectors)} vectors of {sorted(sizes)} "
-                f"dimensions for {len(texts)} texts. Another model? `casebook semantic enable`."
+                f"The embedding endpoint answered {len(vectors)} vectors of {sizes} dimensions "
+                f"for {len(texts)} texts. Another model? `casebook semantic enable`."
             )
+        if not any(abs(one) >= TINY for vector in vectors for one in vector):
+            raise EmbeddingRefused("The embedding endpoint answered with vectors of zeros alone.")
         return vectors
 
     def _post(self, body: dict[str, Any]) -> bytes:
@@ -60,7 +61,7 @@ class Endpoint:
                 raise EmbeddingUnavailable(reason=f"it answered {status}")
         if status != 200:
             said = answer.decode("utf-8", "replace")[:SAID_MAX]
-            raise EmbeddingRefused(status=status, said=said)
+            raise EmbeddingRefused(answered=status, said=said)
         return answer
 
     def _sent(self, body: dict[str, Any]) -> tuple[int, bytes]:
@@ -81,3 +82,19 @@ class Endpoint:
             raise EmbeddingUnavailable(reason=str(error) or type(error).__name__) from error
         finally:
             connection.close()
+
+
+def _vectors(answer: bytes) -> Vectors:
+    """What an answer holds, in the order of the texts. Raises: EmbeddingRefused."""
+    try:
+        rows = sorted(orjson.loads(answer)["data"], key=lambda row: row["index"])
+        return [list(map(_number, row["embedding"])) for row in rows]
+    except (ValueError, KeyError, TypeError):
+        raise EmbeddingRefused("The embedding endpoint's answer holds no vectors.") from None
+
+
+def _number(value: object) -> float:
+    """Raises: ValueError for what is none, or too large."""
+    if not isinstance(value, int | float) or not abs(value) <= HUGE:
+        raise ValueError
+    return float(value)

@@ -1,5 +1,6 @@
 """Who makes vectors of texts, as a worker's root has set it up."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -49,6 +50,16 @@ class Embedding:
                 "Set CASEBOOK_EMBEDDING_URL and CASEBOOK_EMBEDDING_MODEL for the workers, "
                 "then `casebook semantic enable`."
             )
+
+    def probe(self) -> None:
+        """Ask an endpoint for a vector, and pass over it when it is away: it may come back.
+
+        Raises: SemanticOff, EmbeddingRefused, saying what is to be changed.
+        """
+        self.check()
+        if self.provider == "openai":
+            with contextlib.suppress(EmbeddingUnavailable):
+                self.learn(())
 
     def learn(self, texts: Sequence[str]) -> tuple[int, bytes]:
         """How many dimensions its vectors have, and what an embedder is loaded from.

@@ -196,6 +196,8 @@ class Desk:
 
     url: str = ""
     status: int = 200
+    #: What is answered in place of vectors: the value of `data`.
+    odd: Any = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str | None] = field(default_factory=set)
 
@@ -214,7 +216,8 @@ def endpoint() -> Iterator[Desk]:
                 {"object": "embedding", "index": number, "embedding": _letters(text)}
                 for number, text in enumerate(body["input"])
             ]
-            answer = {"object": "list", "data": rows[::-1], "model": body["model"]}
+            data = rows[::-1] if desk.odd is None else desk.odd
+            answer = {"object": "list", "data": data, "model": body["model"]}
             if desk.status != 200:
                 answer = {"error": {"message": "no such model"}}
             encoded = json.dumps(answer).encode()
@@ -255,7 +258,7 @@ def test_an_endpoint_makes_the_vectors(
         house.broker.resources[Embedders] = Embedders(embedding)
         filled(house)
         assert {one["path"] for one in desk.asked} == {"/v1/embeddings"}
-        assert [len(one["input"]) for one in desk.asked] == [1, 2, 1]
+        assert [len(one["input"]) for one in desk.asked] == [1, 1, 2, 1]
         assert (desk.keys, desk.asked[0]["model"]) == ({"Bearer k3y"}, "letters")
         assert near(house, "gg", 1) == (ids["gggg"],)
         desk.status = 503
@@ -292,3 +295,53 @@ def test_an_endpoint_that_fails_again_and_again_is_left_alone() -> None:
                 embedding.load(8, b"").embed(["a"])
         assert caught.value.details["circuit"] == "embedding"
         assert len(desk.asked) == 6 + 5
+
+
+def _one(*vector: Any) -> list[dict[str, Any]]:
+    return [{"index": 0, "embedding": list(vector)}]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [],
+        _one(),
+        _one("nan", *[1.0] * 7),
+        _one("inf", *[1.0] * 7),
+        _one(1e300, *[1.0] * 7),
+        _one(-(10**60), *[1.0] * 7),
+        _one(None, *[1.0] * 7),
+        _one(*[0.0] * 8),
+        _one(*[1e-300] * 8),
+        "vectors",
+        {"index": 0},
+        [[1.0] * 8],
+        [{"index": 0, "embedding": "AACAPwAAgD8="}],
+    ],
+    ids=str,
+)
+def test_odd_vectors_are_refused(data: Any) -> None:
+    """What is no vector, or none that can be kept, whether its size is known or not."""
+    with endpoint() as desk:
+        embedding = Embedding("openai", desk.url, "letters")
+        desk.odd = data
+        for ask in (lambda: embedding.load(8, b"").embed(["a"]), lambda: embedding.learn(())):
+            with pytest.raises(EmbeddingRefused):
+                ask()
+
+
+def test_who_switches_it_on_is_told_what_the_endpoint_says(house: House) -> None:
+    """Its refusal ends the request; where it is away the vectors wait for it, as a task."""
+    with endpoint() as desk:
+        house.broker.resources[Embedders] = Embedders(Embedding("openai", desk.url, "letters"))
+        desk.status = 401
+        with pytest.raises(EmbeddingRefused) as caught:
+            house.call(semantic.enable, EnableSemantic())
+        assert caught.value.details["answered"] == 401
+        desk.status, desk.odd = 200, []
+        with pytest.raises(EmbeddingRefused):
+            house.call(semantic.enable, EnableSemantic())
+        assert house.rows("select id from tasks") == []
+        desk.status = 503
+        house.call(semantic.enable, EnableSemantic())
+    assert len(house.rows("select id from tasks")) == 1
