@@ -16,7 +16,15 @@ import orjson
 from contracts.errors import IndexBackupUnusable, IndexUnavailable, LiveData
 from contracts.position import Position
 from storage.index import published as room
-from storage.index.files import META, Checksum, committed, measure, recorded
+from storage.index.files import (
+    CHECKSUMS,
+    META,
+    Checksum,
+    ChecksumsLost,
+    committed,
+    measure,
+    recorded,
+)
 
 MANIFEST = "manifest.json"
 _STAGE = "backup.stage"
@@ -51,7 +59,10 @@ def backup(root: Path, to: Path) -> Manifest:
     if any(to.iterdir()):
         raise LiveData(folder=str(to))
     with _linked(root / current.folder, root / _STAGE) as stage:
-        known = recorded(root / current.folder)
+        try:
+            known = recorded(root / current.folder)
+        except ChecksumsLost:
+            raise IndexUnavailable(reason="the index is damaged", files=[CHECKSUMS]) from None
         files = {path.name: measure(path, to / path.name) for path in sorted(stage.iterdir())}
     damaged = sorted(name for name, kept in known.items() if files.get(name, kept) != kept)
     if damaged:

@@ -1,7 +1,8 @@
 """The files of an index: immutable once written, so that a changed one is a damaged one.
 
 The engine keeps no checksums: what a disk turns over in a file goes unnoticed, and answers are
-wrong. FOLDER/checksums.json has those of each file as it was when a commit first had it.
+wrong. FOLDER/checksums.json has those of each file as it was when a commit first had it, and its
+own: a list that is lost or damaged is damage of the index, since nothing else would be noticed.
 ROOT/damage.json says what was found damaged last.
 """
 
@@ -15,9 +16,15 @@ from typing import NamedTuple
 
 import orjson
 
-_CHECKSUMS, _DAMAGE = "checksums.json", "damage.json"
+from storage.index.seal import seal, unseal
+
+CHECKSUMS, _DAMAGE = "checksums.json", "damage.json"
 META = "meta.json"
 PIECE = 1 << 20  # bytes read at once
+
+
+class ChecksumsLost(ValueError):
+    """The list of checksums can't be read or is not as it was written."""
 
 
 class Checksum(NamedTuple):
@@ -89,34 +96,46 @@ def measure(path: Path, copy: Path | None = None) -> Checksum:
     return Checksum(size, crc)
 
 
-def record(folder: Path) -> None:
-    """Keep the checksums of files that were not there before, forget those of files that went."""
-    known = recorded(folder)
+def record(folder: Path, *, first: bool = False) -> None:
+    """Keep the checksums of files that were not there before, forget those of files that went.
+
+    The list begins with the `first` commit. One that is lost or damaged is not begun anew, as
+    damaged files would become good ones: the next check finds it.
+    """
+    try:
+        known = {} if first else recorded(folder)
+    except ChecksumsLost:
+        return
     belongs = _belonging(folder)
     now = {name: kept for name, kept in known.items() if belongs(name)}
     for name in set(committed(folder)) - now.keys():
         with contextlib.suppress(FileNotFoundError):  # merged away meanwhile
             now[name] = measure(folder / name)
     if now != known:
-        _replace(folder / _CHECKSUMS, now)
+        _replace(folder / CHECKSUMS, seal(orjson.dumps(now, default=tuple)))
 
 
 def recorded(folder: Path) -> dict[str, Checksum]:
-    """The checksums by name; none where they are lost or damaged: then they begin anew."""
+    """The checksums by name. Raises: ChecksumsLost."""
     try:
-        kept = orjson.loads((folder / _CHECKSUMS).read_bytes())
+        kept = orjson.loads(unseal((folder / CHECKSUMS).read_bytes()))
         return {name: Checksum(*values) for name, values in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ChecksumsLost(str(error)) from None
 
 
 def check(folder: Path, after: str = "", most: int | None = None) -> Checked:
     """Compare files with their checksums: those after `after`, until `most` bytes were read.
 
+    A file that a merge has made since the last commit has none yet.
+
     Raises as `committed`.
     """
     belongs = _belonging(folder)
-    known = {name: kept for name, kept in recorded(folder).items() if belongs(name)}
+    try:
+        known = {name: kept for name, kept in recorded(folder).items() if belongs(name)}
+    except ChecksumsLost:
+        return Checked(1, 0, (CHECKSUMS,), "")
     files, size, last = 0, 0, ""
     damaged: list[str] = []
     for name in sorted(name for name in known if name > after):
@@ -135,7 +154,7 @@ def check(folder: Path, after: str = "", most: int | None = None) -> Checked:
 def note_damage(root: Path, folder: str, names: tuple[str, ...]) -> Damage:
     """Say that an index is damaged: it is not written any more, and one is built in its place."""
     found = Damage(folder, names, datetime.now(UTC).isoformat(timespec="seconds"))
-    _replace(root / _DAMAGE, found._asdict())
+    _replace(root / _DAMAGE, orjson.dumps(found._asdict()))
     return found
 
 
@@ -148,7 +167,7 @@ def damage(root: Path) -> Damage | None:
         return None
 
 
-def _replace(path: Path, content: object) -> None:
+def _replace(path: Path, content: bytes) -> None:
     new = path.with_suffix(".new")
-    new.write_bytes(orjson.dumps(content, default=tuple))
+    new.write_bytes(content)
     new.replace(path)

@@ -50,10 +50,10 @@ def folder_of(reader: IndexReader, root: Path) -> Path:
     return root / told.folder
 
 
-def flip(path: Path) -> None:
-    """Turn one bit over in the middle of a file."""
+def flip(path: Path, place: int | None = None) -> None:
+    """Turn one bit over in a file, in the middle of it if no place is given."""
     with path.open("r+b") as file:  # in place: readers have it mapped
-        file.seek(path.stat().st_size // 2)
+        file.seek(path.stat().st_size // 2 if place is None else place)
         (byte,) = file.read(1)
         file.seek(-1, 1)
         file.write(bytes([byte ^ 0b100]))
@@ -85,6 +85,31 @@ def test_a_flipped_bit_is_found_and_mended(
     add(store, "alpha four")
     indexer.step()
     assert found(reader, "alpha") == ALL | {"alpha four"}
+
+
+@pytest.mark.parametrize("damage", ["begins", "within", "gone", "empty"])
+def test_a_damaged_list_of_checksums_is_damage(
+    tmp_path: Path, root: Path, indexer: Follower, reader: IndexReader, store: Store, damage: str
+) -> None:
+    """It does not switch the check off: nothing is copied from there, and all is built anew."""
+    folder = folder_of(reader, root)
+    path = folder / files.CHECKSUMS
+    if damage == "gone":
+        path.unlink()
+    elif damage == "empty":
+        path.write_bytes(b"")
+    else:
+        flip(path, 0 if damage == "begins" else None)
+    add(store, "alpha four")
+    indexer.step()  # a commit does not begin the list anew
+    flip(a_file(folder, ".idx"))
+    assert indexer.check(whole=False).damaged == (files.CHECKSUMS,)
+    with pytest.raises(IndexUnavailable):
+        indexer.backup(tmp_path / "copy")
+    indexer.step()
+    assert folder_of(reader, root) != folder
+    assert found(reader, "alpha") == ALL | {"alpha four"}
+    assert indexer.check().damaged == ()
 
 
 def test_damage_is_noticed_part_by_part(
