@@ -89,7 +89,10 @@ def check(request: CheckIndex, follower: Follower, again: Again) -> IndexChecked
 
 @actor(queue=INDEX, read=True, time_limit=timedelta(hours=1))
 def backup(request: BackUpIndex, follower: Follower) -> IndexBackup:
-    """Copy the index; it follows no changes meanwhile. Raises: IndexUnavailable, LiveData."""
+    """Copy the index; it follows no changes meanwhile.
+
+    Raises: IndexUnavailable, LiveData, IndexBackupUnwritable.
+    """
     return _of(follower.backup(Path(request.to)), request.to)
 
 

@@ -75,7 +75,7 @@ def cancel(command: CancelTask, store: Store) -> Task:
     def effect(tx: Transaction) -> Task:
         status = _status(tx, command.id)
         if tx.row("tasks.cancel", id=command.id) is None and status != "canceled":
-            raise TaskState(f"The task has {status} already.", status=status)
+            raise TaskState(f"The task has {status} already.", state=status)
         return tracking.read_task(tx, command.id)
 
     # Under its key: a second arrival must not stop what someone has resumed meanwhile.
@@ -94,7 +94,7 @@ def resume(command: ResumeTask, store: Store, broker: StreamsBroker) -> Task:
         if (undone := tx.row("imports.undone_by", id=command.id)) is not None:
             raise ImportUndone.by(undone["undone_by"], command.id)
         if status in ("succeeded", "enqueued"):
-            raise TaskState(f"The task is {status}: nothing to resume.", status=status)
+            raise TaskState(f"The task is {status}: nothing to resume.", state=status)
         if tx.row("tasks.resume", id=command.id) is not None:
             tx.run("tasks.resume_members", id=command.id)
             tx.run("tasks.resume_letters", id=command.id, by=command.by)
@@ -149,7 +149,7 @@ def _status(tx: Transaction, task_id: UUID) -> str:
         raise TaskState(
             "A single write can't be canceled or resumed: it is done once PostgreSQL answers; "
             "where it failed, replay its dead letter.",
-            status=row["status"],
+            state=row["status"],
         )
     return str(row["status"])
 

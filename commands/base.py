@@ -50,6 +50,9 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Contract)
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
+_NAMED = re.compile(r"`(\w+)`")
+_BEHIND = ("reason", "said")  # details that are told whether the message names them or not
+
 KEPT = 4  # exit code: a script must neither go on as if it were done nor send it again
 
 SEVERITIES = click.Choice([severity.value for severity in Severity])
@@ -99,16 +102,22 @@ def failures() -> Iterator[None]:
     except WriteWaiting as error:
         raise Kept(error) from None
     except NoReply as error:
-        message = f"{error.message} `casebook status` tells what is away: a worker, or PostgreSQL."
+        message = f"{_told(error)} `casebook status` tells what is away: a worker, or PostgreSQL."
         raise Failure(message, error.code, 3) from None
     except Unavailable as error:
-        reason = error.details.get("reason")
-        message = f"{error.message} ({reason})" if reason else error.message
-        raise Failure(message, error.code, 3) from None
+        raise Failure(_told(error), error.code, 3) from None
     except CasebookError as error:
-        raise Failure(error.message, error.code, 1) from None
+        raise Failure(_told(error), error.code, 1) from None
     except SettingsInvalid as error:
         raise Failure(str(error), error.code, 2) from None
+
+
+def _told(error: CasebookError) -> str:
+    """Its message, with those of its details that it names, and what lies behind it."""
+    said = [str(error.details[name]) for name in _BEHIND if error.details.get(name)]
+    named = [name for name in dict.fromkeys(_NAMED.findall(error.message)) if name not in _BEHIND]
+    said += [f"{name} {error.details[name]}" for name in named if name in error.details]
+    return f"{error.message} ({'; '.join(said)})" if said else error.message
 
 
 def _field_list(errors: list[dict[str, str]]) -> str:

@@ -1,6 +1,7 @@
 """The index of a node: index status, rebuild, verify, check, backup, restore."""
 
 import functools
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,23 @@ from contracts.search import (
 from settings import Settings
 
 PATIENCE = 3_600.0  # seconds: what reads a whole index may take long
-FOLDER = click.Path(path_type=Path, file_okay=False, resolve_path=True)
+
+
+class Folder(click.Path):
+    """A folder, by a name: an empty one would be the working directory."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        if not os.fspath(value).strip():
+            self.fail("it names no folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = Folder(path_type=Path, file_okay=False, resolve_path=True)
 
 
 @click.group()

@@ -1,6 +1,7 @@
 """The error tree: a stable code, an HTTP status, and whether asking again can help.
 
-A class's docstring is its default message. `details` is JSON that helps the reader to act.
+A class's docstring is its default message. `details` is JSON that helps the reader to act: over
+HTTP members of the problem, so a message that means one writes its name alone.
 """
 
 from functools import cache
@@ -184,13 +185,13 @@ class ErrorNotFound(NotFound):
 
 
 class QueueUnknown(NotFound):
-    """No queue has this name; `details.queues` lists those that exist."""
+    """No queue has this name; `queues` lists those that exist."""
 
     code = "QUEUE_NOT_FOUND"
 
 
 class QueueNotDrained(CasebookError):
-    """Messages were left in the queue when the time was over; `details.queue` tells which."""
+    """Messages were left in the queue when the time was over; `queue` tells which."""
 
     code, status, retryable = "QUEUE_NOT_DRAINED", 409, True
 
@@ -202,13 +203,13 @@ class EntryArchived(CasebookError):
 
 
 class DuplicateEntry(CasebookError):
-    """Another entry holds the same text; `details.entry_id` names it."""
+    """Another entry holds the same text; `entry_id` names it."""
 
     code, status = "DUPLICATE_ENTRY", 409
 
 
 class VersionConflict(CasebookError):
-    """The entry has changed since you read it; `details.current_version` is what it is now."""
+    """The entry has changed since you read it; `current_version` is what it is now."""
 
     code, status = "VERSION_CONFLICT", 409
 
@@ -265,7 +266,7 @@ class TooLittleText(CasebookError):
 
 
 class EmbeddingRefused(CasebookError):
-    """The embedding endpoint refuses what we send; `details.said` is its answer. Look at
+    """The embedding endpoint refuses what we send; `said` is its answer. Look at
     CASEBOOK_EMBEDDING_URL, CASEBOOK_EMBEDDING_MODEL and CASEBOOK_EMBEDDING_KEY."""
 
     code, status = "EMBEDDING_REFUSED", 502
@@ -290,7 +291,7 @@ class EffectDone(CasebookError):
 
 
 class LetterNotDead(CasebookError):
-    """The letter is not among the dead any more; `details.state` says where it is."""
+    """The letter is not among the dead any more; `state` says where it is."""
 
     code, status = "LETTER_NOT_DEAD", 409
 
@@ -302,7 +303,7 @@ class LetterUnreadable(CasebookError):
 
 
 class AlertNotFiring(CasebookError):
-    """Only an alert that is firing can be acknowledged; `details.state` says what it is."""
+    """Only an alert that is firing can be acknowledged; `state` says what it is."""
 
     code, status = "ALERT_NOT_FIRING", 409
 
@@ -320,7 +321,7 @@ class TaskCanceled(CasebookError):
 
 
 class TaskState(CasebookError):
-    """The task is in no state for that; `details.status` says in which."""
+    """The task is in no state for that; `state` says in which."""
 
     code, status = "TASK_STATE", 409
 
@@ -346,8 +347,14 @@ class LiveData(CasebookError):
     code, status = "LIVE_DATA", 409
 
 
+class IndexBackupUnwritable(CasebookError):
+    """The index can't be copied to there, and nothing of the copy was left; `reason` says why."""
+
+    code, status = "INDEX_BACKUP_UNWRITABLE", 507
+
+
 class IndexBackupUnusable(CasebookError):
-    """This backup of an index can't be used here, and the index is as it was; `details.reason` says
+    """This backup of an index can't be used here, and the index is as it was; `reason` says
     why. `casebook index rebuild` builds the index from the database instead."""
 
     code, status = "INDEX_BACKUP_UNUSABLE", 409
@@ -363,7 +370,7 @@ class Unavailable(CasebookError):
 
 
 class CircuitOpen(Unavailable):
-    """What this needs has failed again and again, and is left alone until `details.retry_after` (s)
+    """What this needs has failed again and again, and is left alone until `retry_after` (s)
     is over; then one attempt is made."""
 
     code, not_yet = "CIRCUIT_OPEN", True
@@ -389,7 +396,7 @@ class QueueFull(Unavailable):
 
 class Overloaded(Unavailable):
     """More is asked than can be answered soon; nothing of the request was taken. Of the queue
-    `details.queue`, `waiting` requests are unanswered and wait `delay_ms`; come back in
+    `queue`, `waiting` requests are unanswered and wait `delay_ms`; come back in
     `retry_after` seconds."""
 
     code = "OVERLOADED"
@@ -414,13 +421,13 @@ class SchemaMissing(Unavailable):
 
 
 class NotTold(Unavailable):
-    """An alert could not be sent; `details.channel` and `details.reason` say where and why."""
+    """An alert could not be sent; `channel` and `reason` say where and why."""
 
     code = "NOT_TOLD"
 
 
 class ChannelResting(NotTold):
-    """This channel has failed again and again, and is left alone until `details.retry_after` (s) is
+    """This channel has failed again and again, and is left alone until `retry_after` (s) is
     over; what it would tell waits."""
 
     code, not_yet = "CHANNEL_RESTING", True

@@ -63,7 +63,7 @@ def _operation() -> str:
 def body_of(
     path: str, status: int, code: str, message: str, operation: str, details: dict[str, Any]
 ) -> bytes:
-    """The JSON of a problem."""
+    """The JSON of a problem: what every one has, and the details, which replace nothing of that."""
     body = {
         "type": "about:blank",
         "title": code.replace("_", " ").capitalize(),
@@ -72,9 +72,8 @@ def body_of(
         "instance": path,
         "code": code,
         "operation_id": operation,
-        **{name: value for name, value in details.items() if name != "operation_id"},
     }
-    return orjson.dumps(body, default=str)
+    return orjson.dumps({**body, **details, **body}, default=str)
 
 
 def _respond(

@@ -13,7 +13,12 @@ from typing import NamedTuple
 
 import orjson
 
-from contracts.errors import IndexBackupUnusable, IndexUnavailable, LiveData
+from contracts.errors import (
+    IndexBackupUnusable,
+    IndexBackupUnwritable,
+    IndexUnavailable,
+    LiveData,
+)
 from contracts.position import Position
 from storage.index import published as room
 from storage.index.files import (
@@ -50,32 +55,56 @@ class Manifest(NamedTuple):
 def backup(root: Path, to: Path) -> Manifest:
     """Copy the published index into the new or empty folder `to`; writing may go on meanwhile.
 
-    Raises: IndexUnavailable, also where a file is damaged; LiveData; OSError.
+    Raises: IndexUnavailable, also where a file is damaged; LiveData; IndexBackupUnwritable.
     """
     current = room.read(root)
     if current is None:
         raise IndexUnavailable
-    to.mkdir(parents=True, exist_ok=True)
-    if any(to.iterdir()):
-        raise LiveData(folder=str(to))
-    with _linked(root / current.folder, root / _STAGE) as stage:
+    with _new(to):
+        files = _copied(root, root / current.folder, to)
+        manifest = Manifest(
+            current.schema_version, current.language, current.position, current.documents, files
+        )
+        kept = manifest._asdict() | {"position": str(manifest.position)}
+        with (to / MANIFEST).open("wb") as file:
+            file.write(orjson.dumps(kept, default=tuple))
+            file.flush()
+            os.fsync(file.fileno())
+    return manifest
+
+
+def _copied(root: Path, folder: Path, to: Path) -> dict[str, Checksum]:
+    """The files that were copied, none of them damaged. Raises: IndexUnavailable."""
+    with _linked(folder, root / _STAGE) as stage:
         try:
-            known = recorded(root / current.folder)
+            known = recorded(folder)
         except ChecksumsLost:
             raise IndexUnavailable(reason="the index is damaged", files=[CHECKSUMS]) from None
         files = {path.name: measure(path, to / path.name) for path in sorted(stage.iterdir())}
     damaged = sorted(name for name, kept in known.items() if files.get(name, kept) != kept)
     if damaged:
         raise IndexUnavailable(reason="the index is damaged", files=damaged)
-    manifest = Manifest(
-        current.schema_version, current.language, current.position, current.documents, files
-    )
-    kept = manifest._asdict() | {"position": str(manifest.position)}
-    with (to / MANIFEST).open("wb") as file:
-        file.write(orjson.dumps(kept, default=tuple))
-        file.flush()
-        os.fsync(file.fileno())
-    return manifest
+    return files
+
+
+@contextmanager
+def _new(to: Path) -> Iterator[None]:
+    """`to` as an empty folder, and again where it can't be filled: no half a copy is in the way.
+
+    Raises: LiveData; IndexBackupUnwritable for any OSError.
+    """
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        if any(to.iterdir()):
+            raise LiveData(folder=str(to))
+        try:
+            yield
+        except BaseException:
+            for path in to.iterdir():
+                path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise IndexBackupUnwritable(folder=str(to), reason=str(error)) from None
 
 
 @contextmanager

@@ -68,3 +68,8 @@ def test_a_copy_of_the_index_is_made_and_taken_over(casebook: Casebook, tmp_path
     store.write_bytes(store.read_bytes()[:-1])
     refused = casebook.run("index", "restore", copy)
     assert (refused.code, "index rebuild" in refused.err) == (1, True)
+    assert f"{store.name} is damaged" in refused.err
+    nowhere = casebook.run("index", "backup", "/proc/nothing")
+    assert (nowhere.code, "/proc/nothing" in nowhere.err) == (1, True)
+    assert "INDEX_BACKUP_UNWRITABLE" in nowhere.err
+    assert casebook.run("index", "backup", "").code == 2

@@ -1,13 +1,19 @@
 """Damage to an index is noticed and mended, and its copies are taken over; searches go on."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 
-from contracts.errors import IndexBackupUnusable, IndexUnavailable, LiveData
-from storage.index import files, follower
+from contracts.errors import (
+    IndexBackupUnusable,
+    IndexBackupUnwritable,
+    IndexUnavailable,
+    LiveData,
+)
+from storage.index import backup, files, follower
 from storage.index.backup import MANIFEST
 from storage.index.follower import Follower
 from storage.index.searcher import IndexReader
@@ -224,11 +230,32 @@ def test_a_damaged_index_is_not_copied(
     flip(a_file(folder_of(reader, root), ".pos"))
     with pytest.raises(IndexUnavailable):
         indexer.backup(tmp_path / "copy")
-    assert not (tmp_path / "copy" / MANIFEST).exists()
+    assert list((tmp_path / "copy").iterdir()) == []
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").touch()
     with pytest.raises(LiveData):
         indexer.backup(tmp_path / "mine")
+
+
+def test_a_place_that_takes_no_copy_is_named(
+    tmp_path: Path, indexer: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below a file, where no folder can be made, on a full disk: the reason, and nothing left."""
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nothing")):
+        with pytest.raises(IndexBackupUnwritable) as refused:
+            indexer.backup(place)
+        assert str(place) in refused.value.details["reason"]
+
+    def full(path: Path, copy: Path) -> None:
+        copy.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(backup, "measure", full)
+    with pytest.raises(IndexBackupUnwritable) as refused:
+        indexer.backup(tmp_path / "copy")
+    assert "No space" in refused.value.details["reason"]
+    assert list((tmp_path / "copy").iterdir()) == []
 
 
 @pytest.mark.parametrize("opened", [True, False])

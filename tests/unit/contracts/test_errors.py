@@ -23,6 +23,7 @@ def test_an_error_without_a_message_explains_itself(cls: type[CasebookError]) ->
     message = cls().message
     assert message.endswith(".")
     assert "\n" not in message
+    assert "details." not in message  # over HTTP they are members of the problem itself
 
 
 def test_an_error_travels() -> None:

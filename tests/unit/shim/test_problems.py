@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+import orjson
 import pytest
 from fastapi import Request
 
 from contracts import errors
 from contracts.errors import CasebookError, EmbeddingUnavailable, Overloaded
-from shim.problems import AGAIN, problem
+from shim.problems import AGAIN, body_of, problem
 from storage.breaker import Breaker
 
 
@@ -53,3 +54,11 @@ def test_who_is_refused_by_a_circuit_may_come_when_it_lets_through() -> None:
 def test_all_are_there() -> None:
     """The classes that this looks at are those of the tree."""
     assert {errors.RateLimited, errors.DatabaseUnavailable, Overloaded} <= set(classes())
+
+
+def test_details_replace_nothing_that_every_problem_has() -> None:
+    """Who reads the body reads the status that came with it."""
+    for name in ("type", "title", "status", "detail", "instance", "code", "operation_id"):
+        plain = orjson.loads(body_of("/v1/x", 502, "A_CODE", "Said.", "op", {}))
+        told = orjson.loads(body_of("/v1/x", 502, "A_CODE", "Said.", "op", {name: 401, "more": 1}))
+        assert told == plain | {"more": 1}
