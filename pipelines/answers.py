@@ -31,7 +31,7 @@ from storage.cache.answers import (
     may_wait,
 )
 from storage.cache.last_known import LastKnown
-from storage.cache.layer import Kept
+from storage.cache.layer import NOTHING, Kept
 from storage.cache.layers import Cache
 from storage.cache.tokens import Tokens
 from storage.cache.warm import Warm
@@ -149,24 +149,33 @@ class Answers:
         key = key_of(operation, request)
         kept = self._cache.hot.peek_now(key)
         within = min(timeout, PATIENCE) if kept and kept.body else timeout
-        asked = Question(operation, request, key, None, None, compute, within)
+        seen = self._published() if RULES[operation].entry else None
+        asked = Question(operation, request, key, seen, None, compute, within)
         try:
             return await self._computed(asked)
         except AWAY as error:
-            known = await self._fetches.join(key, partial(self._last.find, key))
+            find = partial(self._last.find, key, partial(self._holds, operation))
+            known = await self._fetches.join(key, find)
             return _last_known(asked, known, error)
         except NotFound:
             self.gone(operation, request)
             raise
 
-    def wrote(self, operation: str, request: BaseModel, body: bytes) -> None:
-        """A write was acknowledged that has left this for `get_first`; hot before its caller can
-        ask, and soon known to all processes."""
-        self._later(self._last.wrote(key_of(operation, request), body))
+    def wrote(self, operation: str, request: BaseModel, body: bytes, position: str = "") -> None:
+        """A write was acknowledged that has left this for `get_first`, at this position of the
+        feed; hot before its caller can ask, and soon known to all processes."""
+        seen = self._published()
+        meta = {"edition": seen.edition} if seen else NOTHING
+        kept = Kept(body, position, meta=meta)
+        self._later(self._last.wrote(key_of(operation, request), kept))
 
     def gone(self, operation: str, request: BaseModel) -> None:
         """The same, and there is nothing left: nothing is known of it any more."""
         self._later(self._last.gone(key_of(operation, request)))
+
+    def _holds(self, operation: str, kept: Kept) -> bool:
+        """Whether the last known answer to `get_first` holds as far as the index tells."""
+        return not RULES[operation].entry or rules.untouched(kept, self._published())
 
     def _given(
         self, asked: Question, kept: Kept | None, source: Literal["hot", "warm"]

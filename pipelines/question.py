@@ -66,7 +66,7 @@ class Question:
         """What an actor says. Raises: what `compute` raises."""
         began = time.time()
         body = await self.compute(self.request, self.timeout)
-        return kept_of(self.operation, body, began, self.token)
+        return kept_of(self.operation, body, began, self.token, self.seen)
 
     async def caught_up(self, behind: Kept) -> Kept:
         """What a worker says whose index is as far as this node's; `behind` if none is, or the
@@ -80,8 +80,9 @@ class Question:
             return behind
 
     def is_known(self, kept: Kept, known: Kept | None) -> bool:
-        """Whether `kept` need not be kept again: it is for a bad day alone, says the same, and its
-        age is nearly the same."""
+        """Whether `kept` need not be kept again: it is for a bad day alone, says the same of the
+        same index, and its age is nearly the same."""
         if known is None or RULES[self.operation].fresh:
             return False
-        return kept.body == known.body and kept.made_at - known.made_at < CONFIRM
+        same = kept.body == known.body and kept.position == known.position
+        return same and kept.made_at - known.made_at < CONFIRM

@@ -54,7 +54,8 @@ async def _changed(
     if response.status_code == 200:  # done, and not waiting for PostgreSQL
         told = orjson.loads(response.body)
         entry = orjson.dumps(told.get("entry", told))
-        backend.answers.wrote(entries.get.name, GetEntry(id=command.id), entry)
+        asked = GetEntry(id=command.id)
+        backend.answers.wrote(entries.get.name, asked, entry, told.get("position", ""))
     return response
 
 

@@ -75,6 +75,10 @@ class Breaker:
                 self._enter(State.HALF_OPEN, until=now + self._rest)
             return Attempt(self, self._period, faults or (Exception,))
 
+    def unheard(self) -> "Attempt":
+        """Leave for one attempt that teaches nothing, whatever the state."""
+        return Attempt(self, -1, ())
+
     def circuit(self) -> Circuit:
         """As of now; open turns into half-open as soon as a probe would be let through."""
         with self._lock:

@@ -54,6 +54,8 @@ class Rule:
     placed: bool = True
     #: It is fresh only while this tag is not invalidated; where nobody can tell, for UNTOLD.
     tag: str = ""
+    #: It is one entry: kept with what was published when it was asked for (`untouched`).
+    entry: bool = False
 
 
 #: Made from roll-ups: each one invalidates it.
@@ -69,8 +71,10 @@ def _rolled_up(request: type[BaseModel], reply: type[BaseModel]) -> Rule:
     return Rule(request, reply, ROLLED_UP, again=20.0, placed=False, tag=STATISTICS)
 
 
-def _for_a_bad_day(request: type[BaseModel], reply: type[BaseModel]) -> Rule:
-    return Rule(request, reply, 0.0, placed=False)
+def _for_a_bad_day(
+    request: type[BaseModel], reply: type[BaseModel], *, entry: bool = False
+) -> Rule:
+    return Rule(request, reply, 0.0, placed=False, entry=entry)
 
 
 RULES: Mapping[str, Rule] = MappingProxyType(
@@ -82,7 +86,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "analytics_lists.queries": _rolled_up(ListQueries, Answer),
         "analytics_lists.entries": _rolled_up(ListUsedEntries, Answer),
         # Who has written an entry reads what they wrote: always asked for, kept for a bad day.
-        "entries.get": _for_a_bad_day(GetEntry, Entry),
+        "entries.get": _for_a_bad_day(GetEntry, Entry, entry=True),
         "analytics_answers.report": _for_a_bad_day(AskReport, Answer),
         "analytics_answers.latency": _for_a_bad_day(AskLatency, Answer),
         "analytics_lists.activity": _for_a_bad_day(AskActivity, Answer),
@@ -122,10 +126,19 @@ def _shape(operation: str) -> bytes:
     return digest(shape).encode()
 
 
-def kept_of(operation: str, body: bytes, asked: float, token: str | None = None) -> Kept:
+def kept_of(
+    operation: str,
+    body: bytes,
+    asked: float,
+    token: str | None = None,
+    seen: Fresh | None = None,
+) -> Kept:
     """An answer as it is kept. `asked`: when its computation began, in Unix seconds; `token`: what
-    the operation's tag had before."""
-    if not RULES[operation].placed:
+    the operation's tag had before; `seen`: what was published before."""
+    rule = RULES[operation]
+    if rule.entry and seen is not None:
+        return Kept(body, str(seen.position), asked, meta={"edition": seen.edition})
+    if not rule.placed:
         return Kept(body, made_at=asked, meta={"token": token} if token else NOTHING)
     told = orjson.loads(body)
     # A worker of an older release does not tell: its answer is never taken for one of now.
@@ -166,6 +179,16 @@ def may_wait(operation: str, request: BaseModel, kept: Kept) -> bool:
     most = rule.again if rule.placed else rule.again + rule.fresh
     soon = -SKEW <= time.time() - kept.made_at <= most
     return rule.again > 0 and soon and reaches(kept, request)
+
+
+def untouched(kept: Kept, seen: Fresh | None) -> bool:
+    """Whether an entry's category was not touched since that was read; False where nobody can
+    tell. A write of it would have touched it."""
+    if seen is None:
+        return False
+    category = orjson.loads(kept.body).get("category", "")
+    made: Any = kept.meta.get("edition", "")
+    return seen.valid(kept.position, made, (category,), asked=kept.made_at)
 
 
 def reaches(kept: Kept, request: BaseModel) -> bool:

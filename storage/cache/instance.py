@@ -11,7 +11,7 @@ from typing import Any
 from redis.exceptions import NoScriptError, ResponseError
 
 from contracts.errors import Unavailable
-from storage.breaker import Breaker, State
+from storage.breaker import Attempt, Breaker, State
 from storage.cache.connection import Argument, Connection, Lost
 from storage.cache.times import Times
 
@@ -37,6 +37,7 @@ class Instance:
         self._timeout = timeout
         self._connection = Connection(url)
         self.times = Times(BOUNDS)
+        self._openings = 0  # that were told
 
     async def ask(self, *command: Argument) -> Any:
         """The answer to one command. Raises Away, ResponseError."""
@@ -45,6 +46,20 @@ class Instance:
         except Unavailable as refusal:
             self.failed += 1
             raise Away(str(refusal)) from None
+        return await self._asked(attempt, command)
+
+    async def insist(self, *command: Argument) -> Any:
+        """As `ask`, though it is left alone: for what others must hear of as soon as may be.
+
+        Whoever calls this does so seldom. An answer ends the time in which it is left alone.
+        """
+        if self.is_up:
+            return await self.ask(*command)
+        answer = await self._asked(self.breaker.unheard(), command)
+        self.breaker.close()
+        return answer
+
+    async def _asked(self, attempt: Attempt, command: tuple[Argument, ...]) -> Any:
         began = perf_counter()
         try:
             async with asyncio.timeout(self._timeout) as limit:
@@ -70,13 +85,16 @@ class Instance:
         attempt.succeeded()
         return answer
 
-    async def run(self, name: str, keys: list[str], *arguments: Argument) -> Any:
+    async def run(
+        self, name: str, keys: list[str], *arguments: Argument, insist: bool = False
+    ) -> Any:
         """What the script `lua/NAME.lua` answers. Raises Away, ResponseError."""
         text, digest = _script(name)
+        ask = self.insist if insist else self.ask
         try:
-            return await self.ask(b"EVALSHA", digest, len(keys), *keys, *arguments)
+            return await ask(b"EVALSHA", digest, len(keys), *keys, *arguments)
         except NoScriptError:  # the server is new: this brings the script, too
-            return await self.ask(b"EVAL", text, len(keys), *keys, *arguments)
+            return await ask(b"EVAL", text, len(keys), *keys, *arguments)
 
     @property
     def is_up(self) -> bool:
@@ -89,7 +107,9 @@ class Instance:
 
     def _away(self, reason: str) -> Away:
         self.failed += 1
-        if not self.is_up:
+        openings = self.breaker.circuit().openings
+        if openings > self._openings:
+            self._openings = openings
             log.warning("the warm layer of the cache is left alone for a while: %s", reason)
         return Away(reason)
 

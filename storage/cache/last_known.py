@@ -2,10 +2,13 @@
 
 Beside an entry stands, under a key of its own, when the last write of it was heard of. What was
 read before that is known no more, in whichever process its copy is and however late it was kept.
+
+All of that is in the warm layer, which may lose it. So what is hot alone is given only if the index,
+which every process sees, has heard of no change since.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 
@@ -20,27 +23,33 @@ class LastKnown:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
-    async def find(self, key: str) -> Kept | None:
+    async def find(self, key: str, untouched: Callable[[Kept], bool]) -> Kept | None:
         """The entry as it is known, or None. The warm layer is asked as well: what is hot here may
-        have been written through another process."""
+        have been written through another process. Where it tells nothing, `untouched` decides."""
         names = [key, _write_of(key)]
         warm = await self._cache.warm.mget(names) if self._cache.warm else {}
         found = [(self._cache.hot.peek_now(name), warm.get(name)) for name in names]
         entry, write = (_newest(*copies) for copies in found)
         if entry is None or not entry.body:
             return None
-        return entry if write is None or entry.made_at >= write.made_at else None
+        if write is not None and entry.made_at < write.made_at:
+            return None
+        return entry if warm or untouched(entry) else None
 
-    async def wrote(self, key: str, body: bytes) -> None:
+    async def wrote(self, key: str, left: Kept) -> None:
         """A write was acknowledged, and has left this entry (its JSON)."""
-        if _follows(body, self._cache.hot.peek_now(key)):
-            now = time.time()
-            values = {key: Kept(body, made_at=now), _write_of(key): Kept(b"", made_at=now)}
-            await self._cache.mset(values, KEEP)
+        if _follows(left.body, self._cache.hot.peek_now(key)):
+            await self._tell({key: left, _write_of(key): Kept(b"", made_at=left.made_at)})
 
     async def gone(self, key: str) -> None:
         """The entry was deleted."""
-        await self._cache.mset(none_of(key), KEEP)
+        await self._tell(none_of(key))
+
+    async def _tell(self, values: Mapping[str, Kept]) -> None:
+        for key, kept in values.items():
+            self._cache.hot.set_now(key, kept, KEEP)
+        if self._cache.warm is not None:
+            await self._cache.warm.tell(values, KEEP)
 
 
 def none_of(key: str) -> Mapping[str, Kept]:

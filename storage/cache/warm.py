@@ -17,6 +17,7 @@ from storage.cache.codec import Corrupt, Outdated
 from storage.cache.info import Info
 from storage.cache.instance import TIMEOUT, Away, Instance
 from storage.cache.layer import Epochs, Kept, Layer, LayerStats
+from storage.cache.untold import Untold
 
 NAME = "warm"
 MAX_FRAME = 1024 * 1024  # bytes, packed: what is larger is not kept
@@ -39,13 +40,14 @@ class Warm(Layer):
 
     An invalidation that did not reach the instance is repeated before anything else is asked of
     it; should this process end before, values with the tag stay for others until their time is
-    over.
+    over. What others must hear of (`tell`) is said again by itself.
     """
 
     def __init__(self, url: str, breaker: Breaker, timeout: float = TIMEOUT) -> None:
         self._instance = Instance(url, breaker, timeout)
         self._info = Info(self._instance)
         self._owed: set[str] = set()
+        self._untold = Untold(self._say_again, lambda: self._owed.add(EVERYTHING))
         self._hits = self._misses = self._corrupt = self._outdated = self._refused = 0
 
     async def read(self, keys: list[str], *, again: bool = False) -> dict[str, Found]:
@@ -85,6 +87,25 @@ class Warm(Layer):
         self, values: Mapping[str, Kept], ttl: float, *, under: Epochs | None = None
     ) -> None:
         """Keep several."""
+        await self._write(values, ttl, under)
+
+    async def tell(self, values: Mapping[str, Kept], ttl: float) -> None:
+        """Keep values that other processes go by. Those without a body are kept for certain, while
+        this process lives: said again each second, though the instance is left alone."""
+        if not await self._write(values, ttl):
+            words = {key: kept for key, kept in values.items() if not kept.body}
+            self._untold.add(words, ttl)
+
+    async def _write(
+        self,
+        values: Mapping[str, Kept],
+        ttl: float,
+        under: Epochs | None = None,
+        *,
+        insist: bool = False,
+    ) -> bool:
+        """Whether the instance has heard of all of them."""
+        heard = True
         frames = {key: codec.encode(kept) for key, kept in values.items()}
         large = [key for key, frame in frames.items() if len(frame) > MAX_FRAME]
         for key in large:
@@ -96,12 +117,15 @@ class Warm(Layer):
                 tags = (EVERYTHING, *values[key].tags)
                 arguments += [frames[key], len(tags), *_under(tags, under)]
             try:
-                await self._pay()
+                if not insist:
+                    await self._pay()
                 names = [_VALUE + key for key in batch]
-                answers = await self._instance.run("write", names, *arguments)
+                answers = await self._instance.run("write", names, *arguments, insist=insist)
             except (Away, ResponseError):
+                heard = False
                 continue
             self._refused += sum(answer != 1 for answer in answers)
+        return heard
 
     async def delete(self, key: str) -> None:
         """Forget a value."""
@@ -184,6 +208,7 @@ class Warm(Layer):
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._untold.close()
         await self._instance.close()
 
     def _value(self, answer: Any) -> Found | None:
@@ -211,6 +236,9 @@ class Warm(Layer):
             tags = tuple(self._owed)
             await self._instance.ask(b"UNLINK", *(_TAG + tag for tag in tags))
             self._owed.difference_update(tags)
+
+    async def _say_again(self, words: Mapping[str, Kept], ttl: float) -> bool:
+        return await self._write(words, ttl, insist=True)
 
     async def _try(self, *command: str | bytes | int) -> None:
         try:

@@ -5,7 +5,7 @@
 -- its name and the token it had when the value's computation began ("": that is now).
 -- For each value 1: it is kept; 0: a tag was invalidated since; -1: there is no room for it.
 
-local kept, at = {}, 4
+local kept, old, at = {}, {}, 4
 for place, key in ipairs(KEYS) do
   local frame, tags, result, line = ARGV[at], tonumber(ARGV[at + 1]), 1, {}
   at = at + 2
@@ -27,7 +27,14 @@ for place, key in ipairs(KEYS) do
     local value = table.concat(line, " ") .. "\n" .. frame
     local done = redis.pcall("SET", key, value, "PX", ARGV[2])
     result = done.ok and 1 or -1
+    if not done.ok then
+      old[#old + 1] = key
+    end
   end
   kept[place] = result
+end
+-- What should have been replaced. Last: after a command that writes, no other is refused for room.
+for _, key in ipairs(old) do
+  redis.pcall("DEL", key)
 end
 return kept

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+from redis import Redis
 
 from actors.warming import Warmth, cool
 from contracts.analytics_answers import AskDashboard
@@ -586,6 +587,43 @@ async def known(answers: Answers) -> dict[str, Any]:
 def entry(version: int) -> bytes:
     """An entry as a write leaves it."""
     return orjson.dumps({"version": version})
+
+
+def test_what_the_warm_layer_lost_is_known_while_the_index_tells_of_no_change(
+    process: Process, cache_url: str
+) -> None:
+    """A write that another process has answered is forgotten with it: what is hot here is given
+    until its category is touched, and not where nobody can tell."""
+
+    async def read(request: Any, timeout: float) -> bytes:
+        return orjson.dumps({"version": 1, "category": "DB2"})
+
+    async def scenario() -> None:
+        index, blind = Index(), False
+        async with process(lambda: None if blind else index.published()) as answers:
+            await answers.get_first("entries.get", ENTRY, read, timeout=2.0)
+            await answers.idle()
+            with Redis.from_url(cache_url) as redis:
+                redis.flushall()
+            index.commit("vsam")
+            assert (await known(answers))["version"] == 1
+            blind = True
+            with pytest.raises(DatabaseUnavailable):
+                await known(answers)
+            blind = False
+            index.commit("db2")
+            with pytest.raises(DatabaseUnavailable):
+                await known(answers)
+
+            left = orjson.dumps({"version": 2, "category": "DB2"})
+            index.commit("db2")
+            answers.wrote("entries.get", ENTRY, left, str(at(index.at)))
+            await answers.idle()
+            with Redis.from_url(cache_url) as redis:
+                redis.flushall()
+            assert (await known(answers))["version"] == 2
+
+    run(scenario())
 
 
 def test_what_was_written_is_what_is_known(process: Process) -> None:

@@ -12,7 +12,7 @@ from redis import Redis
 
 from deploy.valkey import EmbeddedCache
 from storage.breaker import Breaker
-from storage.cache import codec, connection
+from storage.cache import codec, connection, untold
 from storage.cache.hot import Hot
 from storage.cache.layer import Kept
 from storage.cache.layers import Cache
@@ -228,20 +228,22 @@ def test_an_older_release(make_warm: MakeWarm, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_full_instance(make_warm: MakeWarm, redis: Redis) -> None:
     """Where nothing is evicted and no room is left values are refused; what is there is found, and
-    invalidated."""
+    invalidated, but for what they should have replaced."""
 
     async def scenario() -> None:
         async with make_warm() as warm:
-            await warm.mset({"kept": TAGGED, "other": Kept(b"other")}, 60)
+            await warm.mset({"kept": TAGGED, "other": Kept(b"old"), "last": Kept(b"")}, 60)
             redis.config_set("maxmemory-policy", "noeviction")
             redis.config_set("maxmemory", 1)
             await warm.mset({"more": TAGGED, "and": Kept(b"")}, 60)
             assert warm.stats_now().refused == 2
             assert await warm.get("kept") == TAGGED
+            await warm.mset({"newer": Kept(b""), "other": Kept(b"newer")}, 60)
+            assert await warm.mget(["newer", "other"]) == {}
             under = await warm.epochs("new")
             assert ("warm", "new") not in under
             await warm.invalidate("statistics")
-            assert list(await warm.mget(["kept", "other", "more"])) == ["other"]
+            assert list(await warm.mget(["kept", "last", "more"])) == ["last"]
             assert warm.stats_now().up
 
     run(scenario())
@@ -284,6 +286,55 @@ def test_an_invalidation_that_was_lost_is_made_up_for(
                 proxy.lose_request(b"UNLINK")
                 await warm.invalidate("statistics")
                 assert list(await warm.mget(["old", "other"])) == ["other"]
+
+    run(scenario())
+
+
+def test_what_others_must_hear_of_is_said_again(
+    make_warm: MakeWarm, own_server: EmbeddedCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the instance is left alone; it is up again as soon as it has heard."""
+    monkeypatch.setattr(untold, "AGAIN", 0.01)
+
+    async def scenario() -> None:
+        async with (
+            make_warm(own_server.url) as patient,
+            make_warm(own_server.url, SHORT, failures=1) as warm,
+        ):
+            word = Kept(b"", made_at=1.0)
+            await patient.mset({"entry": Kept(b"old"), "written": Kept(b"", made_at=0.0)}, 60)
+            assert own_server.process
+            own_server.process.send_signal(signal.SIGSTOP)
+            await warm.get("entry")
+            assert not warm.stats_now().up
+            await warm.tell({"entry": Kept(b"new"), "written": word}, 60)
+            own_server.process.send_signal(signal.SIGCONT)
+            while (await patient.mget(["written"])).get("written") != word:
+                pass
+            while not warm.stats_now().up:
+                await patient.get("entry")
+
+    run(scenario())
+
+
+def test_of_too_much_to_be_said_again_all_is_forgotten(
+    make_warm: MakeWarm, own_server: EmbeddedCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that was kept before counts any more."""
+    monkeypatch.setattr(untold, "MOST", 1)
+
+    async def scenario() -> None:
+        with Proxy(own_server.url) as proxy:
+            async with (
+                make_warm(own_server.url) as patient,
+                make_warm(proxy.url, failures=NEVER) as warm,
+            ):
+                await patient.set("entry", Kept(b"old"), 60)
+                for key in "ab":
+                    proxy.lose_request(b"EVAL")
+                    await warm.tell({key: Kept(b"")}, 60)
+                await warm.get("entry")
+                assert await patient.get("entry") is None
 
     run(scenario())
 
