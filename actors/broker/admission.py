@@ -84,7 +84,7 @@ class Admission:
         refusal = gate.refusal(by, gate.coming)
         if refusal is not None:
             raise refusal
-        coming = Coming(gate)
+        coming = Coming(gate, by)
         _coming.set(coming)
         return coming
 
@@ -105,6 +105,7 @@ class Gate:
         self._queue = queue
         self._clock = clock
         self._held = Counter[str]()
+        self._coming = Counter[str]()
         self._had: dict[str, float] = {}  # requests admitted, the older the less
         self._had_all = 0.0
         self._refused_lately = 0.0
@@ -138,17 +139,30 @@ class Gate:
         if taken < self.limit.size / 2:
             return None  # whoever comes
         self._age()
-        if taken < max(1.0, self.limit.size * (1 - min(2.0, self._share(by)) / ROOM)):
+        share = self._share(by)
+        if taken < max(1.0, self.limit.size * (1 - min(2.0, share) / ROOM)):
             return None
         self.limit.wanted()
         self._refused_lately += 1
         self.refused["full" if taken >= self.limit.size else "share"] += 1
         return Overloaded(
             queue=self._queue,
-            waiting=self.in_flight,
+            waiting=self.in_flight + self.coming,
             delay_ms=round(self.limit.delay * 1000),
-            retry_after=self._again(),
+            retry_after=self._again(share),
         )
+
+    def comes(self, by: str) -> None:
+        """Somebody was let in at the door."""
+        self.coming += 1
+        self._coming[by] += 1
+
+    def came(self, by: str) -> None:
+        """They are here, or will not come."""
+        self.coming -= 1
+        self._coming[by] -= 1
+        if not self._coming[by]:
+            del self._coming[by]
 
     def left(self, by: str) -> None:
         """One of its places is free."""
@@ -170,15 +184,22 @@ class Gate:
         )
 
     def _share(self, by: str) -> float:
-        """What `by` has and had lately, as a multiple of what callers do in the mean."""
-        everyone = self._had_all + self.in_flight
-        own = self._had.get(by, 0.0) + self._held[by]
-        return own * len(self._had) / everyone if everyone else 0.0
+        """What `by` has, had lately and is about to have, as a multiple of what callers do in the
+        mean."""
+        everyone = self._had_all + self.in_flight + self.coming
+        own, callers = self._had.get(by, 0.0) + self._held[by], len(self._had)
+        if self._coming:
+            own, callers = own + self._coming[by], len(self._had.keys() | self._coming.keys())
+        return own * callers / everyone if everyone else 0.0
 
-    def _again(self) -> int:
-        """Seconds to stay away: drawn from as many as it takes to answer those who were refused."""
-        pressure = self._refused_lately / (self._had_all + 1)
-        return min(AGAIN, 1 + int(random.random() * (pressure + 1)))
+    def _again(self, share: float) -> int:
+        """Seconds to stay away: drawn from as many as it takes to answer those who were refused;
+        one for who has less than others."""
+        if share < 1:
+            return 1
+        # A gate that is new has let few in, and is no slower for that.
+        pressure = self._refused_lately / (self._had_all + self.limit.size)
+        return 1 + int(random.random() * min(AGAIN, pressure + 1))
 
     def _age(self) -> None:
         now = self._clock()
@@ -197,17 +218,18 @@ class Coming:
     """A request on its way to a gate. What it does before (asking the warm cache) takes turns of
     the event loop, in which a whole flood would pass the door."""
 
-    __slots__ = ("_gate",)
+    __slots__ = ("_by", "_gate")
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, by: str) -> None:
         self._gate: Gate | None = gate
-        gate.coming += 1
+        self._by = by
+        gate.comes(by)
 
     def over(self) -> None:
         """It is at the gate, or will not come."""
         gate, self._gate = self._gate, None
         if gate is not None:
-            gate.coming -= 1
+            gate.came(self._by)
 
 
 class Place:

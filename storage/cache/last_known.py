@@ -3,8 +3,8 @@
 Beside an entry stands, under a key of its own, when the last write of it was heard of. What was
 read before that is known no more, in whichever process its copy is and however late it was kept.
 
-All of that is in the warm layer, which may lose it. So what is hot alone is given only if the index,
-which every process sees, has heard of no change since.
+All of that is in the warm layer, which may lose it. So what is hot alone is given only if the
+index, which every process sees, has heard of no change since.
 """
 
 import time

@@ -1,5 +1,6 @@
 """Who is let in: places, shares of callers, and what a refusal says."""
 
+import contextlib
 from collections import Counter
 
 import pytest
@@ -88,6 +89,33 @@ def test_a_quiet_caller_among_fifty_greedy_ones_is_answered(gate: Gate, time: Ti
     assert answered["quiet"] == asked["quiet"]
     shares = [answered[by] for by in greedy]
     assert min(shares) > max(shares) / 2
+
+
+def test_a_burst_at_a_new_gate_leaves_room_for_others() -> None:
+    """Those of one caller who are on their way have their share, though nobody has had a place;
+    who is refused with less than others is sent away for a second."""
+    admission = Admission({"search": 0.05})
+    gate = admission._gates["search"]
+    with pytest.raises(Overloaded) as refusal:
+        for _ in range(FEW):
+            admission.expect("search", "burst")
+    assert refusal.value.details["waiting"] == gate.coming == FEW * 3 // 4
+    called_by("quiet")
+    assert admission.expect("search", "quiet")
+    for number in range(FEW):
+        with contextlib.suppress(Overloaded):
+            admission.expect("search", f"other {number}")
+    refused = [gate.refusal("late", gate.coming) for _ in range(50 * FEW)]
+    assert {one.details["retry_after"] for one in refused if one} == {1}
+
+
+def test_nobody_is_sent_away_for_the_longest_time_more_often_than_for_another(gate: Gate) -> None:
+    """Else all of them would come back at once."""
+    fill(gate, "one")
+    found = [gate.refusal("one") for _ in range(200 * FEW)]
+    again = Counter(one.details["retry_after"] for one in found[100 * FEW :] if one)
+    assert set(again) == set(range(1, AGAIN + 1))
+    assert again[AGAIN] < 2 * again.total() / AGAIN
 
 
 def test_what_one_has_had_is_forgotten(gate: Gate, time: Time) -> None:
