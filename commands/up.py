@@ -18,6 +18,7 @@ from commands.base import Failure, data_option, err, failures, load, out
 from settings import Settings, default_data
 
 START_WITHIN = 120.0  # seconds that `up --detach` waits
+STOP_WITHIN = 180.0  # seconds that `down` waits: longer than `up` takes where all has to be killed
 
 
 @click.command()
@@ -144,9 +145,11 @@ def down(**overrides: Any) -> None:
         message = f"Nothing runs on {settings.data}; --data or CASEBOOK_DATA names another folder."
         raise Failure(message, "NOT_RUNNING", 1)
     os.kill(found.pid, signal.SIGTERM)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + STOP_WITHIN
     while (now := holder(settings.data)) is not None and now.pid == found.pid:
         if time.monotonic() > deadline:
-            raise Failure(f"pid {found.pid} has not stopped within 60 s.", "STILL_RUNNING", 1)
+            raise Failure(
+                f"pid {found.pid} has not stopped within {STOP_WITHIN:.0f} s.", "STILL_RUNNING", 1
+            )
         time.sleep(0.02)
     out.print("stopped; everything is kept.")

@@ -34,6 +34,8 @@ class Server(ABC):
     name: ClassVar[str]
     stop_signal: ClassVar[signal.Signals]
     error: ClassVar[type[ServerNotStarted]]
+    #: Seconds until it is killed when it is asked to stop.
+    stop_limit: ClassVar[float] = STOP_LIMIT
 
     def __init__(self, data: Path) -> None:
         self.folder = DataFolder(data)
@@ -96,9 +98,9 @@ class Server(ABC):
         return False
 
     def stop(self) -> None:
-        """End the server in good order, waiting up to STOP_LIMIT; does nothing when it's down."""
+        """End the server in good order, within `stop_limit` s; does nothing when it's down."""
         if self.process is not None:
-            process.stop(self.process, self.stop_signal, STOP_LIMIT)
+            process.stop(self.process, self.stop_signal, self.stop_limit)
             self.process = None
 
     @abstractmethod

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from deploy import binaries
+from commands import up
+from deploy import binaries, local, supervisor
 from deploy.errors import RedisNotStarted, ServerBinaryMissing
+from deploy.postgres import EmbeddedPostgres
 from deploy.valkey import EmbeddedCache, EmbeddedValkey
 from tests.integration.deploy.deploy_helpers import LIMIT, client
 
@@ -51,6 +53,24 @@ def test_a_kill_loses_nothing_that_was_answered(valkey: EmbeddedValkey) -> None:
     valkey.start()
     with client(valkey) as connection:
         assert connection.llen("kept") == 10_000
+
+
+def test_nobody_waits_for_a_cache_that_stands_still(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is killed soon; and `down` waits for as long as `up` may take to stop the others."""
+    assert EmbeddedCache.stop_limit <= 2
+    servers = EmbeddedCache, EmbeddedValkey, EmbeddedPostgres
+    longest = supervisor.GRACE + local.STOP_WITHIN + sum(one.stop_limit for one in servers)
+    assert longest < up.STOP_WITHIN
+    monkeypatch.setattr(EmbeddedCache, "stop_limit", 0.01)
+    cache = EmbeddedCache(data)
+    cache.start()
+    process = cache.process
+    assert process
+    process.send_signal(signal.SIGSTOP)
+    cache.stop()
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_on_the_disk_before_it_is_answered(data: Path) -> None:
