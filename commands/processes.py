@@ -26,9 +26,15 @@ def worker(role: str) -> None:
 @click.option("--port", type=int)
 def serve(**overrides: Any) -> None:
     """Run the HTTP shim alone."""
+    from deploy.errors import DeployError
+    from deploy.ports import refuse_taken_port
     from shim.app import serve as serve_http
 
     settings = with_servers(load(**overrides), database=False)
+    try:
+        refuse_taken_port(settings.host, settings.port)
+    except DeployError as error:
+        raise Failure(str(error), error.code, 2) from None
     with failures():
         serve_http(settings)
 

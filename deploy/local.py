@@ -2,7 +2,6 @@
 
 import http.client
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,9 +11,9 @@ import orjson
 from pydantic import SecretStr
 
 from deploy import ground
-from deploy.errors import PortInUse
 from deploy.folder import DataFolder, write_secret
 from deploy.lock import DataLock
+from deploy.ports import refuse_taken_port
 from deploy.postgres import EmbeddedPostgres
 from deploy.process import spawn, stop
 from deploy.server import Server
@@ -66,7 +65,7 @@ class Local:
         """
         servers: list[Server] = [one for one in (self._postgres, self._valkey) if one]
         with DataLock(self._settings.data) as lock:
-            _refuse_taken_port(self._settings.host, self._settings.port)
+            refuse_taken_port(self._settings.host, self._settings.port)
 
             def ready() -> None:
                 self._end_sample()
@@ -188,17 +187,3 @@ def _is_ready(settings: Settings) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _refuse_taken_port(host: str, port: int) -> None:
-    """Raise PortInUse now: the shim would say it only in its log, and be restarted for ever."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortInUse(
-                f"Nothing was started: {host}:{port} can't be listened on ({error.strerror}). "
-                "Choose another with --port."
-            ) from error

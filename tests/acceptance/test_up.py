@@ -39,6 +39,14 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "postgres").exists()
 
 
+def test_a_shim_alone_names_a_taken_port(casebook: Casebook) -> None:
+    """As `up` does: it is not PostgreSQL or Redis that is away."""
+    done = casebook.process("serve", "--port", str(casebook.port))
+    assert done.code == 2
+    assert "PORT_IN_USE" in done.err
+    assert str(casebook.port) in done.err
+
+
 def test_a_plan_of_what_is_up_to_date_is_empty(casebook: Casebook) -> None:
     """In words and as JSON; nothing is changed by asking."""
     assert "up to date" in casebook.run("migrate", "--plan").out
