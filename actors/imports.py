@@ -311,6 +311,7 @@ def _of_row(tx: Transaction, row: Row) -> ImportReport:
         by=row["started_by"],
         status=row["status"],
         mode=row["mode"],
+        duplicates=row["duplicates"],
         archived=row["archived"],
         counts=ImportCounts(**{name: row[name] for name in ImportCounts.model_fields}),
         chunks=row["chunks"],

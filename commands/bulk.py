@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import click
+from click.core import ParameterSource
 
 from commands.base import Failure, as_json, out, print_json, talk
 from commands.import_progress import KINDS, ImportProgress, default_kind
@@ -113,7 +114,7 @@ def import_(
     if dry_run:
         _refuse_with_dry_run(resume=planned["resume"], save_mapping=save_as, similar=similar)
     with unable():
-        plan = replace(asked.plan(), **planned)
+        plan = replace(asked.plan(), said=_said("mode", "duplicates"), **planned)
         paths = files_of(files)
         apart(rejects, paths)
         mark = asked.encoding is not None
@@ -155,6 +156,12 @@ def _refuse_with_dry_run(**given: object) -> None:
     """Raise a UsageError for options that make no sense where nothing is written."""
     if names := [f"--{name.replace('_', '-')}" for name, value in given.items() if value]:
         raise click.UsageError(f"--dry-run writes nothing: leave out {', '.join(names)}.")
+
+
+def _said(*names: str) -> list[str]:
+    """Those of the options that are on the command line."""
+    source, default = click.get_current_context().get_parameter_source, ParameterSource.DEFAULT
+    return [name for name in names if source(name) is not default]
 
 
 async def _check(client: Any, plan: "Plan", progress: ImportProgress) -> ImportCheck:

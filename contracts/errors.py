@@ -226,6 +226,12 @@ class ImportFinished(CasebookError):
     code, status = "IMPORT_FINISHED", 409
 
 
+class ImportOtherwise(CasebookError):
+    """This import was begun with other options; leave them out to go on with it."""
+
+    code, status = "IMPORT_OTHERWISE", 409
+
+
 class ImportCanceled(CasebookError):
     """This import was canceled; what it stored is kept. Resume it to go on."""
 

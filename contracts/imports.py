@@ -311,6 +311,7 @@ class ImportReport(Contract):
     by: str = ""
     status: str
     mode: ImportMode = ImportMode.UPSERT
+    duplicates: Duplicates = Duplicates.AUTO
     counts: ImportCounts
     #: Entries of the source that a replace found no row of.
     archived: int = 0

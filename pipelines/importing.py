@@ -4,7 +4,7 @@ its answer."""
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,6 +14,7 @@ from actors.broker.client import Client
 from contracts.base import Nothing
 from contracts.errors import (
     CasebookError,
+    ImportOtherwise,
     ImportUndone,
     NoReply,
     TaskNotFound,
@@ -67,6 +68,8 @@ class Plan:
     mode: ImportMode = ImportMode.UPSERT
     max_removed: float = REMOVED_MAX  # percent, of a replace
     duplicates: Duplicates = Duplicates.AUTO
+    #: Which of `mode` and `duplicates` somebody chose: an import that is resumed must have them.
+    said: Collection[str] = ()
 
 
 Progress = Callable[[ImportCounts], None]
@@ -95,10 +98,11 @@ async def import_streams(
     answered, `behind` now and then how many changes the index has to go.
     Streams are read in a thread, a chunk at a time, so memory does not grow with their size.
     Raises: UnsupportedFormat, EncodingUnknown; ChunkChanged when `plan.resume` names an import of
-    another file; ImportCanceled; ImportUndone; TooManyRejects, when what was in flight is counted;
-    RejectsUnwritable; ReplaceTooMuch, SourceCutShort (a replace needs every row), and the import
-    can be resumed; Unavailable when something stays away for longer than PATIENCE. But for that,
-    the import's task has failed then, and says why.
+    another file, ImportOtherwise when the plan says otherwise than that import, ImportUndone;
+    ImportCanceled; TooManyRejects, when what was in flight is counted; RejectsUnwritable;
+    ReplaceTooMuch, SourceCutShort (a replace needs every row), and the import can be resumed;
+    Unavailable when something stays away for longer than PATIENCE. But for that, the import's task
+    has failed then, and says why.
     """
     streams = iter(streams)
     first = next(streams, None)
@@ -153,10 +157,23 @@ async def _resume(client: Client, plan: Plan) -> tuple[UUID, ImportMode] | None:
     )
     if known.undone_by is not None:
         raise ImportUndone.by(known.undone_by, plan.resume)
+    _refuse_other(plan, known)
     command = ResumeTask(id=plan.resume, by=plan.by)
     with contextlib.suppress(TaskState, TaskNotFound):  # it was never stopped, or is an old one
         await insist(lambda: ask_for(Task, client, tasks.resume, command, timeout=REPLY))
     return plan.resume, known.mode
+
+
+def _refuse_other(plan: Plan, known: ImportReport) -> None:
+    """Raises: ImportOtherwise where the plan was told what the import to go on with is not."""
+    asked = {name: getattr(plan, name) for name in ("mode", "duplicates") if name in plan.said}
+    if plan.source:
+        asked["source"] = plan.source
+    began = {name: getattr(known, name) for name in asked}
+    other = [f"{name} {began[name]!s:.100}" for name in asked if asked[name] != began[name]]
+    if other:
+        message = f"This import was begun with {', '.join(other)}: leave out what says otherwise."
+        raise ImportOtherwise(message, id=str(known.id), **began)
 
 
 async def _stop(client: Client, import_id: UUID, plan: Plan, error: CasebookError) -> None:

@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple, TypeGuard
 from uuid import UUID
 
 import orjson
@@ -24,13 +24,15 @@ class Look(NamedTuple):
 
 
 class Known(Contract):
-    """What the journal remembers of a file. `import_id` is None before its import has begun."""
+    """What the journal remembers of a file. `import_id` is None before its import has begun;
+    `former` is the import of what the file held before, which nobody ends any more."""
 
     size: int
     mtime_ns: int
     digest: str
     state: Literal["taken", "done", "failed"] = "taken"
     import_id: UUID | None = None
+    former: UUID | None = None
 
 
 JOURNALS = TypeAdapter(dict[str, Known])
@@ -91,14 +93,16 @@ class Inbox:
             self._note(path.name, known.model_copy(update=look._asdict()))  # only touched
             return None
         if known is None or not same:
-            known = Known(size=look.size, mtime_ns=look.mtime_ns, digest=digest)
+            former = known.import_id or known.former if _is_open(known) else None
+            known = Known(size=look.size, mtime_ns=look.mtime_ns, digest=digest, former=former)
         self._note(path.name, known)
         return known
 
     def begun(self, path: Path, import_id: UUID) -> None:
         """Its import has begun: whoever comes after a crash goes on with it."""
         known = self._journal[path.name]
-        self._note(path.name, known.model_copy(update={"import_id": import_id}))
+        update = {"import_id": import_id, "former": None}
+        self._note(path.name, known.model_copy(update=update))
 
     def forget(self, name: str) -> None:
         """Take the file anew when it has settled."""
@@ -175,6 +179,10 @@ class Inbox:
             file.flush()
             os.fsync(file.fileno())
         staged.replace(self.folder / JOURNAL)
+
+
+def _is_open(known: Known | None) -> TypeGuard[Known]:
+    return known is not None and known.state == "taken"
 
 
 def look_at(path: Path) -> Look | None:

@@ -9,19 +9,25 @@ from uuid import UUID
 
 from watchfiles import awatch
 
+from actors import tasks
 from actors.broker.client import Client
 from contracts.errors import (
     CasebookError,
     ChunkChanged,
     ImportFinished,
     ImportNotFound,
+    ImportOtherwise,
     NoReply,
     RejectsUnwritable,
     SourceUnreadable,
+    TaskNotFound,
+    TaskState,
     Unavailable,
 )
 from contracts.imports import ImportCounts, ImportReport
-from pipelines.importing import Plan, import_streams
+from contracts.tasks import CancelTask, Task
+from pipelines.ask import ask_for
+from pipelines.importing import REPLY, Plan, import_streams, insist
 from pipelines.inbox import Inbox, Look, look_at
 from pipelines.rejects import RejectsFile
 
@@ -30,7 +36,7 @@ GRAIN = 0.01  # seconds by which a timer may be early
 AGAIN = 10.0  # seconds until a file is tried again that found PostgreSQL or Redis away
 
 #: What ends going on with an import, but not a new one of the same file.
-NO_RESUME = (ChunkChanged, ImportFinished, ImportNotFound)
+NO_RESUME = (ChunkChanged, ImportFinished, ImportNotFound, ImportOtherwise)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +122,8 @@ async def _take(client: Client, inbox: Inbox, path: Path, plan: Plan) -> Tried |
         return None
     report, failure = None, None
     try:
+        if known.former is not None:
+            await _cancel(client, known.former, plan.by)
         report = await _import(client, inbox, path, plan, known.import_id)
     except (Unavailable, NoReply) as error:
         return Tried(path, error=error, again=True)  # not the file's fault: it waits
@@ -169,7 +177,15 @@ async def _import(
         except NO_RESUME:
             if resume is None:
                 raise
+    await _cancel(client, resume, plan.by)
     return await _import(client, inbox, path, plan, None)
+
+
+async def _cancel(client: Client, import_id: UUID, by: str) -> None:
+    """End the task of an import that nobody goes on with."""
+    command = CancelTask(id=import_id, by=by)
+    with contextlib.suppress(TaskState, TaskNotFound):  # it has ended, or was never begun
+        await insist(lambda: ask_for(Task, client, tasks.cancel, command, timeout=REPLY))
 
 
 def _unseen(counts: ImportCounts) -> None:

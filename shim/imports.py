@@ -116,6 +116,7 @@ async def create(
         mode=mode,
         max_removed=max_removed,
         duplicates=duplicates,
+        said=request.query_params.keys(),
     )
     begun: list[UUID] = []
     stream = FedStream()

@@ -109,6 +109,27 @@ def test_an_import_is_canceled_in_the_middle_and_gone_on_with(
     assert hits["total"] == 2_000
 
 
+def test_an_import_is_gone_on_with_as_it_was_begun(casebook: Casebook, http: httpx.Client) -> None:
+    """Options that say otherwise are refused, and named; what is not said is as it was."""
+    word = f"w{uuid4().hex}"
+    body, arguments = rows(word, 0, 3), ("import", "-", "--format", "ndjson")
+    begun = ("--source", word, "--duplicates", "keep", "--json")
+    import_id = casebook.run(*arguments, *begun, stdin=body).json["id"]
+    resumed = (*arguments, "--resume", import_id)
+    otherwise = {"source": "other", "mode": "create", "duplicates": "auto"}
+    was = {"source": word, "mode": "upsert", "duplicates": "keep"}
+    for name, value in otherwise.items():
+        refused = casebook.run(*resumed, f"--{name}", value, stdin=body)
+        assert (refused.code, "IMPORT_OTHERWISE" in refused.err) == (2, True)
+        assert f"begun with {name} {was[name]}: leave out" in refused.err
+        query = {"resume": import_id, name: value}
+        answer = http.post("/v1/imports", params=query, content=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "IMPORT_OTHERWISE")
+    assert http.get(f"/v1/imports/{import_id}").json()["duplicates"] == "keep"
+    for options in ((), (*begun, "--mode", "upsert")):
+        assert casebook.run(*resumed, *options, stdin=body).code == 0
+
+
 def test_an_import_that_was_taken_back_is_not_gone_on_with(
     casebook: Casebook, http: httpx.Client
 ) -> None:

@@ -173,6 +173,51 @@ def test_one_that_was_stopped_is_gone_on_with(
     assert not (tmp_path / "long.ndjson").exists()
 
 
+def test_one_that_changed_while_nobody_watched(casebook: Casebook, tmp_path: Path) -> None:
+    """It is imported anew; the import that was in hand is canceled, and does not seem to run."""
+    put(tmp_path, "long.ndjson", rows("anew", 0, MANY))
+    with watching(casebook, tmp_path, "--source", "anew") as process:
+        until(lambda: journal(tmp_path).get("long.ndjson", {}).get("import_id"), "never begun")
+        process.kill()
+        process.wait(timeout=PATIENCE)
+    import_id = journal(tmp_path)["long.ndjson"]["import_id"]
+    put(tmp_path, "long.ndjson", rows("anew", 0, 10, "as it is now"))
+    done = casebook.run("watch", str(tmp_path), "--source", "anew", "--once", "--json")
+    assert (done.code, done.json["report"]["counts"]["received"]) == (0, 10)
+    assert done.json["report"]["id"] != import_id
+    assert casebook.run("tasks", "show", import_id, "--json").json["status"] == "canceled"
+
+
+def test_one_that_is_gone_on_with_under_another_source(casebook: Casebook, tmp_path: Path) -> None:
+    """It is another import: nothing more is stored under the source of before."""
+    put(tmp_path, "long.ndjson", rows("before", 0, MANY))
+    with watching(casebook, tmp_path, "--source", "before") as process:
+        until(lambda: journal(tmp_path).get("long.ndjson", {}).get("import_id"), "never begun")
+        process.kill()
+        process.wait(timeout=PATIENCE)
+    import_id = journal(tmp_path)["long.ndjson"]["import_id"]
+    done = casebook.run("watch", str(tmp_path), "--source", "after", "--once", "--json")
+    assert (done.code, done.json["report"]["source"]) == (0, "after")
+    assert len(stored(casebook, "after")) == MANY
+    assert casebook.run("tasks", "show", import_id, "--json").json["status"] == "canceled"
+
+
+def test_a_relative_link_is_imported_once(casebook: Casebook, tmp_path: Path) -> None:
+    """And put away as a link; its line says what became of every row."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    put(tmp_path, "elsewhere.ndjson", rows("link", 0, 3))
+    (folder / "link.ndjson").symlink_to("../elsewhere.ndjson")
+    once = ("watch", str(folder), "--source", "link", "--once", "--settle", "0.1")
+    for created in (3, 0):
+        done = casebook.run(*once)
+        line = f"link.ndjson 3 received = {created} created + 0 updated + {3 - created} unchanged"
+        assert (done.code, line in done.out) == (0, True), done.out
+        assert not (folder / "link.ndjson").is_symlink()
+        (folder / "link.ndjson").symlink_to("../elsewhere.ndjson")
+    assert (folder / "done" / "link.ndjson").is_symlink()
+
+
 def test_killed_between_import_and_move(casebook: Casebook, tmp_path: Path) -> None:
     """The import was finished and the file is still there: it is only put away."""
     put(tmp_path, "late.ndjson", rows("late", 0, 20))

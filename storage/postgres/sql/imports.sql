@@ -296,7 +296,7 @@ where id = %(id)s and finished_at is null;
 
 -- name: report
 select
-    i.id, i.source, i.mode, i.archived, i.started_at, i.finished_at, i.notes, i.undone_by,
+    i.id, i.source, i.mode, i.duplicates, i.archived, i.started_at, i.finished_at, i.notes, i.undone_by,
     (
         select t.details -> 'stopped'
         from tasks as t

@@ -162,8 +162,13 @@ def test_whoever_comes_after_a_crash_knows_the_import(tmp_path: Path) -> None:
         file.write_text("another\n")
         look = look_at(file)
         assert look is not None
+        for _ in range(2):  # until another has begun
+            known = inbox.take(file, look)
+            assert known is not None
+            assert (known.import_id, known.former) == (None, import_id)
+        inbox.begun(file, uuid4())
         known = inbox.take(file, look)
-        assert known is not None and known.import_id is None
+        assert known is not None and known.former is None
 
 
 def test_a_folder_has_one_importer(inbox: Inbox) -> None:
