@@ -6,7 +6,7 @@ import re
 NUMBER = r"(0{0,13}[0-9]{1,5})"
 #: A sign behind a word, a number or a parenthesis is a hyphen: `IEC161I 052(015)-084`.
 _PLACE = re.compile(
-    rf"([+-])(?<![0-9a-z+\-)\]].)(?<![0-9a-z]\..){NUMBER}(?![0-9a-z+-]|[.:][0-9]|\.[a-z]|\s?%)"
+    rf"([+-])(?<![0-9a-z+\-)\]].)(?<![0-9a-z]\..){NUMBER}(?![0-9a-z+-]|[.:][0-9]|\.[a-z]|\s?%(?![a-z(]))"
 )
 _ALONE = re.compile(rf"[\s'\"(]{{0,4}}([+-]){NUMBER}[\s'\").,;:!?]{{0,4}}")
 ALONE_MAX = 30  # characters
@@ -27,8 +27,12 @@ def signed_codes(text: str) -> frozenset[str]:
     if len(text) <= ALONE_MAX and (match := _ALONE.fullmatch(text)):
         return frozenset((form(*match.groups()),))
     least = 10 if _DB2.search(text) else 100
-    found = (match for match in _PLACE.finditer(text) if _is_code(match, text, least))
-    return frozenset(form(*match.groups()) for match in found)
+    found: set[str] = set()
+    for match in _PLACE.finditer(text):
+        code = form(*match.groups())
+        if code not in found and _is_code(match, text, least):
+            found.add(code)
+    return frozenset(found)
 
 
 def form(sign: str, number: str) -> str:

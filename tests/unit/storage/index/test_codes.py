@@ -71,6 +71,7 @@ from storage.index.codes import bare_codes, find_codes, is_message, is_name
         ("DB2 error -84, then -0000000911", ["-84", "-911"]),
         ("the cursor ended with DB2 +0", ["+0"]),
         ("SQL CODE -7", ["-7"]),
+        ("error -911 %s", ["-911"]),
         ("rc -805 at 10:15 and -0904", ["-805"]),
         ("sqlcode = - 805", ["-805"]),
         ("-2147024891", ["80070005"]),
@@ -165,6 +166,7 @@ def test_near_codes_differ(one: str) -> None:
         *("status code ", "completion code ", "user abend  ", "completion code - system  "),
         *("status ", "sqlcode   ", "abend is  ", "abend code is ", "resp= ", "fs  "),
         "IEF450I S0C7 -805 ",
+        *("-805 ", "+0100 ", "1:11 +0100 ", "sql +1", "iec141i ", "sys code = ", "-1)"),
     ],
 )
 def test_long_text_takes_time_in_proportion(part: str) -> None:
