@@ -71,7 +71,7 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         err.print(
-            f"[red]error:[/red] {escape(self.message)} [dim]({self.code})[/dim]", soft_wrap=True
+            f"[red]error:[/red] {plain(self.message)} [dim]({self.code})[/dim]", soft_wrap=True
         )
 
 
@@ -85,7 +85,7 @@ class Kept(Failure):
         super().__init__(message, error.code, KEPT)
 
     def show(self, file: IO[Any] | None = None) -> None:
-        text = f"[yellow]kept, not done yet:[/yellow] {escape(self.message)}"
+        text = f"[yellow]kept, not done yet:[/yellow] {plain(self.message)}"
         err.print(f"{text} [dim]({self.code})[/dim]", soft_wrap=True)
 
 
@@ -200,7 +200,8 @@ def print_json(value: BaseModel | bytes | dict[str, Any]) -> None:
 
 def plain(text: str) -> str:
     """Text of a stranger's for a terminal: no markup, no control characters but line ends."""
-    return escape(CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text))
+    lines = text.replace("\r\n", "\n")
+    return escape(CONTROLS.sub(lambda found: ascii(found[0])[1:-1], lines))
 
 
 def me() -> str:

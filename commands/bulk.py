@@ -231,6 +231,9 @@ def _talk_or_tell(
     except (KeyboardInterrupt, asyncio.CancelledError):
         say_kept(begun)
         sys.exit(130)
+    except Exception:  # a fault of ours: its traceback stands below
+        say_kept(begun)
+        raise
 
 
 def apart(rejects: Path | None, paths: list[str]) -> None:

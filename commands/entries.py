@@ -9,7 +9,6 @@ from uuid import UUID
 
 import click
 import orjson
-from rich.markup import escape
 
 from commands.base import (
     SEVERITIES,
@@ -20,6 +19,7 @@ from commands.base import (
     failures,
     me,
     out,
+    plain,
     print_json,
     talk,
     wait_option,
@@ -103,7 +103,7 @@ def write(operation: str, command: Write, json_: bool, done: str, wait: bool) ->
         stored = EntryStored.from_reply(reply)
         out.print(f"{done} [bold]{stored.entry.id}[/bold] (version {stored.entry.version})")
         for other in stored.similar:
-            out.print(f"{other.similarity:.0%} like {other.id}: {escape(other.title)}")
+            out.print(f"{other.similarity:.0%} like {other.id}: {plain(other.title)}")
 
 
 @click.command()
@@ -136,25 +136,25 @@ def get(entry_id: UUID, json_: bool) -> None:
 
 def show(entry: Entry | SearchHit) -> None:
     """One entry for a person, or what a hit shows of it: what helps comes first."""
-    out.print(f"[bold]{escape(entry.title)}[/bold]")
+    out.print(f"[bold]{plain(entry.title)}[/bold]")
     tags = ", ".join(entry.tags)
     whole = entry if isinstance(entry, Entry) else None
     state = " [red]archived[/red]" if whole and whole.archived else ""
     about = " · ".join((entry.category, entry.severity, tags, str(entry.id)))
-    out.print(f"[dim]{escape(about)}[/dim]{state}")
+    out.print(f"[dim]{plain(about)}[/dim]{state}")
     if entry.solution:
-        out.print("\n[bold green]Solution[/bold green]\n" + escape(entry.solution))
+        out.print("\n[bold green]Solution[/bold green]\n" + plain(entry.solution))
     if entry.problem:
-        out.print("\n[bold]Problem[/bold]\n" + escape(entry.problem))
+        out.print("\n[bold]Problem[/bold]\n" + plain(entry.problem))
     for relation in whole.relations if whole else ():
-        name = f"{escape(relation.external_id)} " if relation.external_id else ""
+        name = f"{plain(relation.external_id)} " if relation.external_id else ""
         out.print(f"[dim]{relation.kind}: {name}{relation.to_id}[/dim]")
 
 
 def note(found: Read) -> None:
     """Say, beside what is shown, why it is not more."""
     if found.note:
-        err.print(f"[yellow]note:[/yellow] {escape(found.note)}", soft_wrap=True)
+        err.print(f"[yellow]note:[/yellow] {plain(found.note)}", soft_wrap=True)
 
 
 @click.command()
@@ -255,7 +255,7 @@ def list_(json_: bool, **filters: Any) -> None:
     rows = []
     for entry in page.entries:
         updated = f"{entry.updated_at:%Y-%m-%d %H:%M}"
-        about = (escape(entry.title), escape(entry.category), entry.severity)
+        about = (plain(entry.title), plain(entry.category), entry.severity)
         rows.append((str(entry.id), *about, updated))
     print_table(columns, rows)
     if page.next_cursor:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from commands.base import err
+from contracts.errors import SourceUnreadable
 from contracts.imports import ImportCounts
 
 Kind = Literal["none", "bar", "plain", "json"]
@@ -80,13 +81,15 @@ class ImportProgress:
         self._bar: _Bar | None = None
 
     def opened(self) -> Iterator[tuple[str, Any]]:
-        """The files, opened one after another."""
+        """The files with their names, opened one after another. Raises: SourceUnreadable."""
+        from pipelines.formats.paths import told
+
         for file in self._files:
             if file == "-":
                 yield "-", _Counted(sys.stdin.buffer, self._count)
                 continue
-            with Path(file).open("rb") as stream:
-                yield file, _Counted(stream, self._count)
+            with _open(file) as stream:
+                yield told(file), _Counted(stream, self._count)
 
     def begin(self, import_id: UUID) -> None:
         """Say how the import is called, before anything else: whoever is killed needs it."""
@@ -178,6 +181,13 @@ class ImportProgress:
             _write_json(state)
         else:
             err.print(", ".join([*_done(state), *_left(state)]), soft_wrap=True)
+
+
+def _open(file: str) -> IO[bytes]:
+    try:
+        return Path(file).open("rb")
+    except OSError as error:  # it was there when the import began
+        raise SourceUnreadable(f"{file} can't be read: {error.strerror}.") from None
 
 
 def _write_json(value: dict[str, Any]) -> None:

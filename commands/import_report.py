@@ -3,9 +3,7 @@
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from rich.markup import escape
-
-from commands.base import Failure, err, out, talk
+from commands.base import Failure, err, out, plain, talk
 from contracts.imports import GetImport, ImportCheck, ImportCounts, ImportMode, ImportReport
 from settings import Settings
 
@@ -26,16 +24,16 @@ def print_report(report: ImportReport | ImportCheck, seconds: float | None = Non
         said = f"[yellow]taken back:[/yellow] casebook tasks show {report.undone_by}"
         out.print(said, soft_wrap=True)
     elif isinstance(report, ImportReport) and report.error is not None:
-        out.print(f"[red]stopped[/red] {escape(report.error.message)} ({report.error.code})")
+        out.print(f"[red]stopped[/red] {plain(report.error.message)} ({report.error.code})")
         out.print(f"[dim]casebook import --resume {report.id} FILES[/dim]", soft_wrap=True)
     elif isinstance(report, ImportReport) and report.finished_at is None:
         out.print(f"[dim]{if_dead(report.id)}[/dim]", soft_wrap=True)
     for note in report.notes:
-        out.print(f"[yellow]note[/yellow] {escape(note)}")
+        out.print(f"[yellow]note[/yellow] {plain(note)}")
     for reject in report.rejects:
         where = f"{reject.file}:{reject.line}"
         what = f"{reject.field}: {reject.message}" if reject.field else reject.message
-        out.print(f"[red]rejected[/red] {escape(where)} {escape(what)} [dim]({reject.code})[/dim]")
+        out.print(f"[red]rejected[/red] {plain(where)} {plain(what)} [dim]({reject.code})[/dim]")
     if counts.rejected > len(report.rejects):
         out.print(f"[dim]and {counts.rejected - len(report.rejects):,} more[/dim]")
 
@@ -58,7 +56,7 @@ def say_rejects(written: "RejectsFile | None") -> None:
     if written is not None and written.count:
         files = " ".join(str(file) for file in written.files)
         text = f"{written.count:,} rejected rows, ready to be mended and imported: {files}"
-        err.print(escape(text), soft_wrap=True)
+        err.print(plain(text), soft_wrap=True)
 
 
 def say_kept(begun: list[UUID], option: str = "") -> ImportReport | None:

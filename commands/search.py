@@ -5,10 +5,9 @@ from typing import Any, get_args
 from uuid import UUID
 
 import click
-from rich.markup import escape
 from rich.rule import Rule
 
-from commands.base import SEVERITIES, as_json, failures, me, out, print_json, talk
+from commands.base import SEVERITIES, as_json, failures, me, out, plain, print_json, talk
 from commands.entries import note, show
 from commands.found import FACETS, FIELDS, GROUPS, SORTS, show_found, show_reading
 from commands.reading import Read, best_of
@@ -38,7 +37,7 @@ def suggest(typed: str, limit: int, json_: bool) -> None:
         print_json(body)
         return
     for one in Suggestions.from_reply(body).suggestions:
-        out.print(f"[dim]{one.kind:5}[/dim]  {escape(one.text)}")
+        out.print(f"[dim]{one.kind:5}[/dim]  {plain(one.text)}")
 
 
 @click.command()
@@ -69,7 +68,7 @@ def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) ->
     rows = []
     for entry in LikeEntries.from_reply(body).entries:
         shared = f"{entry.similarity:.0%}"
-        rows.append((shared, escape(entry.title), escape(entry.category), str(entry.id)))
+        rows.append((shared, plain(entry.title), plain(entry.category), str(entry.id)))
     print_table(columns, rows)
 
 

@@ -80,10 +80,10 @@ def _print(one: "Tried", json_: bool) -> None:
     if json_:
         report = None if one.report is None else one.report.model_dump(mode="json")
         state = "again" if one.again else "failed" if one.failed else "done"
-        line = {"file": one.path.name, "state": state, "report": report, "error": error}
+        line = {"file": one.name, "state": state, "report": report, "error": error}
         print_json(line)
         return
-    name = plain(one.path.name)
+    name = plain(one.name)
     if error is not None:
         out.print(f"[red]{name}[/red] {plain(error['message'])} [dim]({error['code']})[/dim]")
     if one.report is not None:

@@ -102,7 +102,7 @@ async def import_streams(
     ImportCanceled; TooManyRejects, when what was in flight is counted; RejectsUnwritable;
     ReplaceTooMuch, SourceCutShort (a replace needs every row), and the import can be resumed;
     Unavailable when something stays away for longer than PATIENCE. But for that, the import's task
-    has failed then, and says why.
+    has failed then, and says why; also after what nobody expected.
     """
     streams = iter(streams)
     first = next(streams, None)
@@ -127,9 +127,20 @@ async def import_streams(
         )
     except (Unavailable, NoReply):
         raise
-    except CasebookError as error:
-        await _stop(client, import_id, plan, error)
+    except Exception as error:
+        await _stop(client, import_id, plan, _reason(error))
         raise
+
+
+def _reason(error: Exception) -> TaskError:
+    """Why an import does not go on; of what nobody expected, what there is to say."""
+    if isinstance(error, CasebookError):
+        return TaskError(code=error.code, message=error.message)
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    text = f"{type(error).__name__}: {error}"[:1000].replace("\0", "\ufffd")
+    message = text.encode(errors="backslashreplace").decode()
+    return TaskError(code=CasebookError.code, message=message)
 
 
 async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> tuple[UUID, ImportMode]:
@@ -176,11 +187,10 @@ def _refuse_other(plan: Plan, known: ImportReport) -> None:
         raise ImportOtherwise(message, id=str(known.id), **began)
 
 
-async def _stop(client: Client, import_id: UUID, plan: Plan, error: CasebookError) -> None:
+async def _stop(client: Client, import_id: UUID, plan: Plan, reason: TaskError) -> None:
     """Leave word why it does not go on: only we know. The message waits for what is away; we
     don't."""
-    said = TaskError(code=error.code, message=error.message)
-    command = StopImport(import_id=import_id, error=said, by=plan.by)
+    command = StopImport(import_id=import_id, error=reason, by=plan.by)
     with contextlib.suppress(CasebookError):
         await ask_for(Nothing, client, imports.stop, command, timeout=REPLY)
 

@@ -4,15 +4,15 @@ import fcntl
 import hashlib
 import os
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple, TypeGuard
+from typing import IO, Annotated, Any, Literal, NamedTuple, TypeGuard
 from uuid import UUID
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, PlainSerializer, TypeAdapter, ValidationError
 
 from contracts.base import Contract
 from contracts.errors import FolderWatched
-from pipelines.formats.paths import DONE, FAILED, JOURNAL, LOCK, is_source
+from pipelines.formats.paths import DONE, FAILED, JOURNAL, LOCK, is_source, told, untold
 
 
 class Look(NamedTuple):
@@ -35,7 +35,9 @@ class Known(Contract):
     former: UUID | None = None
 
 
-JOURNALS = TypeAdapter(dict[str, Known])
+#: Names in JSON, which has none that is no UTF-8.
+Name = Annotated[str, AfterValidator(untold), PlainSerializer(told)]
+JOURNALS = TypeAdapter(dict[Name, Known])
 
 
 class Inbox:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from uuid import UUID
@@ -27,11 +28,15 @@ from contracts.errors import (
 from contracts.imports import ImportCounts, ImportReport
 from contracts.tasks import CancelTask, Task
 from pipelines.ask import ask_for
+from pipelines.formats.paths import told
 from pipelines.importing import REPLY, Plan, import_streams, insist
 from pipelines.inbox import Inbox, Look, look_at
 from pipelines.rejects import RejectsFile
 
+log = logging.getLogger(__name__)
+
 LOOK = 30.0  # seconds between two looks where nothing tells of changes (a network's file system)
+AFRESH = 1.0  # seconds until it is listened again after a change of which nothing could be told
 GRAIN = 0.01  # seconds by which a timer may be early
 AGAIN = 10.0  # seconds until a file is tried again that found PostgreSQL or Redis away
 
@@ -47,6 +52,11 @@ class Tried:
     report: ImportReport | None = None
     error: CasebookError | None = None
     again: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the file is called where it is told."""
+        return told(self.path.name)
 
     @property
     def failed(self) -> bool:
@@ -93,8 +103,14 @@ async def watch(
 async def _told(folder: Path, changed: asyncio.Event) -> AsyncIterator[None]:
     async def listen() -> None:
         # Where the kernel gives no watch, looking every LOOK seconds will do.
-        with contextlib.suppress(OSError, RuntimeError):
-            async for _ in awatch(folder, recursive=False, watch_filter=None, debounce=200):
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            while True:
+                try:
+                    async for _ in awatch(folder, recursive=False, watch_filter=None, debounce=200):
+                        changed.set()
+                except ExceptionGroup as errors:  # a file has changed whose name is no UTF-8
+                    log.debug("not told what has changed: %s", errors.exceptions[0])
+                await asyncio.sleep(AFRESH)
                 changed.set()
 
     listening = asyncio.create_task(listen())
@@ -116,7 +132,7 @@ async def _take(client: Client, inbox: Inbox, path: Path, plan: Plan) -> Tried |
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        unreadable = SourceUnreadable(f"{path.name} can't be read: {error.strerror}.")
+        unreadable = SourceUnreadable(f"{told(path.name)} can't be read: {error.strerror}.")
         return Tried(path, error=unreadable, again=True)
     if known is None:
         return None
@@ -164,7 +180,7 @@ async def _import(
     rejects.begin()  # what one left that was killed is of another import
     plan = dataclasses.replace(plan, rejects=rejects, resume=resume)
     # As `import FOLDER` calls it: an entry of Markdown has its id from that.
-    name = f"{path.parent.name}/{path.name}"
+    name = told(f"{path.parent.name}/{path.name}")
     with path.open("rb") as stream:
         try:
             return await import_streams(

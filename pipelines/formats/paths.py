@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from pathlib import Path
 
 from contracts.errors import SourceUnreadable
@@ -16,6 +17,8 @@ JOURNAL, LOCK = ".casebook.json", ".casebook.lock"
 
 #: Beside a folder's entries: what is about it, and the codes that the entries may name.
 README, CODES = "readme.md", "codes.tsv"
+
+TOLD = re.compile(r"\\x([89a-f][0-9a-f])")  # a byte
 
 MARKDOWN = (".md", ".markdown")
 
@@ -72,6 +75,16 @@ def _with_folder(name: str) -> str:
     if path.suffix.lower() in MARKDOWN and path.parent.name in ("", ".."):
         return str(path.resolve())
     return name
+
+
+def told(name: str) -> str:
+    """A name that can be told: bytes that are no UTF-8, as old servers write them, as `\\xe9`."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def untold(text: str) -> str:
+    """The name that `told` was given. One that has such a text in it comes back as another."""
+    return TOLD.sub(lambda byte: chr(0xDC00 + int(byte[1], 16)), text)
 
 
 def known(name: str) -> bool:

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -156,6 +157,35 @@ def test_through_the_cli(casebook: Casebook, tmp_path: Path) -> None:
         assert "Traceback" not in done.err, done.err
         check(done.json, case)
         assert done.code == (1 if done.json["counts"]["rejected"] else 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems of others take no such name")
+def test_names_that_are_no_utf_8(casebook: Casebook, tmp_path: Path) -> None:
+    """Reports call such files by what can be told of their names, wherever they are."""
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    for name in (b"a\xe9.ndjson", b"b.ndjson", b"c\xff.ndjson"):
+        content = GOOD[name[0]] + b"{broken\n"
+        (folder / os.fsdecode(name)).write_bytes(content)
+    rejects = str(tmp_path / "rejects")
+    for options in (["--dry-run"], ["--rejects", rejects, "--no-wait"]):
+        done = casebook.run("import", str(folder), "--source", "odd", "--json", *options)
+        assert "Traceback" not in done.err, done.err
+        counts = done.json["counts"]
+        assert (done.code, counts["created"], counts["rejected"]) == (1, 3, 3)
+        files = sorted(Path(reject["file"]).name for reject in done.json["rejects"])
+        assert files == ["a\\xe9.ndjson", "b.ndjson", "c\\xff.ndjson"]
+    one = casebook.run("import", str(folder / os.fsdecode(b"a\xe9.ndjson")), "--source", "odd")
+    assert (one.code, "a\\xe9.ndjson:2" in one.out) == (1, True), one.err
+
+
+def test_a_terminal_is_not_told_what_to_do(casebook: Casebook, tmp_path: Path) -> None:
+    """What a row says is shown without its control characters."""
+    file = tmp_path / "escapes.ndjson"
+    file.write_bytes(b'{"title": "escapes", "\\u001b]0;x\\u0007[red]": 1}\n')
+    shown = casebook.run("import", str(file), "--source", "escapes").out
+    assert "\x1b" not in shown
+    assert "\\x1b]0;x\\x07[red]: entries have no such field" in shown
 
 
 def test_all_of_them_in_one_import(casebook: Casebook, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Imports whose clients, queues or rows behave badly: every row is counted once all the same."""
 
+import asyncio
+import io
 import signal
 import subprocess
 import sys
@@ -9,11 +11,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 from redis import Redis
 
+from actors.broker.client import Client
+from actors.queues import producer_broker
+from pipelines.importing import Plan, import_streams
 from tests.support.casebook import Casebook
 
 PATIENCE = 60.0  # seconds for one thing to happen
@@ -27,6 +33,7 @@ class Ground:
 
     casebook: Casebook
     redis: "Redis[bytes]"
+    url: str
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +41,7 @@ def ground(casebook: Casebook) -> Iterator[Ground]:
     """The shared one."""
     endpoints = orjson.loads((casebook.data / "endpoints.json").read_bytes())
     with Redis.from_url(endpoints["redis_url"]) as redis:
-        yield Ground(casebook, redis)
+        yield Ground(casebook, redis, endpoints["redis_url"])
 
 
 def rows(source: str, start: int, stop: int) -> bytes:
@@ -136,6 +143,32 @@ def test_a_killed_client_is_gone_on_with(ground: Ground, tmp_path: Path) -> None
     assert (counts["received"], counts["created"]) == (ROWS + 1400, ROWS)
     assert counts["rejected"] == 1400 == len(rejects.read_bytes().splitlines())
     assert stored(ground, "killed") == ROWS
+
+
+class _Breaking(io.BytesIO):
+    """What it holds, and then what nobody expects."""
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        if not count:
+            raise RuntimeError("out of the \0 blue \udc80")
+        return count
+
+
+def test_an_error_that_nobody_expected_leaves_word(ground: Ground) -> None:
+    """The import does not look as if it went on: it says what went wrong."""
+    begun: list[UUID] = []
+
+    async def importing() -> None:
+        async with Client(producer_broker(ground.url, "test")) as client:
+            plan, streams = Plan(source="blue"), [("blue.ndjson", _Breaking(rows("blue", 0, 1)))]
+            await import_streams(client, streams, plan, lambda counts: None, begun.append)
+
+    with pytest.raises(ExceptionGroup):
+        asyncio.run(importing())
+    report = ground.casebook.run("imports", "show", str(begun[0]), "--json").json
+    assert (report["status"], report["error"]["code"]) == ("open", "INTERNAL_ERROR")
+    assert report["error"]["message"] == "RuntimeError: out of the \ufffd blue \\udc80"
 
 
 def test_nothing_but_rejects(ground: Ground, tmp_path: Path) -> None:

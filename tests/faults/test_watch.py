@@ -1,5 +1,6 @@
 """`casebook watch`, whatever happens to its files and to itself."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -118,6 +119,19 @@ def test_files_are_imported_as_they_come(casebook: Casebook, tmp_path: Path) -> 
     error = orjson.loads((tmp_path / "failed" / "broken.ndjson.error").read_bytes())
     assert (error["code"], error["details"]["counts"]["created"]) == ("ROWS_REJECTED", 5)
     assert len(stored(casebook, "come")) == 16
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems of others take no such name")
+def test_a_name_that_is_no_utf_8(casebook: Casebook, tmp_path: Path) -> None:
+    """It is imported as any other, and those that come after it, though no event can name it."""
+    with watching(casebook, tmp_path, "--source", "odd names") as process:
+        for name, shown in ((b"caf\xe9.ndjson", "caf\\xe9.ndjson"), (b"b.ndjson", "b.ndjson")):
+            put(tmp_path, os.fsdecode(name), rows("odd names", 0, 3) + b"{broken\n")
+            one = told(process)
+            assert (one["file"], one["state"]) == (shown, "failed")
+            assert one["report"]["rejects"][0]["file"] == f"{tmp_path.name}/{shown}"
+            assert (tmp_path / "failed" / os.fsdecode(name + b".error")).exists()
     assert process.returncode == 0
 
 

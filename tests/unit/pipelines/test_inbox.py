@@ -1,13 +1,17 @@
 """The folder that files are put into: what is taken, once, and where it goes."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
+import orjson
 import pytest
 
 from contracts.errors import FolderWatched
+from pipelines.formats.paths import told
 from pipelines.inbox import JOURNAL, Inbox, look_at
 
 SETTLE = 2.0
@@ -48,6 +52,23 @@ def test_a_file_is_taken_when_it_has_settled(inbox: Inbox) -> None:
     assert names(inbox, 12.0) == []
     assert names(inbox, 13.9) == []
     assert names(inbox, 14.0) == ["a.csv"]
+
+
+ODD = os.fsdecode(b"caf\xe9.csv")  # as an old server has called it
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems of others take no such name")
+@pytest.mark.parametrize("name", [ODD, "café.csv"])
+def test_a_name_that_is_no_utf_8_is_remembered(tmp_path: Path, name: str) -> None:
+    """In a journal that is JSON, for the process that comes next."""
+    (tmp_path / name).write_text("title\n")
+    for takes in (True, False):
+        with closing(Inbox(tmp_path, settle=0.0, keep=True)) as inbox:
+            inbox.ready(0.0)
+            assert names(inbox, 1.0) == ([name] if takes else [])
+            if takes:
+                assert imported(inbox, name)
+    assert list(orjson.loads((tmp_path / JOURNAL).read_bytes())) == [told(name)]
 
 
 def test_files_go_away_when_they_are_done(inbox: Inbox) -> None:
