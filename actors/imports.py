@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from actors import links, tracking
 from actors.actor import actor
 from actors.naming import named, named_by_none, refused_names
-from actors.rows import by_source, candidates_of, canonical, validate
+from actors.rows import by_source, candidates_of, canonical, in_order, validate
 from actors.screening import Candidate, Policy, adopt, compare, screen
 from actors.staging import clear, prepare, stage, switch
 from actors.storing import NOTHING, added, store_rows
@@ -94,6 +94,7 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
                 columns = [candidate.columns for candidate in taken]
                 stored = added(stored, store_rows(tx, columns, own, command.by))
                 links.state(tx, command.import_id, own.source, columns)
+        rejects = in_order(rejects, command)
         _record(tx, command, rejects)
         changed = stored["created"] + stored["updated"]
         counts = ImportCounts(
@@ -235,7 +236,8 @@ def check(request: CheckChunk, store: Store) -> ChunkChecked:
         rejected=len(rejects),
     )
     unsure = named_by_none(request, good)
-    return ChunkChecked(counts=counts, rejects=tuple(rejects), unsure=unsure, **there)
+    told = tuple(in_order(rejects, request))
+    return ChunkChecked(counts=counts, rejects=told, unsure=unsure, **there)
 
 
 def _named_of_all(tx: Transaction, request: CheckChunk, taken: list[Candidate]) -> Row:

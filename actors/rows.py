@@ -1,5 +1,6 @@
 """Rows of a source as entries: validated, or rejects with the reason."""
 
+from bisect import insort
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import lru_cache
@@ -35,6 +36,16 @@ def validate(
         except ValidationError as error:
             rejects.append(_reject(row, error))
     return good, rejects
+
+
+def in_order(rejects: list[Reject], command: ImportChunk | CheckChunk) -> list[Reject]:
+    """The rejects by file and line. A file of which no row came stands by its name."""
+    files = list(dict.fromkeys(row.file for row in command.rows))
+    for file in dict.fromkeys(one.file for one in rejects):
+        if file not in files:
+            insort(files, file)
+    places = {file: place for place, file in enumerate(files)}
+    return sorted(rejects, key=lambda one: (places[one.file], one.line))
 
 
 def truncate(data: dict[str, Any]) -> None:

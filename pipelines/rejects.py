@@ -50,17 +50,17 @@ class RejectsFile:
             self._write(self._path, b"", fresh=True)
 
     def add(self, sources: Iterable[Found], rejects: Iterable[Reject]) -> None:
-        """Append those of a chunk's rows that were rejected. They are there when this returns."""
+        """Append those of a chunk's rows that were rejected, in their order. They are there when
+        this returns."""
         self.begin()
-        rows: dict[tuple[str, int], list[Found]] = {}
-        for one in sources:
-            rows.setdefault((one.file, one.line), []).append(one)
-        lines: dict[Table | None, list[bytes]] = {}
+        why: dict[tuple[str, int], list[Reject]] = {}
         for reject in rejects:
-            same = rows.get((reject.file, reject.line))
-            row = same.pop(0) if same else None
-            if isinstance(row, SourceRow) or (isinstance(row, Unread) and row.raw):
-                lines.setdefault(row.table, []).append(_line(row, reject))
+            why.setdefault((reject.file, reject.line), []).append(reject)
+        lines: dict[Table | None, list[bytes]] = {}
+        for row in sources:
+            said = why.get((row.file, row.line))
+            if said and (isinstance(row, SourceRow) or (isinstance(row, Unread) and row.raw)):
+                lines.setdefault(row.table, []).append(_line(row, said.pop(0)))
         for table, some in lines.items():
             fresh = table not in self._files
             if fresh:

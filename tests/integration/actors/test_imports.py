@@ -12,6 +12,7 @@ from contracts.base import new_id
 from contracts.entries import CreateEntry, EntryFields, GetEntry, ListEntries
 from contracts.errors import ChunkChanged, DatabaseBusy, ImportFinished, ImportNotFound
 from contracts.imports import (
+    CheckChunk,
     ChunkDone,
     FinishImport,
     GetImport,
@@ -53,6 +54,29 @@ def counts(done: ChunkDone) -> tuple[int, int, int, int, int]:
 def titles(store: Store) -> set[str]:
     """The titles of all live entries."""
     return {e.title for e in entries.list_page(ListEntries(limit=500), store).entries}
+
+
+def test_rejects_stand_in_the_order_of_their_source(store: Store) -> None:
+    """Those of the client among ours, file by file; when the chunk comes again, too."""
+    import_id = start(store)
+    rows = [
+        ImportRow(file=file, line=line, data={}) for file, line in (("b", 7), ("c", 1), ("c", 3))
+    ]
+    theirs = [
+        Reject(file=file, line=line, code="JSON_UNREADABLE", message="no")
+        for file, line in (("a", 9), ("b", 8), ("c", 2), ("d", 1))
+    ]
+    places = [("a", 9), ("b", 7), ("b", 8), ("c", 1), ("c", 2), ("c", 3), ("d", 1)]
+    checked = imports.check(CheckChunk(rows=tuple(rows), rejects=tuple(theirs)), store)
+    assert [(one.file, one.line) for one in checked.rejects] == places
+    chunk = ImportChunk(
+        import_id=import_id, chunk=0, digest="d", rows=tuple(rows), rejects=tuple(theirs)
+    )
+    for _ in range(2):
+        done = imports.chunk(chunk, store)
+        assert [(one.file, one.line) for one in done.rejects] == places
+    report = imports.report(GetImport(id=import_id), store)
+    assert [(one.file, one.line) for one in report.rejects] == places
 
 
 def test_good_rows_are_stored_and_bad_ones_recorded(store: Store) -> None:

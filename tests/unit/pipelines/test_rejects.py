@@ -73,6 +73,16 @@ def test_a_delimiter_that_would_not_be_found_out_is_said(tmp_path: Path) -> None
         ]
 
 
+def test_rows_stand_in_the_order_of_their_source(tmp_path: Path) -> None:
+    """Whoever refused them, and in whatever order they are told."""
+    path = tmp_path / "out"
+    sources = found("a.ndjson", b'{"n": 1}\n{bad\n{"n": 3}\n{worse\n')
+    why = [Reject(file="a.ndjson", line=n, code="NO", message="no") for n in (4, 2, 3, 1)]
+    RejectsFile(path).add(sources, why)
+    lines = [orjson.loads(line)["_reject"]["line"] for line in path.read_bytes().splitlines()]
+    assert lines == [1, 2, 3, 4]
+
+
 def test_a_source_of_another_shape_has_a_file_of_its_own(tmp_path: Path) -> None:
     """Rows under one header never stand under another."""
     path = tmp_path / "out"
