@@ -40,6 +40,8 @@ def validate(
 
 def in_order(rejects: list[Reject], command: ImportChunk | CheckChunk) -> list[Reject]:
     """The rejects by file and line. A file of which no row came stands by its name."""
+    if len(rejects) < 2:
+        return rejects
     files = list(dict.fromkeys(row.file for row in command.rows))
     for file in dict.fromkeys(one.file for one in rejects):
         if file not in files:
