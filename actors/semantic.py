@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from actors import tracking
 from actors.actor import actor
@@ -103,12 +104,14 @@ def fill(
         with store.transaction() as tx:
             model = next((one for one in vectors.models(tx) if one.id == command.model), None)
         if model is None:  # a newer one was complete first, or all was switched off
-            return VectorsFilled(vectors=0)
+            return VectorsFilled(vectors=0, superseded=True)
         if model.dimensions is None:
             _learn(store, embedders, model)
         elif not _next(store, embedders, model):
             with store.transaction() as tx:
-                return VectorsFilled(vectors=_count(tx, model.id))
+                done = _count(tx, model.id)
+            tracked.report(done, done)
+            return VectorsFilled(vectors=done)
         if time.monotonic() > until:
             with store.transaction() as tx:
                 done = _count(tx, model.id)
@@ -140,24 +143,28 @@ def follow(request: Nothing, store: Store, embedders: Embedders) -> Nothing:
 
 @actor(queue="reads", read=True)
 def state(request: Nothing, store: Store, embedders: Embedders) -> SemanticState:
-    """What searches by meaning use now."""
+    """What searches by meaning use now, and how far what is being made is."""
     with store.transaction() as tx:
-        found = vectors.models(tx)
-        model = next((one for one in found if one.ready), None)
-        filling = found[0].id if found and not found[0].ready else None
-        provider, row = embedders.embedding.name, tx.row("feed.count")
+        found, row = vectors.models(tx), tx.row("feed.count")
         assert row is not None
-        if model is None:
-            return SemanticState(provider=provider, entries=row["count"], filling=filling)
-        return SemanticState(
-            provider=provider,
-            model=model.id,
-            name=model.name,
-            dimensions=model.dimensions or 0,
-            entries=row["count"],
-            vectors=_count(tx, model.id),
-            filling=filling,
-        )
+        state = SemanticState(provider=embedders.embedding.name, entries=row["count"])
+        model = next((one for one in found if one.ready), None)
+        used = model and {
+            "model": model.id,
+            "name": model.name,
+            "dimensions": model.dimensions or 0,
+            "vectors": _count(tx, model.id),
+        }
+        return state.model_copy(update=(used or {}) | _filling(tx, found))
+
+
+def _filling(tx: Transaction, found: list[Model]) -> dict[str, Any]:
+    """The fields of a state about the model whose task has not ended."""
+    row = tx.row("semantic.filling")
+    if row is None or not any(one.id == row["model"] and not one.ready for one in found):
+        return {}
+    made = _count(tx, row["model"])
+    return {"filling": row["model"], "filling_task": row["task"], "filled": made}
 
 
 @actor(queue="semantic", read=True)

@@ -212,7 +212,7 @@ def read_task(tx: Transaction, task_id: UUID) -> Task:
 
 def from_row(tx: Transaction, row: Row) -> Task:
     """A row of `tasks.get` as a Task without steps."""
-    error = None
+    error = TaskError(**row["error"]) if row["error"] else None
     if row["status"] == "failed" and row["type"] == "import" and "stopped" in row["details"]:
         error = TaskError(**row["details"]["stopped"])
     if row["dead_letter"] is not None:

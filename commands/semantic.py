@@ -28,11 +28,14 @@ def semantic(context: click.Context, json_: bool) -> None:
     if json_:
         print_json(found)
     elif found.model is None:
-        more = "its first vectors are being made" if found.filling else "`casebook semantic enable`"
-        out.print(f"off: {more}; provider {escape(found.provider)}", soft_wrap=True)
+        more = "" if found.filling else "`casebook semantic enable`; "
+        out.print(f"off: {more}provider {escape(found.provider)}", soft_wrap=True)
     else:
         about = f"{found.vectors} vectors of {found.entries} entries, {found.dimensions} dimensions"
         out.print(f"on: {escape(found.name)}, {about}", soft_wrap=True)
+    if found.filling and not json_:
+        made = f"{found.filled} of {found.entries} vectors, task {found.filling_task}"
+        out.print(f"being made with {escape(found.provider)}: {made}", soft_wrap=True)
 
 
 @semantic.command()
@@ -47,6 +50,8 @@ def enable(wait: bool, json_: bool) -> None:
     task = watch(started.task, quiet=json_)
     if json_:
         print_json(task)
+    elif task.status == "succeeded" and (task.result or {}).get("superseded"):
+        out.print("given up: a newer one was complete first, or it was switched off.")
     elif task.status == "succeeded":
         out.print("search by meaning is on.")
     else:

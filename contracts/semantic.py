@@ -39,9 +39,11 @@ class FillVectors(Contract):
 
 
 class VectorsFilled(Contract):
-    """How many vectors the model has."""
+    """How many vectors the model has; none where it was `superseded`: a newer one was complete
+    first, or all was switched off."""
 
     vectors: int
+    superseded: bool = False
 
 
 class SemanticState(Contract):
@@ -53,8 +55,10 @@ class SemanticState(Contract):
     dimensions: int = 0
     entries: int = 0
     vectors: int = 0
-    #: A model whose vectors are being made.
+    #: A model whose vectors are being made, by which task, and how many it has.
     filling: int | None = None
+    filling_task: UUID | None = None
+    filled: int = 0
 
 
 class AskNearest(Contract):

@@ -134,6 +134,15 @@ select count(*) as count
 from entry_vectors
 where model = %(model)s;
 
+-- name: filling
+-- The model that the newest task which has not ended makes vectors for.
+select t.id as task, (m.request ->> 'model')::bigint as model
+from tasks as t
+inner join task_members as m on m.task_id = t.id
+where t.type = 'semantic' and t.status in ('enqueued', 'processing') and m.status <> 'succeeded'
+order by t.id desc
+limit 1;
+
 -- name: look
 -- For this transaction.
 select set_config('hnsw.ef_search', %(sight)s, true);

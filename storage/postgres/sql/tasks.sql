@@ -220,7 +220,7 @@ select
     end as status,
     coalesce(t.finished_at, e.at, d.failed_at) as finished_at,
     coalesce(i.received, t.done, m.succeeded, 0) as done,
-    i.txid, i.seq,
+    i.txid, i.seq, m.error,
     d.id as dead_letter, d.error as dead_error, d.message as dead_message
 from (
     select *
@@ -259,7 +259,10 @@ left join lateral (
     where id = t.id and undone_by is not null
 ) as u on true
 left join lateral (
-    select nullif(count(*), 0) as members, count(*) filter (where status = 'succeeded') as succeeded
+    select
+        nullif(count(*), 0) as members,
+        count(*) filter (where status = 'succeeded') as succeeded,
+        (array_agg(error order by step, member) filter (where status = 'failed'))[1] as error
     from task_members
     where task_id = t.id
 ) as m on true

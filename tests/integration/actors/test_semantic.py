@@ -13,12 +13,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from actors import entries, semantic
+from actors import entries, semantic, tasks, tracking
 from contracts.base import Nothing
 from contracts.entries import ChangeEntryState, CreateEntry, EntryChanges, EntryFields, UpdateEntry
 from contracts.errors import EmbeddingRefused, EmbeddingUnavailable, SemanticOff, VectorMissing
 from contracts.semantic import AskNearest, DisableSemantic, EnableSemantic, FillVectors
-from contracts.tasks import TaskStatus
+from contracts.tasks import ListTasks, TaskError, TaskStatus
 from storage.embedding import lsa
 from storage.embedding.provider import WEIGHTS, Embedding
 from storage.embedding.vectors import Embedders
@@ -345,3 +345,31 @@ def test_who_switches_it_on_is_told_what_the_endpoint_says(house: House) -> None
         desk.status = 503
         house.call(semantic.enable, EnableSemantic())
     assert len(house.rows("select id from tasks")) == 1
+
+
+def test_a_task_tells_how_it_went(house: House) -> None:
+    """How far it is while it runs, all of it at its end, and its error also in the list."""
+    for title in TITLES:
+        stored(house, title)
+    filled(house)
+    (done,) = house.call(tasks.list_page, ListTasks()).tasks
+    assert (done.done, done.total, done.error) == (6, 6, None)
+    older = house.call(semantic.enable, EnableSemantic())
+    newer = house.call(semantic.enable, EnableSemantic())
+    state = house.call(semantic.state, Nothing())
+    assert (state.filling, state.filling_task, state.filled) == (newer.model, newer.task, 0)
+    house.call(semantic.fill, FillVectors(model=newer.model))
+    left = house.call(semantic.fill, FillVectors(model=older.model))
+    assert (left.vectors, left.superseded) == (0, True)
+
+
+def test_what_has_failed_is_not_being_made(house: House) -> None:
+    """Its task says why in the list of tasks as well."""
+    started = house.call(semantic.enable, EnableSemantic())
+    assert house.call(semantic.state, Nothing()).filling == started.model
+    with house.store.transaction() as tx:
+        error = TaskError(code="EMBEDDING_REFUSED", message="no such model")
+        tracking.failed(tx, tracking.Place(started.task, 0, 0), error)
+    assert house.call(semantic.state, Nothing()).filling is None
+    (task,) = house.call(tasks.list_page, ListTasks()).tasks
+    assert task.error == error
