@@ -18,8 +18,11 @@ from contracts.similar import LikeEntries, MoreLikeThis
 from contracts.suggest import Suggest, Suggestions
 from settings import SecretFile, Settings
 
+# `-805` is a code and `-word` leaves out a word: neither is an option. So help is --help alone.
+_TYPED = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
-@click.command()
+
+@click.command(context_settings=_TYPED)
 @click.argument("typed")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 50))
 @as_json
@@ -72,8 +75,7 @@ def similar(entry_id: UUID | None, text: str | None, limit: int, json_: bool) ->
     print_table(columns, rows)
 
 
-# `-805` is a code and `-word` leaves out a word: neither is an option. So help is --help alone.
-@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.command(context_settings=_TYPED)
 @click.argument("query", nargs=-1)
 @click.option("--category", multiple=True)
 @click.option("--tag", multiple=True)
