@@ -110,8 +110,13 @@ def matches(request: ListMatches, store: Store) -> SavedMatches:
     with store.transaction() as tx:
         if tx.row("saved_searches.exists", name=request.name) is None:
             raise SavedSearchNotFound(name=request.name)
-        rows = tx.rows("saved_searches.matches", **request.model_dump())
-    return SavedMatches(name=request.name, matches=tuple(SavedMatch(**row) for row in rows))
+        given = request.model_dump() | {"limit": request.limit + 1}
+        rows = tx.rows("saved_searches.matches", **given)
+    found = tuple(SavedMatch(**row) for row in rows[: request.limit])
+    more = len(rows) > request.limit
+    return SavedMatches(
+        name=request.name, matches=found, next_cursor=found[-1].id if more else None
+    )
 
 
 @actor(queue="upkeep", time_limit=timedelta(minutes=2))

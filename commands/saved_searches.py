@@ -1,5 +1,7 @@
 """Searches that are saved: `casebook searches`."""
 
+from uuid import UUID
+
 import click
 from rich.markup import escape
 
@@ -72,11 +74,12 @@ def rm(name: str, json_: bool) -> None:
 @searches.command("matches")
 @click.argument("name")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+@click.option("--cursor", type=click.UUID, help="Where the page before ended.")
 @as_json
-def matches(name: str, limit: int, json_: bool) -> None:
+def matches(name: str, limit: int, cursor: UUID | None, json_: bool) -> None:
     """Show what came to fit NAME, the newest first."""
     with failures():
-        request = ListMatches(name=name, limit=limit)
+        request = ListMatches(name=name, limit=limit, cursor=cursor)
     found = ask_operation("saved_searches.matches", SavedMatches, request)
     if json_:
         print_json(found)
@@ -84,3 +87,5 @@ def matches(name: str, limit: int, json_: bool) -> None:
     for one in found.matches:
         title = plain(one.title) if one.title is not None else "[dim](gone)[/dim]"
         out.print(f"{shown(one.at)}  {one.entry_id}  {title}")
+    if found.next_cursor:
+        out.print(f"[dim]more: --cursor {found.next_cursor}[/dim]", soft_wrap=True)

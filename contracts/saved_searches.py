@@ -81,10 +81,11 @@ class SavedSearches(Contract):
 
 
 class ListMatches(Contract):
-    """Whose matches, and how many of the last."""
+    """Whose matches, and how many of the last; before `cursor`, the end of another page."""
 
     name: SearchName
     limit: Annotated[int, Field(ge=1, le=500)] = 100
+    cursor: UUID | None = None
 
 
 class SavedMatch(Contract):
@@ -100,10 +101,11 @@ class SavedMatch(Contract):
 
 
 class SavedMatches(Contract):
-    """The newest first."""
+    """The newest first; older ones are asked for with `next_cursor`, None at their end."""
 
     name: str
     matches: tuple[SavedMatch, ...]
+    next_cursor: UUID | None = None
 
 
 class PostedMatches(Contract):

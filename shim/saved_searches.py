@@ -1,6 +1,7 @@
 """/v1/searches: searches that are saved, and what came to fit them."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
@@ -52,6 +53,8 @@ async def matches(
     by: Caller,
     name: SearchName,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: UUID | None = None,
 ) -> Response:
-    """What came to fit, the newest first."""
-    return await backend.answer(saved_searches.matches, ListMatches(name=name, limit=limit))
+    """What came to fit, the newest first; `cursor` is the `next_cursor` of the page before."""
+    request = ListMatches(name=name, limit=limit, cursor=cursor)
+    return await backend.answer(saved_searches.matches, request)

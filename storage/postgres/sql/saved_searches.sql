@@ -39,7 +39,7 @@ where name = %(name)s;
 select m.id, m.entry_id, m.version, m.at, e.title, e.category
 from saved_matches as m
 left join entries as e on e.id = m.entry_id
-where m.search = %(name)s
+where m.search = %(name)s and m.id < coalesce(%(cursor)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
 order by m.id desc
 limit %(limit)s;
 

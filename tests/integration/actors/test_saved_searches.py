@@ -15,7 +15,7 @@ from actors.broker.delivery import Done, Retry
 from contracts.base import Nothing
 from contracts.entries import ChangeEntryState, CreateEntry, EntryChanges, EntryFields, UpdateEntry
 from contracts.errors import SavedSearchNotFound, SavedSearchRefused, ValidationFailed
-from contracts.saved_searches import ListMatches, PostMatches, RemoveSearch, SaveSearch
+from contracts.saved_searches import ListMatches, PostMatches, RemoveSearch, SavedMatch, SaveSearch
 from storage.index.follower import Follower
 from storage.index.searcher import IndexReader
 from tests.integration.actors.test_alerts import receiver
@@ -118,6 +118,24 @@ def test_a_search_is_meant_strictly(
         add(house, title, where)
     match(house, follower)
     assert sorted(title or "" for title, _ in found(house, "any")) == wanted
+
+
+def test_all_matches_can_be_read(house: House, follower: Follower) -> None:
+    """Page by page, the newest first, each once."""
+    save(house, "any", "one")
+    for number in range(5):
+        add(house, f"one {number}")
+    match(house, follower)
+    whole = house.call(saved_searches.matches, ListMatches(name="any"))
+    assert (len(whole.matches), whole.next_cursor) == (5, None)
+    read: list[SavedMatch] = []
+    page = house.call(saved_searches.matches, ListMatches(name="any", limit=2))
+    read += page.matches
+    while page.next_cursor:
+        asked = ListMatches(name="any", limit=2, cursor=page.next_cursor)
+        page = house.call(saved_searches.matches, asked)
+        read += page.matches
+    assert tuple(read) == whole.matches
 
 
 def test_a_search_that_is_saved_anew_begins_anew(house: House, follower: Follower) -> None:
