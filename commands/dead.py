@@ -262,7 +262,8 @@ def _confirm(request: LetterFilter, what: str, yes: bool) -> None:
     if not yes and not request.ids:
         wanted = {name: getattr(request, name) for name in LetterFilter.model_fields}
         found = ask_operation("count", LetterCount, LetterFilter(**wanted))
-        click.confirm(f"{what} {letters(found.count)}?", abort=True, err=True)
+        if found.count:
+            click.confirm(f"{what} {letters(found.count)}?", abort=True, err=True)
 
 
 @dead.command()

@@ -72,6 +72,8 @@ def show(answer: dict[str, Any], shape: Shape, chart: Chart | None, none: str = 
         from pipelines.tables import to_csv
 
         sys.stdout.write(to_csv(answer["rows"]))
+        if not answer["rows"]:
+            err.print(none)
     elif not answer["rows"]:
         out.print(none)
     elif chart is not None and shape == "plot":

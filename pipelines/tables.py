@@ -12,8 +12,11 @@ FORMULA = re.compile(r"[=+@\t\r]|-(?!\d+(\.\d+)?$)")
 def to_csv(rows: list[dict[str, Any]]) -> str:
     """Rows under the names of all of them, in the order in which those come.
 
-    Text that a spreadsheet would run as a formula gets an apostrophe before it.
+    Text that a spreadsheet would run as a formula gets an apostrophe before it. Without rows
+    there are no names either: "".
     """
+    if not rows:
+        return ""
     names = list(dict.fromkeys(name for row in rows for name in row))
     written = io.StringIO()
     writer = csv.DictWriter(written, names, lineterminator="\r\n")

@@ -191,7 +191,7 @@ def test_letters_are_discarded_and_restored(
     state = (*by_text, "--state", "discarded", "--json")
     letters = casebook.run("dead", "list", *state).json["letters"]
     assert why in casebook.run("dead", "show", letters[0]["id"]).out
-    again = casebook.run("dead", "discard", *by_text, "--why", "x", "--yes")
+    again = casebook.run("dead", "discard", *by_text, "--why", "x")  # nobody is asked about none
     assert (again.code, again.out) == (0, "Nothing was discarded: none fits.\n")
     answer = http.post("/v1/dead-letters/restore", json={"text": word})
     assert answer.json() == {"count": 2, "more": False}
