@@ -7,6 +7,7 @@ has to be reconnected for a time-out, and there is no pool to run dry. Belongs t
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from redis.asyncio import ConnectionPool
@@ -40,13 +41,25 @@ class Connection:
         )
         self._session: _Session | None = None
         self._connecting: asyncio.Task[_Session] | None = None
+        self._silent: float | None = None  # the loop's time of the first question since an answer
 
     async def ask(self, *command: Argument) -> Any:
         """The answer to one command. Raises Lost, ResponseError; any time-out is the caller's."""
+        if self._silent is None:
+            self._silent = asyncio.get_running_loop().time()
         session = self._session
         if session is None or session.ended or session.is_stuck():
             session = await self._connect()
         return await session.ask(command)
+
+    def is_silent(self) -> bool:
+        """Whether what was asked STUCK_AFTER s ago is the last thing heard, over all connections:
+        who asks does not wait for a connection to be made."""
+        now = asyncio.get_running_loop().time()
+        return self._silent is not None and now - self._silent > STUCK_AFTER
+
+    def _heard(self) -> None:
+        self._silent = None
 
     async def close(self) -> None:
         """Drop the connection; who still waits is told Lost."""
@@ -78,7 +91,7 @@ class Connection:
         except asyncio.CancelledError:
             await _disconnect(connection)
             raise
-        self._session = _Session(connection)
+        self._session = _Session(connection, self._heard)
         return self._session
 
     def _connected(self, task: "asyncio.Task[_Session]") -> None:
@@ -90,8 +103,9 @@ class Connection:
 class _Session:
     """A connection that stands, and the questions on their way."""
 
-    def __init__(self, connection: AbstractConnection) -> None:
+    def __init__(self, connection: AbstractConnection, heard: Callable[[], None]) -> None:
         self.ended = False
+        self._heard = heard
         self._connection = connection
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self._loop = asyncio.get_running_loop()
@@ -132,6 +146,7 @@ class _Session:
                 except ResponseError as error:
                     answer = error
                 future, _ = self._waiting.popleft()
+                self._heard()
                 if future.done():
                     continue  # nobody waits for it any more
                 if isinstance(answer, ResponseError):

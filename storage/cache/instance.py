@@ -5,7 +5,7 @@ import logging
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 from redis.exceptions import NoScriptError, ResponseError
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 TIMEOUT = 0.05  # seconds that a call may cost whoever makes it
 #: Seconds that the event loop itself may be late with a time-out before it proves nothing.
 LATE = 0.02
+#: Of the time-out: who computes for more of it sees answers late. An instance that is silent for
+#: longer (connection.STUCK_AFTER) is at fault, however busy the loop.
+BUSY = 0.5
 #: Seconds; the upper bounds that calls are counted by.
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05)
 
@@ -60,7 +63,7 @@ class Instance:
         return answer
 
     async def _asked(self, attempt: Attempt, command: tuple[Argument, ...]) -> Any:
-        began = perf_counter()
+        began, busy = perf_counter(), thread_time()
         try:
             async with asyncio.timeout(self._timeout) as limit:
                 answer = await self._connection.ask(*command)
@@ -69,7 +72,9 @@ class Instance:
             raise
         except TimeoutError:
             # A loop that was busy could not see the answer either: that says nothing about it.
-            if asyncio.get_running_loop().time() - (limit.when() or 0.0) > LATE:
+            late = asyncio.get_running_loop().time() - (limit.when() or 0.0) > LATE
+            was_busy = thread_time() - busy > self._timeout * BUSY
+            if late or (was_busy and not self._connection.is_silent()):
                 attempt.abandoned()
             else:
                 attempt.failed()

@@ -1,6 +1,7 @@
 """Whatever becomes of the warm layer costs a miss, and the caller no longer than its time-out."""
 
 import asyncio
+import itertools
 import signal
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from redis import Redis
 
 from deploy.valkey import EmbeddedCache
 from storage.breaker import Breaker
-from storage.cache import codec, connection, untold
+from storage.cache import codec, connection, instance, untold
 from storage.cache.hot import Hot
 from storage.cache.layer import Kept
 from storage.cache.layers import Cache
@@ -351,6 +352,31 @@ def test_a_busy_loop_is_not_its_fault(cache_url: str) -> None:
             time.sleep(BUSY)  # noqa: ASYNC251 - that is what is under test
             await asyncio.gather(*asking)
             assert warm.stats_now().up
+
+    run(scenario())
+
+
+def test_a_loop_of_many_turns_is_not_its_fault(
+    own_server: EmbeddedCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them is long, and together they leave no time for answers. A long silence is the
+    instance's fault all the same."""
+    computed = itertools.count()
+    monkeypatch.setattr(instance, "thread_time", lambda: next(computed))
+
+    async def scenario() -> None:
+        breaker = Breaker("cache", failures=1)
+        async with Warm(own_server.url, breaker, SHORT) as warm:
+            while not warm.stats_now().hits:
+                await warm.set("key", Kept(b""), 60)
+                await warm.get("key")
+            assert own_server.process
+            own_server.process.send_signal(signal.SIGSTOP)
+            await warm.get("key")
+            assert warm.stats_now().up
+            monkeypatch.setattr(connection, "STUCK_AFTER", SHORT / 2)
+            while warm.stats_now().up:  # this loop may be late itself, on a busy machine
+                await warm.get("key")
 
     run(scenario())
 
