@@ -116,6 +116,9 @@ class Follower:
         Raises: IndexUnavailable.
         """
         current = published.read(self._root)
+        if current is None and (self._root / published.NAME).exists():
+            log.error("%s is damaged; the index will be built anew", published.NAME)
+            return Checked(1, 0, (published.NAME,), "")
         if current is None and whole:
             raise IndexUnavailable
         if current is None:

@@ -19,6 +19,7 @@ import orjson
 from contracts.errors import IndexUnavailable
 from contracts.position import Position
 from storage.index.schema import SCHEMA_VERSION
+from storage.index.seal import seal, unseal
 from storage.index.touched import Touched
 
 NAME, _LOCK = f"published-{SCHEMA_VERSION}", "published.lock"
@@ -77,7 +78,7 @@ def read(root: Path) -> Published | None:
 def parse(data: bytes) -> Published | None:
     """What `write` wrote; None if it can't be read, or is of another schema."""
     try:
-        kept = orjson.loads(data)
+        kept = orjson.loads(unseal(data))
         kept["position"] = Position.parse(kept["position"])
         kept["touched"] = Touched.read(kept.get("touched"))
         published = Published(**{name: kept[name] for name in kept.keys() & Published._fields})
@@ -90,7 +91,7 @@ def write(root: Path, published: Published) -> None:
     """Publish, and survive the loss of power. Call it under `changing(root)`."""
     touched = published.touched and published.touched.as_json()
     told = {"position": str(published.position), "touched": touched}
-    body = orjson.dumps(published._asdict() | told)
+    body = seal(orjson.dumps(published._asdict() | told))
     new = root / f"{NAME}.new"
     with new.open("wb") as file:
         file.write(body)

@@ -188,7 +188,10 @@ class IndexReader:
         return snapshot
 
     def _reopen(self, *, force: bool) -> Snapshot:
-        """One thread opens what is published, the others wait for it."""
+        """One thread opens what is published, the others wait for it.
+
+        What can't be opened is damaged: searches go on in what is open until it is mended.
+        """
         with self._lock:
             for _ in range(ATTEMPTS):
                 stamp = room.stamp(self._root)  # before all else: what comes later is seen again
@@ -197,9 +200,12 @@ class IndexReader:
                     old = None  # an index that was opened before a fork never reloads
                 if old and old.stamp == stamp and not force:
                     return old
-                self._snapshot = self._open(stamp, old)
-                if self._snapshot:
-                    return self._snapshot
+                if opened := self._open(stamp, old):
+                    self._snapshot = opened
+                    return opened
+            if old and stamp:
+                return old
+            self._snapshot = None
         raise IndexUnavailable
 
     def _open(self, stamp: Stamp | None, old: Snapshot | None) -> Snapshot | None:

@@ -13,7 +13,7 @@ from contracts.errors import (
     IndexUnavailable,
     LiveData,
 )
-from storage.index import backup, files, follower
+from storage.index import backup, files, follower, published
 from storage.index.backup import MANIFEST
 from storage.index.follower import Follower
 from storage.index.searcher import IndexReader
@@ -116,6 +116,37 @@ def test_a_damaged_list_of_checksums_is_damage(
     assert folder_of(reader, root) != folder
     assert found(reader, "alpha") == ALL | {"alpha four"}
     assert indexer.check().damaged == ()
+
+
+def test_a_damaged_word_on_what_is_published_is_noticed(
+    root: Path, indexer: Follower, reader: IndexReader
+) -> None:
+    """A digit of it is another one: it is not believed, and the next step publishes anew."""
+    assert found(reader, "alpha") == ALL
+    path = root / published.NAME
+    written = path.read_bytes()
+    path.write_bytes(written.replace(b'"documents":3', b'"documents":7'))
+    assert reader.published() is None
+    assert found(reader, "alpha") == ALL  # in what is open
+    assert indexer.check(whole=False).damaged == (published.NAME,)
+    indexer.step()
+    told = reader.published()
+    assert told is not None
+    assert told.documents == 3
+    assert found(reader, "alpha") == ALL
+
+
+def test_searches_go_on_in_what_is_open(root: Path, indexer: Follower, reader: IndexReader) -> None:
+    """Where the index can't be opened again, as its META is damaged."""
+    assert found(reader, "alpha") == ALL
+    (folder_of(reader, root) / files.META).write_bytes(b"{")
+    (root / published.NAME).touch()  # as a commit would
+    assert found(reader, "alpha") == ALL
+    assert indexer.check().damaged == (files.META,)
+    with pytest.raises(ValueError, match=r"meta\.json"):
+        indexer.step()  # gives up its writer; its message comes again
+    indexer.step()
+    assert found(reader, "alpha") == ALL
 
 
 def test_damage_is_noticed_part_by_part(
