@@ -81,7 +81,7 @@ def test_a_column_of_external_ids_has_no_other(tmp_path: Path) -> None:
         (b"id,title\n,t\n", "line 2: .* has no id"),
         (b"id\n" + b"x" * 200_000 + b"\n", "line 2: field larger"),
         (b"caf\xe9\n", "is no text in UTF-8: see its byte 4"),
-        (gzip.compress(b"a\n" * 99)[:-12], "ends in the middle"),
+        (gzip.compress(b"a\n" * 99, mtime=0)[:-12], "ends in the middle"),
     ],
 )
 def test_a_file_that_is_none_is_told(tmp_path: Path, content: bytes, said: str) -> None:
