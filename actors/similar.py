@@ -51,7 +51,7 @@ def find(command: FindSimilar, store: Store, broker: StreamsBroker) -> FindingSt
         details = {"import": str(command.import_id)}
         tracking.open_task(tx, task_id, "similar", command.by, details=details)
         tx.run("similar.forget", id=command.import_id)
-        found = tx.run("bulk.select_import", id=command.import_id, task_id=task_id)
+        found = tx.run("bulk.select_import", id=command.import_id, task_id=task_id, before=None)
         tx.run("tasks.progress", id=task_id, done=0, total=found)
         request = CompareSelected(task=task_id, import_id=command.import_id, after=after)
         member = Member(actor=compare.name, request=request.model_dump(mode="json"))

@@ -89,9 +89,12 @@ class _Parser:
         if root != written:
             self._notes.append(f"nothing counts more than {BOOST_MAX:g} times")
         codes = _codes(self._said, leaves(root))
+        return Understood(root, codes, tuple(self._notes), self._firm(root) if codes else ())
+
+    def _firm(self, root: Group) -> tuple[str, ...]:
+        """The codes that are no alternative to something else."""
         alone = [said for at, said in enumerate(self._said) if at not in self._joined]
-        sure = tuple(code for code in _codes(alone, firm(root)) if code in codes)
-        return Understood(root, codes, tuple(self._notes), sure)
+        return _codes(alone, firm(root))
 
     def _peek(self) -> Kind | None:
         return self._tokens[self._at].kind if self._at < len(self._tokens) else None
@@ -119,7 +122,7 @@ class _Parser:
             node = self._any(depth)
             if isinstance(node, str) and not must:
                 run.append(node)
-                wanted += [opened(node)] if is_open(node) else []
+                wanted += [opened(node)] if node[-1:] == "?" and is_open(node) else []
             elif isinstance(node, Group) and node.required and not self._within:  # of an AND
                 required += node.required
                 excluded += node.excluded
@@ -231,7 +234,7 @@ class _Parser:
                 self._say(text.split("~")[0])
             return found
         self._say(text)
-        if is_open(text):
+        if text[-1:] == "?" and is_open(text):
             self._part(WILD)
             self._notes.append(f"{text} was read as a pattern, too")
         self._unread(text)

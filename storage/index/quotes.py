@@ -14,7 +14,7 @@ _WRITTEN = {*OPERATORS.values(), Kind.FIELD, Kind.SIGN, Kind.OPEN, Kind.BOOST}
 
 def unquoted(tokens: list[Token], notes: list[str]) -> list[Token]:
     """The tokens, quotes that are ordinary text as if glued to a word; adds to `notes`."""
-    if any(map(_is_written, tokens)):
+    if Kind.QUOTE not in [token.kind for token in tokens] or any(map(_is_written, tokens)):
         return tokens
     words = [token.text for token in tokens if token.kind is Kind.WORD]
     printed = len(tokens) >= PROSE or any(word.endswith(":") for word in words)

@@ -17,6 +17,7 @@ QUERY_LONGEST = 400  # characters: a pasted text is not asked about
 LOOKED_AT_MAX = 8  # words of one query
 LENGTH_MIN, LENGTH_MAX = 4, 20  # characters of a code
 _WORD = re.compile(r"(?<![\w+.-])\w+(?:-\w+)*(?![\w-])", re.ASCII)
+_DIGIT = re.compile(r"\d")
 _SHAPE = re.compile(r"(?=[a-z-]*[0-9])(?=[0-9-]*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*|[0-9]{7,8}")
 _HEX = "0x"
 _ALIKE = {"o": "0", "0": "o", "i": "1", "l": "1", "1": "il"}
@@ -30,7 +31,7 @@ def asking(q: str, asked: Understood, code: Held, word: Held) -> dict[str, str]:
 
     None beside a code that entries hold: it is what was asked for.
     """
-    if len(q) > QUERY_LONGEST or any(map(code, asked.codes)):
+    if len(q) > QUERY_LONGEST or not _DIGIT.search(q) or any(map(code, asked.codes)):
         return {}
     unheld = (one for one in dict.fromkeys(_WORD.findall(clean(q))) if _is_unheld(one, code, word))
     return {one: nearest for one in islice(unheld, LOOKED_AT_MAX) if (nearest := _near(one, code))}

@@ -1,5 +1,7 @@
 """Synonyms of what has to be there, and those that are codes."""
 
+from dataclasses import replace
+
 from storage.index.fields import CODE
 from storage.index.forgive import SYNONYMS_MAX, Thesaurus
 from storage.index.grammar import Boosted, Group, Node, Synonyms, Understood, Words, leaves
@@ -26,7 +28,7 @@ def with_synonyms(asked: Understood, thesaurus: Thesaurus) -> Understood:
         for code in leaf.codes
     )
     everything = tuple(dict.fromkeys((*asked.codes, *codes)))
-    return Understood(Group(wanted, required, root.excluded), everything, asked.notes)
+    return replace(asked, root=replace(root, wanted=wanted, required=required), codes=everything)
 
 
 class _Adding:
@@ -44,7 +46,7 @@ class _Adding:
             wanted, required = (
                 tuple(map(self.to, nodes)) for nodes in (node.wanted, node.required)
             )
-            return Group(wanted, required, node.excluded)
+            return replace(node, wanted=wanted, required=required)
         if not isinstance(node, Words) or node.text.startswith(CODE):
             return node
         found = tuple(dict.fromkeys(self._thesaurus.said(node.text)))[: self._room]

@@ -7,6 +7,7 @@ from storage.index.codes import NO_CODES, bare_codes, find_codes
 
 SYSTEM_DIGITS = 3  # of a system abend; a user abend may be written so, too
 _END = r"(?![0-9a-z])"
+_DIGIT = re.compile("[0-9]")
 #: `ora 600`, `KB 5012170`, `DFHAP 0001`, `hasp 050`, `IEF 450I`: an id with a space inside.
 _SPACED = re.compile(
     rf"(?<![0-9a-z])(?:(ora|tns)\s([0-9]{{3,5}})|(?<![0-9]\s)(kb)\s([0-9]{{6,7}})"
@@ -23,6 +24,8 @@ _SHORT_HEX = re.compile(r"0x([0-9a-f]{2,3})")
 
 def typed_codes(text: str) -> list[str]:
     """The codes in a query, beside those that `find_codes` tells in any text."""
+    if not _DIGIT.search(text):  # most words: none of the shapes below is without one
+        return []
     lower = text.strip().lower()
     return [*bare_codes(lower), *_alone(lower), *_spaced(lower)]
 

@@ -115,7 +115,7 @@ def test_files_are_imported_as_they_come(casebook: Casebook, tmp_path: Path) -> 
     gone = {path.name for path in (tmp_path / "failed").iterdir()}
     assert gone >= {"broken.ndjson", "broken.ndjson.error", "broken.ndjson.rejects", "strange.json"}
     rejects = (tmp_path / "failed" / "broken.ndjson.rejects").read_bytes().splitlines()
-    assert [orjson.loads(line)["_reject"]["line"] for line in rejects] == [7, 6]
+    assert [orjson.loads(line)["_reject"]["line"] for line in rejects] == [6, 7]
     error = orjson.loads((tmp_path / "failed" / "broken.ndjson.error").read_bytes())
     assert (error["code"], error["details"]["counts"]["created"]) == ("ROWS_REJECTED", 5)
     assert len(stored(casebook, "come")) == 16

@@ -78,7 +78,7 @@ def test_a_member_that_ends_after_the_cancel_begins_nothing(house: House) -> Non
     with house.store.transaction() as tx:
         assert not tracking.arrived(tx, Place(task, 0, 0), b"null")
     found = state(house, task)
-    assert [one.status for one in found.steps] == ["succeeded", "waiting"]
+    assert [one.status for one in found.steps] == ["succeeded", "canceled"]
     assert found.status == "canceled"
     house.call(tasks.resume, ResumeTask(id=task))
     with house.running("tests"):
