@@ -153,16 +153,19 @@ class Gate:
         )
 
     def comes(self, by: str) -> None:
-        """Somebody was let in at the door."""
+        """Somebody was let in at the door. Who that is may not be known before the key is looked
+        up: a lone caller would be two, and the one that has more."""
         self.coming += 1
-        self._coming[by] += 1
+        if by != STRANGER:
+            self._coming[by] += 1
 
     def came(self, by: str) -> None:
         """They are here, or will not come."""
         self.coming -= 1
-        self._coming[by] -= 1
-        if not self._coming[by]:
-            del self._coming[by]
+        if by in self._coming:
+            self._coming[by] -= 1
+            if not self._coming[by]:
+                del self._coming[by]
 
     def left(self, by: str) -> None:
         """One of its places is free."""

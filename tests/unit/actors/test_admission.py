@@ -12,6 +12,8 @@ from actors.broker.limit import FEW
 from contracts.errors import Overloaded, from_dict
 from contracts.operation import called_by
 
+CLIENTS = 64  # of one key; fewer than three quarters of the places
+
 
 class Time:
     """A clock that is set."""
@@ -160,6 +162,15 @@ def test_strangers_are_one_caller(gate: Gate) -> None:
     fill(gate, STRANGER)
     assert gate.refusal(STRANGER) is not None
     assert gate.refusal("known") is None
+
+
+def test_who_is_not_known_yet_is_nobody_else(gate: Gate) -> None:
+    """A lone caller's first requests are let in before anybody has looked up the key."""
+    for _ in range(CLIENTS):
+        gate.comes(STRANGER)
+    for _ in range(CLIENTS):
+        gate.came(STRANGER)
+        gate.enter("one")
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), st.floats(0, 3)), max_size=300))
