@@ -220,8 +220,8 @@ class Settings(BaseModel):
         "",
         description="hosts (HOST or HOST:PORT, by commas) that saved searches may post to",
     )
-    embedding: Literal["lsa", "openai"] = Field(
-        "lsa", description="what makes vectors: learned from the entries, or an HTTP endpoint"
+    embedding: Literal["wordllama", "openai"] = Field(
+        "wordllama", description="what makes vectors: a model in a package, or an HTTP endpoint"
     )
     embedding_url: str = Field(
         "", pattern=r"^(https?://.+)?$", description="that endpoint, as https://HOST/v1"

@@ -95,8 +95,7 @@ def fill(
     """Learn what the provider learns, then make the next vectors for one turn; asks for another.
 
     How far it is stands in the transaction that keeps the vectors: killed, it goes on from there.
-    Raises: NotFinished, TaskCanceled, TooLittleText, SemanticOff, EmbeddingUnavailable,
-    EmbeddingRefused.
+    Raises: NotFinished, TaskCanceled, SemanticOff, EmbeddingUnavailable, EmbeddingRefused.
     """
     until = time.monotonic() + TURN
     while True:

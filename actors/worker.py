@@ -178,7 +178,6 @@ def _embedding(settings: Settings, breakers: Breakers) -> Embedding:
         model=settings.embedding_model,
         key=_secret(settings.embedding_key),
         timeout=settings.embedding_timeout,
-        language=settings.language,
         breakers=breakers,
     )
 

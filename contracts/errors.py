@@ -265,12 +265,6 @@ class VectorMissing(CasebookError):
     code, status = "VECTOR_MISSING", 409
 
 
-class TooLittleText(CasebookError):
-    """There are too few entries to learn from: some words must stand in two of them, at least."""
-
-    code, status = "TOO_LITTLE_TEXT", 409
-
-
 class EmbeddingRefused(CasebookError):
     """The embedding endpoint refuses what we send; `said` is its answer. Look at
     CASEBOOK_EMBEDDING_URL, CASEBOOK_EMBEDDING_MODEL and CASEBOOK_EMBEDDING_KEY."""

@@ -10,29 +10,26 @@ from storage.breaker import Breakers
 from storage.embedding.embedder import Embedder
 
 DIMENSIONS_MAX = 2_000  # what an index of pgvector holds
-#: What a place by meaning counts beside the same place by words. What is learned from the entries
-#: knows less of them than their words do: it adds what words did not find, below what they found.
-WEIGHTS = {"lsa": 0.01, "openai": 1.0}
+#: What a place by meaning counts beside the same place by words. Tokens without their context know
+#: less of entries than their words do. An endpoint's model is taken for an equal.
+WEIGHTS = {"wordllama": 0.2, "openai": 1.0}
 
 
 @dataclass(frozen=True)
 class Embedding:
     """Which provider there is and how it is reached; a resource made from the settings."""
 
-    provider: Literal["lsa", "openai"] = "lsa"
+    provider: Literal["wordllama", "openai"] = "wordllama"
     url: str = ""
     model: str = ""
     key: str = field(default="", repr=False)
-    dimensions: int = 256
     timeout: float = 5.0
-    #: Whose stems and stop words what is learned here has.
-    language: str = "english"
     breakers: Breakers = field(default_factory=Breakers, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         """What its embedders are called."""
-        return self.provider if self.provider == "lsa" else f"openai {self.model}"
+        return f"openai {self.model}" if self.provider == "openai" else self.provider
 
     @property
     def weight(self) -> float:
@@ -41,10 +38,10 @@ class Embedding:
 
     def check(self) -> None:
         """Raises: SemanticOff, saying what is to be installed or set."""
-        if self.provider == "lsa":
-            from storage.embedding import lsa
+        if self.provider == "wordllama":
+            from storage.embedding import wordllama
 
-            lsa.check()
+            wordllama.check()
         elif not (self.url and self.model):
             raise SemanticOff(
                 "Set CASEBOOK_EMBEDDING_URL and CASEBOOK_EMBEDDING_MODEL for the workers, "
@@ -64,13 +61,13 @@ class Embedding:
     def learn(self, texts: Sequence[str]) -> tuple[int, bytes]:
         """How many dimensions its vectors have, and what an embedder is loaded from.
 
-        Raises: TooLittleText, SemanticOff, EmbeddingUnavailable, EmbeddingRefused.
+        Raises: SemanticOff, EmbeddingUnavailable, EmbeddingRefused.
         """
         self.check()
-        if self.provider == "lsa":
-            from storage.embedding import lsa
+        if self.provider == "wordllama":
+            from storage.embedding import wordllama
 
-            return lsa.learn(texts, self.dimensions, self.language)
+            return wordllama.learn(texts)
         size = len(self._endpoint(0).embed(["casebook"])[0])
         if size > DIMENSIONS_MAX:
             raise EmbeddingRefused(
@@ -82,10 +79,10 @@ class Embedding:
     def load(self, dimensions: int, parameters: bytes) -> Embedder:
         """The embedder that `learn` made. Raises: SemanticOff."""
         self.check()
-        if self.provider == "lsa":
-            from storage.embedding import lsa
+        if self.provider == "wordllama":
+            from storage.embedding import wordllama
 
-            return lsa.Latent(parameters)
+            return wordllama.WordLlama(parameters)
         return self._endpoint(dimensions)
 
     def _endpoint(self, dimensions: int) -> Embedder:

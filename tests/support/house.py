@@ -159,7 +159,7 @@ def make_house(redis_url: str, store: Store, index_folder: Any) -> House:
         EventRetention: EventRetention(days=90),
         Tracked: Tracked(broker, store),
         Node: Node(NODE, Path(index_folder).parent),
-        Embedders: Embedders(Embedding(dimensions=2)),
+        Embedders: Embedders(Embedding()),
         Channels: Channels(),
         Outage: Outage(Channels()),
         Warmth: Warmth("", Breaker("cache"), Path(index_folder)),

@@ -19,7 +19,7 @@ from contracts.entries import ChangeEntryState, CreateEntry, EntryChanges, Entry
 from contracts.errors import EmbeddingRefused, EmbeddingUnavailable, SemanticOff, VectorMissing
 from contracts.semantic import AskNearest, DisableSemantic, EnableSemantic, FillVectors
 from contracts.tasks import ListTasks, TaskError, TaskStatus
-from storage.embedding import lsa
+from storage.embedding import wordllama
 from storage.embedding.provider import WEIGHTS, Embedding
 from storage.embedding.vectors import Embedders
 from storage.postgres.store import Store
@@ -58,23 +58,22 @@ def near(house: House, text: str, most: int = 3) -> tuple[UUID, ...]:
 
 
 def test_entries_of_one_theme_are_near(house: House) -> None:
-    """A word that an entry does not hold finds it by those that stand beside it elsewhere."""
+    """A word that no entry holds finds those that are about it."""
     ids = {title: stored(house, title) for title in TITLES}
     filled(house)
-    assert set(near(house, "disk")) == {ids[title] for title in TITLES[:3]}
-    assert set(near(house, "expired login")) == {ids[title] for title in TITLES[3:]}
-    assert near(house, "zzz") == ()
-    # Learned from these entries: words come first.
-    assert house.call(semantic.nearest, AskNearest(text="disk", most=1)).weight == WEIGHTS["lsa"]
+    assert set(near(house, "storage capacity")) == {ids[title] for title in TITLES[:3]}
+    assert set(near(house, "authentication credentials")) == {ids[title] for title in TITLES[3:]}
+    asked = AskNearest(text="disk", most=1)
+    assert house.call(semantic.nearest, asked).weight == WEIGHTS["wordllama"]
     state = house.call(semantic.state, Nothing())
-    assert (state.name, state.vectors, state.entries, state.filling) == ("lsa", 6, 6, None)
+    assert (state.name, state.vectors, state.entries, state.filling) == ("wordllama", 6, 6, None)
 
 
 def test_off_says_what_to_do(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither switched on nor installed: a typed error that names the next command."""
     with pytest.raises(SemanticOff, match="casebook semantic enable"):
         near(house, "disk")
-    monkeypatch.setattr(lsa, "find_spec", lambda _: None)
+    monkeypatch.setattr(wordllama, "find_spec", lambda _: None)
     for asked in (
         lambda: near(house, "disk"),
         lambda: house.call(semantic.enable, EnableSemantic()),
