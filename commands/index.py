@@ -73,12 +73,13 @@ def verify(json_: bool) -> None:
 def check(json_: bool) -> None:
     """Compare its files with their checksums. Exit code 1 where one is damaged.
 
-    A damaged index is built anew by itself; searches go on in it until then.
+    A damaged index is built anew by itself; searches go on in it until then. tuning.json, with
+    synonyms and pins, is published anew.
     """
     found = _ask("check", IndexChecked, CheckIndex())
     _show(found, json_)
     if found.damaged and not json_:
-        out.print("it is being built anew; searches go on: casebook index status")
+        out.print("it is being made anew; searches go on: casebook index status")
     sys.exit(1 if found.damaged else 0)
 
 

@@ -194,7 +194,10 @@ class CheckIndex(Contract):
 
 
 class IndexChecked(Contract):
-    """What was looked at; an index with `damaged` files is built anew, and answers until then."""
+    """What was looked at; an index with `damaged` files is built anew, and answers until then.
+
+    Of `tuning.json` alone, no more than that is published anew.
+    """
 
     files: int
     bytes: int

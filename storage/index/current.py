@@ -7,6 +7,7 @@ import orjson
 from storage.index import published as room
 from storage.index.freshness import Fresh
 from storage.index.published import Stamp
+from storage.index.seal import unseal
 from storage.index.tuning import path
 
 
@@ -41,9 +42,10 @@ class Current:
 
 
 def tuned(root: Path) -> int:
-    """The version of what is tuned, as a search reads it: 0 where nothing can be read."""
+    """The version of what is tuned, as a search reads it that read nothing before: 0 where nothing
+    can be read."""
     try:
-        version: int = orjson.loads(path(root).read_bytes())["version"]
+        version: int = orjson.loads(unseal(path(root).read_bytes()))["version"]
     except (OSError, ValueError, KeyError, TypeError):
         return 0
     return version

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from contracts.errors import IndexBackupUnusable, IndexUnavailable
 from contracts.position import Position
-from storage.index import backup, files, published
+from storage.index import backup, files, published, tuning
 from storage.index.backup import Manifest
 from storage.index.codes import listed_codes
 from storage.index.files import Checked
@@ -110,11 +110,19 @@ class Follower:
         return position
 
     def check(self, *, whole: bool = True) -> Checked:
-        """Compare the files of the index with their checksums, or only the next PART bytes of them.
+        """Compare the files of the index with their checksums, or only the next PART bytes of them,
+        and the copy of synonyms and pins with its own.
 
-        Of a damaged index the next step builds another; searches go on in it until then.
-        Raises: IndexUnavailable.
+        Of a damaged index the next step builds another, and it publishes a damaged copy anew;
+        searches go on in what they have read until then. Raises: IndexUnavailable.
         """
+        found = self._check_index(whole)
+        if self._tuning.check():
+            return found
+        log.error("%s is damaged and will be published anew", tuning.NAME)
+        return found._replace(damaged=(*found.damaged, tuning.NAME))
+
+    def _check_index(self, whole: bool) -> Checked:
         current = published.read(self._root)
         if current is None and (self._root / published.NAME).exists():
             log.error("%s is damaged; the index will be built anew", published.NAME)

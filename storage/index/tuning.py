@@ -1,7 +1,8 @@
 """The file ROOT/tuning.json: synonyms, pins and popular queries that searches on this node use.
 
 PostgreSQL has the truth. The index writer publishes a copy whenever it changed, so that a search
-asks nobody; readers watch the file as they watch what is published.
+asks nobody; readers watch the file as they watch what is published. It names its own checksum: one
+that has changed on the disk is not believed, and published anew.
 """
 
 import logging
@@ -13,13 +14,14 @@ from typing import NamedTuple
 from contracts.tuning import PublishedTuning, SearchTuning, plain
 from storage.index.forgive import Thesaurus
 from storage.index.popular import Popular
+from storage.index.seal import seal, unseal
 from storage.index.text import spoken
 from storage.postgres.store import Store, Transaction
 
 log = logging.getLogger(__name__)
 
 MOST = 10_000  # synonyms, and queries with pins, that searches know
-_NAME = "tuning.json"
+NAME = "tuning.json"
 
 
 class Tuning(NamedTuple):
@@ -42,13 +44,13 @@ Stamp = tuple[int, int]
 
 def path(root: Path) -> Path:
     """Where the copy is."""
-    return root / _NAME
+    return root / NAME
 
 
 def stamp(root: Path) -> Stamp | None:
     """What changes whenever something is published; None while nothing is."""
     try:
-        found = os.stat(root / _NAME)  # noqa: PTH116 - at every search, and four times as fast
+        found = os.stat(root / NAME)  # noqa: PTH116 - at every search, and four times as fast
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns
@@ -65,25 +67,25 @@ class TuningReader:
         self._read: tuple[tuple[Stamp, str] | None, Tuning] = None, UNTUNED
 
     def current(self) -> Tuning:
-        """What was published last, in the language that is spoken; nothing is tuned where nothing
-        can be read."""
+        """What was published last, in the language that is spoken. What was read before where that
+        can't be, as it is damaged; nothing is tuned where nothing was."""
         published = stamp(self._root)
         if published is None:
             return UNTUNED
         seen = published, spoken()
         kept, tuning = self._read
         if kept != seen:
-            tuning = _load(path(self._root))
+            tuning = _load(path(self._root)) or tuning
             self._read = seen, tuning
         return tuning
 
 
-def _load(path: Path) -> Tuning:
+def _load(path: Path) -> Tuning | None:
     try:
-        found = PublishedTuning.from_reply(path.read_bytes())
+        found = PublishedTuning.from_reply(unseal(path.read_bytes()))
     except (OSError, ValueError) as error:
         log.warning("synonyms and pins can't be read: %s", str(error).split("\n")[0])
-        return UNTUNED
+        return None
     sets = [(one.category, (one.word, *one.same_as)) for one in found.synonyms]
     pins = {pin.query: tuple(map(str, pin.entries)) for pin in found.pins}
     popular = Popular([(one.query, one.searches) for one in found.popular])
@@ -109,9 +111,23 @@ class TuningWriter:
             found = _published(tx)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_suffix(".new")
-        new.write_text(found.model_dump_json())
+        new.write_bytes(seal(found.model_dump_json().encode()))
         new.replace(self._path)
         self._published = found.version
+
+    def check(self) -> bool:
+        """Whether the file is as it was written; else the next step publishes it anew."""
+        try:
+            data = self._path.read_bytes()
+            # One without a checksum is of a release before: the first step replaces it.
+            sound = seal(unseal(data)) == data or self._published is None
+        except FileNotFoundError:
+            return True  # every step sees to that
+        except (OSError, ValueError):
+            sound = False
+        if not sound:
+            self._published = None
+        return sound
 
 
 def read_all(tx: Transaction) -> SearchTuning:

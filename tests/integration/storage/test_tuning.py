@@ -15,6 +15,7 @@ from contracts.errors import EntryNotFound, PinNotFound, SynonymsNotFound, Valid
 from contracts.suggest import Suggest, Suggestions
 from contracts.tuning import PinEntries, PublishedTuning, SetSynonyms, Unpin
 from storage.index.follower import Follower
+from storage.index.seal import unseal
 from storage.index.searcher import IndexReader
 from storage.postgres.store import Store
 from tests.integration.storage.index.index_helpers import ask, titles
@@ -49,6 +50,11 @@ def add(store: Store, title: str, category: str = "Other") -> UUID:
 def pin(store: Store, query: str, *ids: UUID) -> None:
     """Show these first."""
     tuning.pin(PinEntries(query=query, entries=ids), store)
+
+
+def published(root: Path) -> PublishedTuning:
+    """What searches read."""
+    return PublishedTuning.model_validate_json(unseal((root / "tuning.json").read_bytes()))
 
 
 def test_synonyms_are_kept_replaced_and_taken_back(store: Store) -> None:
@@ -149,7 +155,8 @@ def test_pins_respect_filters_and_archived_entries(
 def test_what_was_published_comes_back(
     store: Store, follower: Follower, reader: IndexReader, root: Path
 ) -> None:
-    """A lost or damaged file costs the tuning until the writer's next step or start, no search."""
+    """A lost file costs the tuning until the writer's next step, a damaged one who has read
+    nothing before until its next start; neither costs a search."""
     one = add(store, "runbook")
     pin(store, "open", one)
     follower.step()
@@ -159,12 +166,39 @@ def test_what_was_published_comes_back(
     follower.step()
     assert titles(reader, "open") == ["runbook"]
     file.write_text("{")
-    assert titles(reader, "open") == []
+    assert titles(reader, "open") == ["runbook"]
+    other = IndexReader(root)
+    assert titles(other, "open") == []
     follower.close()
     again = Follower(root, store)
     again.step()
     again.close()
-    assert titles(reader, "open") == ["runbook"]
+    assert titles(other, "open") == ["runbook"]
+
+
+@pytest.mark.parametrize("place", ['"runbook"', '"version"', ',"crc"', "crc"])
+def test_a_flipped_bit_is_noticed_and_mended(
+    store: Store, follower: Follower, reader: IndexReader, root: Path, place: str
+) -> None:
+    """Searches go on in what was read before, and believe nothing else; the index stays."""
+    one = add(store, "runbook")
+    tuning.set_synonyms(SetSynonyms(word="manual", same_as=("runbook",)), store)
+    pin(store, "open", one)
+    follower.step()
+    assert follower.check().damaged == ()
+    file, before = root / "tuning.json", reader.published()
+    written = file.read_bytes()
+    assert titles(reader, "open") == titles(reader, "manual") == ["runbook"]
+    flipped = bytearray(written)
+    flipped[written.rindex(place.encode()) + 1] ^= 1
+    file.write_bytes(flipped)
+    assert titles(reader, "open") == titles(reader, "manual") == ["runbook"]
+    assert follower.check(whole=False).damaged == ("tuning.json",)
+    follower.step()
+    assert file.read_bytes() == written
+    assert follower.check().damaged == ()
+    assert reader.published() == before
+    assert titles(reader, "open") == titles(reader, "manual") == ["runbook"]
 
 
 def test_nothing_is_written_while_nothing_changes(
@@ -176,8 +210,7 @@ def test_nothing_is_written_while_nothing_changes(
     add(store, "one")
     follower.step()
     assert (root / "tuning.json").stat().st_ino == before
-    kept = PublishedTuning.model_validate_json((root / "tuning.json").read_bytes())
-    assert kept == PublishedTuning(version=0)
+    assert published(root) == PublishedTuning(version=0)
 
 
 def count(store: Store, query: str, searches: int, empty: int, days_ago: int = 0) -> None:
@@ -239,19 +272,18 @@ def test_a_count_that_says_nothing_new_publishes_nothing(
         tx.connection.execute("delete from query_days")
     tuning.popularise(Nothing(), store)
     follower.step()
-    kept = PublishedTuning.model_validate_json((root / "tuning.json").read_bytes())
-    assert kept == PublishedTuning(version=2)
+    assert published(root) == PublishedTuning(version=2)
 
 
 def test_a_file_of_another_release_is_read(
     store: Store, follower: Follower, reader: IndexReader, root: Path
 ) -> None:
-    """One that knows no popular queries, or more than this release does."""
+    """One that knows no popular queries, or more than this release does; none has a checksum."""
     one = add(store, "runbook")
     pin(store, "open", one)
     follower.step()
     file = root / "tuning.json"
-    kept = orjson.loads(file.read_bytes())
+    kept = orjson.loads(unseal(file.read_bytes()))
     for other in ({k: v for k, v in kept.items() if k != "popular"}, kept | {"later": [1]}):
         file.unlink()
         file.write_bytes(orjson.dumps(other))
