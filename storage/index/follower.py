@@ -15,8 +15,9 @@ from storage.index.backup import Manifest
 from storage.index.codes import listed_codes
 from storage.index.files import Checked
 from storage.index.schema import SCHEMA_VERSION
+from storage.index.suspicion import unreadable
 from storage.index.tuning import TuningWriter
-from storage.index.writer import IndexDocument, IndexWriter
+from storage.index.writer import IndexDocument, IndexWriter, was_interrupted
 from storage.postgres.store import Row, Store, Transaction
 
 log = logging.getLogger(__name__)
@@ -76,10 +77,11 @@ class Follower:
             self._tuning.step()
             return self._step()
         except BaseException as error:
-            self.close()
-            if isinstance(error, ValueError | OSError):  # the engine's: a damaged file, it may be
-                with contextlib.suppress(IndexUnavailable):
-                    self.check()
+            try:
+                self.close()
+            finally:
+                if unreadable(error):
+                    self._look()
             raise
 
     def rebuild(self, report: Report = lambda done, total: None) -> Position:
@@ -219,6 +221,8 @@ class Follower:
     def _current(self, oldest: Position) -> IndexWriter:
         """The writer of an index that the feed, kept from `oldest` on, can bring up to date."""
         if self._writer is None:
+            if was_interrupted(self._root):  # by the engine, it may be: it aborts at some damage
+                self._look()
             self._writer = IndexWriter.open_current(self._root, self._language)
         elif not self._writer.published():
             self.close()  # the folder was taken away under us
@@ -226,6 +230,11 @@ class Follower:
             self.rebuild()
         assert self._writer is not None
         return self._writer
+
+    def _look(self) -> None:
+        """Check all there is, if there is anything: what is damaged is built anew, not opened."""
+        with contextlib.suppress(IndexUnavailable):
+            self.check()
 
     def _apply(self, writer: IndexWriter, rows: list[Row]) -> None:
         """The last change of each entry counts; its row shows the entry as it is now."""

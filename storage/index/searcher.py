@@ -32,7 +32,7 @@ from storage.index.similar import candidates, like, text_of
 from storage.index.spelling import Vocabulary
 from storage.index.stored import card
 from storage.index.suggest import suggestions
-from storage.index.suspicion import Suspicion, suspecting
+from storage.index.suspicion import Suspicion, suspecting, unreadable
 from storage.index.synonyms import with_synonyms
 from storage.index.text import confined, speak
 from storage.index.tuning import Tuning, TuningReader
@@ -221,8 +221,10 @@ class IndexReader:
                 index.config_reader("manual")
             searcher = index.searcher()
             mark = read_mark(searcher)
-        except (ValueError, OSError):  # swapped away meanwhile, or damaged
-            return None
+        except BaseException as error:
+            if not unreadable(error):
+                raise
+            return None  # swapped away meanwhile, or damaged
         if mark is None:
             return None
         if not (old and old.folder == current.folder):

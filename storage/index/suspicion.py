@@ -67,9 +67,12 @@ def suspecting(call: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, 
     return looking
 
 
+def unreadable(error: BaseException) -> bool:
+    """Whether an error may be the engine's at a file that is damaged or gone. It raises ValueError
+    or panics; the type of a panic can't be imported."""
+    return isinstance(error, ValueError | OSError) or type(error).__name__ == "PanicException"
+
+
 def _is_the_engines(error: BaseException) -> bool:
-    """It raises ValueError, of which the reader makes IndexUnavailable where it can't open what is
-    published; a panic has a type that can't be imported."""
-    return (
-        isinstance(error, ValueError | IndexUnavailable) or type(error).__name__ == "PanicException"
-    )
+    """The reader makes IndexUnavailable of what it can't open."""
+    return isinstance(error, IndexUnavailable) or unreadable(error)

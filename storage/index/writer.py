@@ -21,13 +21,15 @@ from storage.index.schema import (
     prepare,
     schema,
 )
+from storage.index.suspicion import unreadable
 from storage.index.text import confined, speak
 from storage.index.touched import Changes, Touched
 
-__all__ = ["IndexDocument", "IndexWriter"]
+__all__ = ["IndexDocument", "IndexWriter", "was_interrupted"]
 
 log = logging.getLogger(__name__)
 
+WRITING = "writing"  # in the folder while it is written: it stays where the process was killed
 HEAP = 50_000_000  # bytes of changes that the engine keeps before it writes a segment
 THREADS = 1
 
@@ -47,6 +49,7 @@ class IndexWriter:
         self._language = language
         self._index = index
         self._writer: tantivy.IndexWriter | None = _engine_writer(index)
+        (root / folder / WRITING).touch()
         self._mark = mark
         self._changes = Changes()
 
@@ -67,7 +70,9 @@ class IndexWriter:
             if mark is None:
                 raise ValueError("the index does not know its position")
             writer = cls(root, current.folder, index, mark, language)
-        except (ValueError, OSError) as error:
+        except BaseException as error:
+            if not unreadable(error):
+                raise
             log.warning("the index in %s can't be used: %s", current.folder, error)
             return None
         if (mark.position, mark.generation) != (current.position, current.generation):
@@ -174,6 +179,7 @@ class IndexWriter:
         if writer is not None:
             writer.rollback()
             writer.wait_merging_threads()
+            (self._root / self._folder / WRITING).unlink(missing_ok=True)
 
     def _touched(self, position: Position) -> Touched:
         if self._mark is None:
@@ -222,6 +228,12 @@ def _new_folder(root: Path) -> Iterator[str]:
         room.keep_others(root)
         room.remove_others(root, current.folder if current else "")
         yield room.new_folder(root)
+
+
+def was_interrupted(root: Path) -> bool:
+    """Whether who wrote the published index did not close it: it was killed, or still writes."""
+    current = room.read(root)
+    return current is not None and (root / current.folder / WRITING).exists()
 
 
 def _is_damaged(root: Path, folder: str) -> bool:

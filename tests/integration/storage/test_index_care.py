@@ -1,7 +1,13 @@
 """Damage to an index is noticed and mended, and its copies are taken over; searches go on."""
 
 import errno
+import os
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import orjson
@@ -17,8 +23,11 @@ from storage.index import backup, files, follower, published
 from storage.index.backup import MANIFEST
 from storage.index.follower import Follower
 from storage.index.searcher import IndexReader
+from storage.index.writer import was_interrupted
 from storage.postgres.store import Store
 from tests.integration.storage.test_follower import add, found
+
+PROGRAM = Path(__file__).parents[1] / "programs" / "follow.py"
 
 
 @pytest.fixture
@@ -68,6 +77,104 @@ def flip(path: Path, place: int | None = None) -> None:
 def a_file(folder: Path, suffix: str) -> Path:
     """One committed file of a kind."""
     return next(folder / name for name in files.committed(folder) if name.endswith(suffix))
+
+
+def swell(path: Path) -> None:
+    """Turn one bit over in how many values a column has: to merge it, the engine asks for more
+    memory than there is, which ends its process."""
+    count = re.search(rb"[^\0]\0{7}\x03\0{3}", path.read_bytes())  # before the format's version
+    assert count is not None
+    flip(path, count.start() + 4)
+
+
+@contextmanager
+def following(root: Path, database_url: str) -> "Iterator[subprocess.Popen[str]]":
+    """A process that follows once for each line that it gets."""
+    with subprocess.Popen(
+        [sys.executable, str(PROGRAM), str(root), database_url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+    ) as process:
+        yield process
+
+
+def steps(process: "subprocess.Popen[str]") -> bool:
+    """One step of such a process; whether it has lived through it."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(BrokenPipeError):
+        print(file=process.stdin, flush=True)
+        return process.stdout.readline() == "applied\n"
+    return False
+
+
+def test_damage_that_ends_the_indexer_is_mended_at_its_start(
+    root: Path, indexer: Follower, reader: IndexReader, store: Store, database_url: str
+) -> None:
+    """The engine aborts at some damage when it merges. Whoever starts after that looks at all files
+    before it writes, and no process ends of that file a second time."""
+    indexer.close()
+    folder = folder_of(reader, root)
+    damaged = a_file(folder, ".fast")
+    swell(damaged)
+    expected = set(ALL)
+    with following(root, database_url) as process:
+        while steps(process):  # until there are enough segments to be merged
+            assert len(expected) < 50
+            expected.add(f"alpha {len(expected)}")
+            add(store, f"alpha {len(expected) - 1}")
+    assert process.returncode == -signal.SIGABRT
+    told = reader.damage()
+    assert told is None
+    with following(root, database_url) as process:
+        for _ in range(12):  # more than are merged
+            expected.add(f"alpha {len(expected)}")
+            add(store, f"alpha {len(expected) - 1}")
+            assert steps(process)
+    assert process.returncode == 0
+    told = reader.damage()
+    assert told is not None
+    assert (told.folder, told.files) == (folder.name, (damaged.name,))
+    assert found(reader, "alpha") == expected
+    assert indexer.check().damaged == ()
+
+
+def test_an_index_that_was_closed_is_not_looked_at_again(
+    root: Path, indexer: Follower, store: Store, database_url: str
+) -> None:
+    """To read all of it takes time; where the writer was killed instead, all of it is read."""
+    known = published.read(root)
+    assert known is not None
+    assert was_interrupted(root)  # as long as it is written
+    indexer.close()
+    assert not was_interrupted(root)
+    with following(root, database_url) as process:
+        assert steps(process)
+        process.kill()
+    assert was_interrupted(root)
+    indexer.step()
+    assert published.read(root) == known
+
+
+def test_what_the_engine_panics_at_is_mended(
+    root: Path, indexer: Follower, reader: IndexReader, store: Store
+) -> None:
+    """A process that can't open the index any more builds another one with its first step; searches
+    go on in what is open."""
+    assert found(reader, "alpha") == ALL
+    folder = folder_of(reader, root)
+    before = set(folder.glob("*.fast"))
+    add(store, "alpha four")
+    indexer.step()
+    indexer.close()
+    for path in set(folder.glob("*.fast")) - before:
+        flip(path, path.stat().st_size - 140)
+    assert found(reader, "alpha") == ALL
+    indexer.step()
+    assert folder_of(reader, root) != folder
+    assert found(reader, "alpha") == ALL | {"alpha four"}
 
 
 def test_a_flipped_bit_is_found_and_mended(
