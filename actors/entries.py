@@ -107,17 +107,28 @@ def versions(request: GetEntry, store: Store) -> EntryVersions:
 
 @actor(queue="reads", read=True, time_limit=timedelta(seconds=10))
 def list_page(request: ListEntries, store: Store) -> EntryPage:
-    """One page of entries by id. Raises: ValidationFailed for a cursor that is none of ours."""
-    parameters = request.model_dump(exclude={"order", "cursor", "limit"})
+    """One page of entries by id; those of a category with all that are in parts of it.
+
+    Raises: ValidationFailed for a cursor that is none of ours.
+    """
+    parameters = request.model_dump(exclude={"order", "cursor", "limit", "category"})
     parameters["cursor"] = _cursor(request.cursor)
     page: Literal["page_newest", "page_oldest"] = (
         "page_newest" if request.order == "newest" else "page_oldest"
     )
     with store.transaction() as tx:
+        parameters["categories"] = _parts(tx, request.category)
         rows = tx.rows(f"entries.{page}", limit=request.limit + 1, **parameters)
     entries = tuple(_from_row(row) for row in rows[: request.limit])
     more = len(rows) > request.limit
     return EntryPage(entries=entries, next_cursor=str(entries[-1].id) if more else None)
+
+
+def _parts(tx: Transaction, category: str | None) -> list[str] | None:
+    """The keys of a category and its parts; none of one that there is not."""
+    if category is None:
+        return None
+    return [row["key"] for row in tx.rows("entries.parts_of_category", category=category)]
 
 
 def _create(command: CreateEntry, tx: Transaction) -> EntryStored:

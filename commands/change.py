@@ -50,7 +50,7 @@ SHOWN = 20  # skipped entries, and ids of none
     type=click.Path(path_type=Path),
     help="Ids as lines, NDJSON, JSON or CSV, plain or packed; with --source external ones, too.",
 )
-@click.option("--category")
+@click.option("--category", help="Exactly this one, without its parts.")
 @click.option("--tag")
 @click.option("--severity", type=SEVERITIES)
 @click.option("--source")

@@ -221,7 +221,7 @@ def rm(entry_id: UUID, yes: bool, json_: bool) -> None:
 
 
 @click.command(name="list")
-@click.option("--category")
+@click.option("--category", help="With all that is in parts of it.")
 @click.option("--tag")
 @click.option("--severity", type=SEVERITIES)
 @click.option("--source")

@@ -34,7 +34,7 @@ Put = Callable[["ImportedEntry"], object]
     help="Of Markdown: the folder, with a file for each entry.",
 )
 @click.option("--remove", is_flag=True, help="Remove the folder's files of entries that are gone.")
-@click.option("--category")
+@click.option("--category", help="With all that is in parts of it.")
 @click.option("--tag")
 @click.option("--source")
 def export(kind: str, output: Path | None, to: Path | None, remove: bool, **filters: Any) -> None:

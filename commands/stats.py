@@ -42,7 +42,7 @@ class Time(click.ParamType[datetime]):
 since = click.option("--since", type=Time(), help="90m, 7d, 4w or a date; by default 30d.")
 until = click.option("--until", type=Time(), help="By default now.")
 zone = click.option("--zone", default="UTC", show_default=True, help="Where days begin.")
-category = click.option("--category")
+category = click.option("--category", help="Exactly this one, without its parts.")
 tag = click.option("--tag")
 limit = click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
 

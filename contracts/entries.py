@@ -277,7 +277,10 @@ class GetEntry(Contract):
 
 
 class ListEntries(Contract):
-    """List entries by id, newest first unless `order` says oldest first."""
+    """List entries by id, newest first unless `order` says oldest first.
+
+    Those of a category are with all that are in parts of it.
+    """
 
     cursor: Annotated[str, Field(max_length=100)] | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50

@@ -107,7 +107,7 @@ select
 from entries as e
 where
     (%(cursor)s::uuid is null or e.id < %(cursor)s)
-    and (%(category)s::text is null or lower(e.category) = lower(%(category)s))
+    and (%(categories)s::text[] is null or lower(e.category) = any(%(categories)s))
     and (%(tag)s::text is null or %(tag)s = any(e.tags))
     and (%(severity)s::text is null or e.severity = %(severity)s)
     and (%(source)s::text is null or e.source = %(source)s)
@@ -127,7 +127,7 @@ select
 from entries as e
 where
     (%(cursor)s::uuid is null or e.id > %(cursor)s)
-    and (%(category)s::text is null or lower(e.category) = lower(%(category)s))
+    and (%(categories)s::text[] is null or lower(e.category) = any(%(categories)s))
     and (%(tag)s::text is null or %(tag)s = any(e.tags))
     and (%(severity)s::text is null or e.severity = %(severity)s)
     and (%(source)s::text is null or e.source = %(source)s)
@@ -156,6 +156,26 @@ on conflict do nothing;
 select key, name
 from categories
 where key in (select lower(name) from unnest(%(names)s::text[]) as wanted (name));
+
+-- name: parts_of_category
+-- The keys of a category and of all in it, however deep, as the index has the tree (storage/index/
+-- follower.py): without a parent of its own, a name with a slash tells it.
+with recursive tree (key, above, depth) as (
+    select key, key, 0
+    from categories
+    union all
+    select
+        t.key,
+        coalesce(c.parent, rtrim(left(t.above, -strpos(reverse(t.above), '/')), '/ ')),
+        t.depth + 1
+    from tree as t
+    left join categories as c on c.key = t.above
+    where t.depth < 10 and (c.parent is not null or strpos(t.above, '/') > 0)
+)
+
+select distinct key
+from tree
+where above = lower(%(category)s);
 
 -- name: preset_category
 insert into categories (key, name, parent)

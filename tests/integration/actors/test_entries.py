@@ -258,6 +258,29 @@ def test_pages_hold_every_entry_once(store: Store) -> None:
     assert seen == ids[::-1]
 
 
+def test_a_list_of_a_category_has_what_is_in_its_parts(store: Store) -> None:
+    """However deep, as a search finds it: a slash says so, unless the category has a parent."""
+    tree = ("Mainframe", "mainframe/DB2", "MAINFRAME/db2/ Utilities", "mainframes", "Batch", "JCL")
+    for category in (*tree, "main_rame/x", "a/b", "/"):
+        stored(store, f"in {category}", category=category)
+
+    def titles(**filters: Any) -> set[str]:
+        found: set[str] = set()
+        for order in ("newest", "oldest"):
+            wanted = ListEntries(order=order, **filters)
+            found |= {entry.title for entry in entries.list_page(wanted, store).entries}
+        return found
+
+    db2 = {"in mainframe/DB2", "in MAINFRAME/db2/ Utilities"}
+    assert titles(category="mainframe") == {"in Mainframe", *db2}
+    assert titles(category="Mainframe/db2") == db2
+    assert titles(category="batch") == {"in Batch", "in JCL"}  # as every Casebook has it
+    assert titles(category="jcl") == {"in JCL"}
+    assert titles(category="A") == {"in a/b"}  # no entry is in it
+    assert titles(category="main_rame") == {"in main_rame/x"}
+    assert titles(category="main") == set()
+
+
 def test_lists_are_filtered(store: Store) -> None:
     """Category (whatever its case), tag, severity and source narrow a list."""
     stored(store, "one", category="DB2", tags=("a",), severity="high")
