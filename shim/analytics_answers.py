@@ -27,6 +27,7 @@ from pipelines.answers import Answer as Given
 from pipelines.tables import to_csv
 from shim.backend import Backend, BackendOf, answered
 from shim.keys import caller
+from shim.parameters import NO_OTHERS
 
 router = APIRouter(
     prefix="/v1/analytics",
@@ -86,7 +87,7 @@ async def entries(answer: AnswersOf, request: Annotated[ListUsedEntries, Query()
     return await answer(analytics_lists.entries, request)
 
 
-@router.get("/entries/{entry_id}", response_model=EntryMetrics)
+@router.get("/entries/{entry_id}", response_model=EntryMetrics, dependencies=NO_OTHERS)
 async def entry(
     answer: AnswersOf,
     entry_id: UUID,

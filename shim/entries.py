@@ -30,7 +30,7 @@ from pipelines import searching
 from shim.analytics import NAMED_SEARCH, named_search
 from shim.backend import Backend, BackendOf, answered, json_response
 from shim.keys import Caller, Key
-from shim.parameters import NO_OTHERS
+from shim.parameters import NO_OTHERS, refuse_others
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])
 
@@ -84,6 +84,7 @@ async def get(request: Request, backend: BackendOf, by: Caller, entry_id: UUID) 
 
     A caller that names the search has viewed what it showed.
     """
+    refuse_others(request)
     search_id = named_search(request)
     response = answered(await backend.read_first(entries.get, GetEntry(id=entry_id)))
     if search_id is not None:
@@ -91,13 +92,13 @@ async def get(request: Request, backend: BackendOf, by: Caller, entry_id: UUID) 
     return response
 
 
-@router.get("/{entry_id}/versions", response_model=EntryVersions)
+@router.get("/{entry_id}/versions", response_model=EntryVersions, dependencies=NO_OTHERS)
 async def versions(backend: BackendOf, by: Caller, entry_id: UUID) -> Response:
     """The kept states of one entry, the newest first."""
     return await backend.answer(entries.versions, GetEntry(id=entry_id))
 
 
-@router.get("/{entry_id}/similar", response_model=LikeEntries)
+@router.get("/{entry_id}/similar", response_model=LikeEntries, dependencies=NO_OTHERS)
 async def similar(
     backend: BackendOf,
     by: Caller,

@@ -250,6 +250,21 @@ def test_a_misspelt_parameter_is_refused(http: httpx.Client, misspelt: str, mean
     assert not http.get("/v1/entries", params={"source": "misspelt"}).json()["entries"]
 
 
+@pytest.mark.parametrize("page", ["", "/versions", "/similar"])
+def test_a_read_refuses_a_misspelt_parameter(http: httpx.Client, page: str) -> None:
+    """Each page of an entry, also the one that is asked for most."""
+    http.post("/v1/imports", params={"source": "misread"}, content=GOOD[0])
+    (entry,) = http.get("/v1/entries", params={"source": "misread"}).json()["entries"]
+    place = f"/v1/entries/{entry['id']}{page}"
+    reply = http.get(place, params={"limits": 1})
+    assert (reply.status_code, reply.json()["code"]) == (422, "VALIDATION_FAILED")
+    assert [one["field"] for one in reply.json()["errors"]] == ["query.limits"]
+    page = f"/v1/analytics/entries/{entry['id']}"
+    assert http.get(page, params={"sinc": "2026-01-01"}).json()["errors"][0]["message"] == (
+        "there is no such parameter; is it since?"
+    )
+
+
 @pytest.mark.parametrize(
     ("headers", "said"),
     [
