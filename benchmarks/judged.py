@@ -37,14 +37,23 @@ class Worth(NamedTuple):
         return self.times[int(len(self.times) * part)]
 
 
+CORPUS, PACKED, QUERIES, QRELS = "corpus.jsonl", "corpus.jsonl.gz", "queries.jsonl", "qrels.tsv"
+
+
+def missing(folder: Path) -> list[str]:
+    """The files that a judged collection has and this folder does not."""
+    corpus = [] if (folder / PACKED).exists() else [CORPUS]
+    return [name for name in (*corpus, QUERIES, QRELS) if not (folder / name).exists()]
+
+
 def load(folder: Path) -> Collection:
     """A folder with corpus.jsonl or corpus.jsonl.gz, queries.jsonl and qrels.tsv."""
-    packed, plain = folder / "corpus.jsonl.gz", folder / "corpus.jsonl"
+    packed, plain = folder / PACKED, folder / CORPUS
     with gzip.open(packed) if packed.exists() else plain.open("rb") as lines:
         documents = [_document(json.loads(line)) for line in lines]
-    queries = [json.loads(line) for line in (folder / "queries.jsonl").open()]
+    queries = [json.loads(line) for line in (folder / QUERIES).open()]
     judgements: dict[str, dict[str, int]] = {}
-    for line in (folder / "qrels.tsv").read_text().splitlines()[1:]:
+    for line in (folder / QRELS).read_text().splitlines()[1:]:
         query, document, score = line.split("\t")
         judgements.setdefault(query, {})[document] = int(score)
     asked = {query["_id"]: query["text"] for query in queries if query["_id"] in judgements}

@@ -27,7 +27,7 @@ import orjson
 
 from actors.semantic import SAMPLE
 from benchmarks import search_peers
-from benchmarks.judged import Collection, Ranker, Worth, load, measure
+from benchmarks.judged import Collection, Ranker, Worth, load, measure, missing
 from contracts.position import Position
 from contracts.search import FusedQuery, SearchQuery
 from pipelines.searching import NEAR
@@ -50,6 +50,9 @@ def main() -> None:
     options = arguments.parse_args()
     if "lucene" in options.peers and options.lucene is None:
         arguments.error("--peers lucene needs --lucene JAR")
+    for folder in options.folder:
+        if names := missing(folder):
+            arguments.error(f"{folder} has no {', '.join(names)}: it is no judged collection")
     for folder in options.folder:
         collection = load(folder)
         compare(collection, chosen(options.peers, options.lucene))

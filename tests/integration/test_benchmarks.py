@@ -34,3 +34,19 @@ def test_a_signal_ends_what_was_started(tmp_path: Path, number: signal.Signals) 
         benchmark.send_signal(number)
         assert benchmark.wait(SOON) == 128 + number
     assert not psutil.pid_exists(started)
+
+
+def test_a_folder_that_is_no_collection_is_named(tmp_path: Path) -> None:
+    """With what it lacks, before anything is measured."""
+    (tmp_path / "queries.jsonl").touch()
+    lacks = {tmp_path: "qrels.tsv", tmp_path / "nowhere": "queries.jsonl, qrels.tsv"}
+    for folder, lacking in lacks.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.relevance", str(folder)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+        assert f"{folder} has no corpus.jsonl, {lacking}: " in done.stderr
