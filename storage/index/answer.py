@@ -24,6 +24,8 @@ from storage.index.slips import asking, corrected
 from storage.index.told import told
 from storage.index.weights import PROFILES
 
+NO_MEANING = "nothing in it has a meaning"
+
 
 def answer(
     searcher: tantivy.Searcher,
@@ -89,8 +91,10 @@ class _Search:
         self.asked = asked
         self._fused = None
         if isinstance(request, FusedQuery):
-            self._fused = Fused(searcher, self.builder, asked, request)
-            self.builder.reading.notes += [request.note] if request.note else []
+            note = NO_MEANING if asked.everything else request.note
+            self.builder.reading.notes += [note] if note else []
+            if not asked.everything:
+                self._fused = Fused(searcher, self.builder, asked, request)
         pages = self._pages(self._filters)
         self.groups: list[Group] = []
         if request.group:

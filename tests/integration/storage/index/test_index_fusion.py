@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import pytest
+
 from contracts.search import FusedQuery, SearchReply
 from storage.index.searcher import IndexReader
 from storage.index.writer import IndexDocument
@@ -55,6 +57,27 @@ def test_codes_stay_first(fill: Fill) -> None:
         reply = ask(reader, "abend S0C7", MEANT, CODE, FAR, mode=mode, explain=True)
         assert shown(reply) == [CODE.title, MEANT.title, FAR.title]
         assert reply.hits[0].matched == "code"
+
+
+@pytest.mark.parametrize("mode", ["semantic", "hybrid"])
+@pytest.mark.parametrize(
+    ("q", "said", "left"),
+    [
+        ("-disk", "without disk; everything", {MEANT, OTHER, CODE, FAR}),
+        ("*", "everything", set(ALL)),
+        ("category:storage", "category storage; everything", {WORDS, BOTH, MEANT}),
+    ],
+)
+def test_what_has_no_meaning_is_everything(
+    fill: Fill, mode: str, q: str, said: str, left: set[IndexDocument]
+) -> None:
+    """All that the query leaves, newest first, as by words: not only what a vector of `-disk` is
+    near to; and the reply says so."""
+    reader = fill(*ALL)
+    reply = ask(reader, q, FAR, mode=mode)
+    assert shown(reply) == titles(reader, q)
+    assert set(shown(reply)) == {one.title for one in left}
+    assert reply.interpreted_as == f"{said}, newest first (nothing in it has a meaning)"
 
 
 def test_filters_and_what_the_query_refuses_hold(fill: Fill) -> None:

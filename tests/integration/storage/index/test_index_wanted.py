@@ -64,6 +64,8 @@ ZEBRA, GIRAFFE, WOMBAT, CODE, KOALA, STATUS = range(len(BEASTS))
         ("title:(zebra XQZ7777E)", {ZEBRA, CODE, KOALA}),
         ("tag:(beast nosuch) zebra", {ZEBRA}),
         ("XQZ7777E koala", {CODE, KOALA}),
+        ("usage:>=0", set(range(len(BEASTS)))),
+        ("koala usage:0", {KOALA, STATUS}),
     ],
 )
 def test_alternatives_are_alternatives(fill: Fill, query: str, fits: set[int]) -> None:
