@@ -22,6 +22,7 @@ from storage.index.plain import relaxed, without_unheld
 from storage.index.ranking import Ranking
 from storage.index.slips import asking, corrected
 from storage.index.told import told
+from storage.index.values import with_values
 from storage.index.weights import PROFILES
 
 NO_MEANING = "nothing in it has a meaning"
@@ -67,7 +68,8 @@ def _did_you_mean(searcher: tantivy.Searcher, q: str, asked: Understood, near: N
     word, code = partial(searcher.doc_freq, "text"), partial(searcher.doc_freq, "codes")
     spelt = meant(q, asked, word, near)
     codes = asking(q, asked, code, word)
-    return corrected(spelt or q, codes) if codes else spelt
+    found = corrected(spelt or q, codes) if codes else spelt
+    return with_values(searcher, found or q) or found
 
 
 class _Search:

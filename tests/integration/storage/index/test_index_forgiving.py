@@ -200,3 +200,34 @@ def test_a_thesaurus_is_bounded() -> None:
     assert len([node for node in found if isinstance(node, Synonyms)]) == 16
     asked = with_synonyms(understand(f"({' AND '.join(f'word{n}' for n in range(20))})"), thesaurus)
     assert len([leaf for leaf in leaves(asked.root) if isinstance(leaf, Synonyms)]) == 16
+
+
+@pytest.mark.parametrize(
+    ("q", "meant"),
+    [
+        ("category:mainfram", "category:mainframe"),
+        ("Category:mainframe/db3 lock", "Category:mainframe/db2 lock"),
+        ('category:"job schedulling"', 'category:"job scheduling"'),
+        ("tag:payrol tag:nightly", "tag:payroll tag:nightly"),
+        ("lock severity:hihg", "lock severity:high"),
+        ("status:actve", "status:active"),
+        (
+            "lock AND (category:mainfram OR tag:nightly)",
+            "lock AND (category:mainframe OR tag:nightly)",
+        ),
+        ("category:mainframe tag:payroll", None),
+        ("category:MAINFRAME", None),
+        ("category:network", None),
+        ("category:mainfra*", None),
+        ("tag:pay", None),
+        ("severity:low", None),
+        ("subcategory:mainfram", None),
+    ],
+)
+def test_a_misspelt_value_of_a_field_is_asked_about(fill: Fill, q: str, meant: str | None) -> None:
+    """By the values that entries have; one that some entry has is meant as it is written."""
+    reader = fill(
+        entry("lock", category="Mainframe/DB2", within=("Mainframe",), tags=("payroll", "nightly")),
+        entry("late", category="Job scheduling", severity="high"),
+    )
+    assert ask(reader, q).did_you_mean == meant
