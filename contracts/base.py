@@ -119,6 +119,8 @@ def field_errors(errors: list[Any]) -> list[dict[str, str]]:
 def _said(error: Any) -> str:
     """Its message. Behind a validator, as in `Text`, Pydantic calls characters items; what JSON
     has as a list is a tuple only here."""
+    if str(error["type"]).endswith("_type") and error.get("input", ...) is None:
+        return "can't be null"
     said = str(error["msg"]).removeprefix("Value error, ")
     items = isinstance(error.get("input"), str) and _ITEMS.fullmatch(said)
     return (

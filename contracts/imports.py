@@ -73,7 +73,7 @@ def _split_tags(value: Any) -> Any:
         if value.lstrip().startswith("["):
             with contextlib.suppress(orjson.JSONDecodeError):
                 tags = orjson.loads(value)
-                if all(isinstance(tag, str) for tag in tags):
+                if all(tag is None or isinstance(tag, str) for tag in tags):
                     return tags
         return [tag for tag in (part.strip() for part in value.split(",")) if tag]
     return value

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from contracts.base import field_errors
 from contracts.imports import ExportedEntry, ImportedEntry
 from tests.support.deep import nested
 
@@ -50,3 +51,19 @@ def test_custom_fields_that_are_no_object_are_refused(custom: str) -> None:
     with pytest.raises(ValidationError) as refused:
         ImportedEntry.model_validate({"title": "one", "custom": custom})
     assert refused.value.errors()[0]["loc"] == ("custom",)
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        ({"tags": ["a", None, "b"]}, "tags.1"),
+        ({"tags": '["a,b", null]'}, "tags.1"),  # as CSV has it
+        ({"external_id": "1", "related": ["2", None]}, "related.1"),
+    ],
+)
+def test_null_in_a_list_is_refused_by_its_place(row: dict[str, object], place: str) -> None:
+    """Nobody knows whether a tag was lost there: the row says where, and what is wrong."""
+    with pytest.raises(ValidationError) as refused:
+        ImportedEntry.model_validate({"title": "one"} | row)
+    (error,) = field_errors(refused.value.errors(include_url=False, include_context=False))
+    assert (error["field"], error["message"]) == (place, "can't be null")
