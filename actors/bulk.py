@@ -13,6 +13,7 @@ from actors.changing import change_one
 from actors.dead_letters import audit
 from actors.selecting import left_alone, missing_of, names_of, refuses_archived, set_aside, where
 from actors.tracking import Tracked
+from actors.undo_batch import undo_many
 from actors.undoing import undo_before
 from contracts.base import new_id
 from contracts.bulk import (
@@ -160,14 +161,16 @@ def _batch(command: ChangeSelected, tx: Transaction) -> tuple[EntriesChanged, bo
     done = EntriesChanged(**(before["result"] or {"changed": 0, "unchanged": 0, "skipped": 0}))
     rows = tx.rows("bulk.take", task_id=command.task, limit=BATCH)
     counts, position = {"changed": 0, "unchanged": 0, "skipped": 0}, done.position
+    undone = undo_many(command, tx, rows) if command.action == "undo" else {}
     for row in sorted(rows, key=lambda one: one["place"]):
+        entry_id = row["entry_id"]
         try:
-            at = change_one(command, tx, row)
+            at = undone[entry_id] if entry_id in undone else change_one(command, tx, row)
         except CasebookError as error:
             if error.retryable:
                 raise
             skip = {"code": error.code, "message": error.message}
-            tx.run("bulk.skip", task_id=command.task, entry_id=row["entry_id"], **skip)
+            tx.run("bulk.skip", task_id=command.task, entry_id=entry_id, **skip)
             counts["skipped"] += 1
         else:
             counts["changed" if at else "unchanged"] += 1

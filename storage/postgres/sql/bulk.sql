@@ -198,3 +198,69 @@ group by c.entry_id;
 select title, problem, solution, category, severity, tags, custom, archived, withdrawn
 from entry_versions
 where entry_id = %(id)s and version = %(version)s;
+
+-- name: lock_to_undo
+-- Locked in id order, as others do. Plain are those that are as the import left them, and that
+-- nobody else's text stands against; of an import's own ones the state before.
+select
+    e.id, e.digest, e.archived_at is not null as archived, a.first, a.first = 1 as created,
+    b.title, b.problem, b.solution, b.category, b.severity, b.tags, b.custom,
+    b.archived as was_archived,
+    e.version = a.last
+    and (a.first = 1 or (b.archived is not null and e.external_id is not null)) as is_plain
+from unnest(%(ids)s::uuid[], %(firsts)s::integer[], %(lasts)s::integer[]) as a (id, first, last)
+inner join entries as e on e.id = a.id
+left join entry_versions as b on b.entry_id = a.id and b.version = a.first - 1
+order by e.id
+for update of e;
+
+-- name: keep_versions
+insert into entry_versions (
+    entry_id, version, title, problem, solution, category, severity, tags, custom,
+    updated_at, updated_by, archived, withdrawn
+)
+select
+    id, version, title, problem, solution, category, severity, tags, custom, updated_at,
+    updated_by, archived_at is not null, withdrawn
+from entries
+where id = any(%(ids)s::uuid[]);
+
+-- name: withdraw
+with gone as (
+    update entries
+    set
+        archived_at = now(), withdrawn = true, version = version + 1, updated_at = now(),
+        updated_by = %(by)s
+    where id = any(%(ids)s::uuid[])
+    returning id
+)
+
+insert into changes (entry_id, op)
+select id, 'put' from gone
+returning entry_id, txid::text, seq;
+
+-- name: set_back
+-- Entries as they were at these versions; one that is archived, as it was, stays so since when it is.
+with back as (
+    update entries as e
+    set
+        title = b.title, problem = b.problem, solution = b.solution, category = b.category,
+        severity = b.severity, tags = b.tags, custom = b.custom, digest = a.digest,
+        text_digest = a.text_digest, version = e.version + 1, updated_at = now(),
+        updated_by = %(by)s,
+        archived_at = case when b.archived then coalesce(e.archived_at, now()) end,
+        withdrawn = case
+            when b.archived = (e.archived_at is not null) then e.withdrawn
+            else b.archived and b.withdrawn
+        end
+    from unnest(
+        %(ids)s::uuid[], %(versions)s::integer[], %(digests)s::uuid[], %(text_digests)s::uuid[]
+    ) as a (id, version, digest, text_digest)
+    inner join entry_versions as b on b.entry_id = a.id and b.version = a.version
+    where e.id = a.id
+    returning e.id
+)
+
+insert into changes (entry_id, op)
+select id, 'put' from back
+returning entry_id, txid::text, seq;

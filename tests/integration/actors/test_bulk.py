@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from actors import bulk, entries, imports, tasks
+from actors import bulk, entries, imports, tasks, tracking
 from contracts.base import new_id
 from contracts.bulk import (
     ChangeEntries,
@@ -39,7 +39,7 @@ from contracts.imports import (
     StartImport,
 )
 from contracts.tasks import CancelTask, GetTask, ResumeTask
-from storage.postgres.store import Store
+from storage.postgres.store import Store, Transaction
 from tests.support.house import House
 
 
@@ -315,6 +315,46 @@ def test_an_import_is_taken_back(house: House) -> None:
     assert now["without an id"].archived
     (skip,) = house.call(bulk.skips, GetSkips(task=task)).skips
     assert (skip.entry_id, skip.code) == (since.id, "VERSION_CONFLICT")
+
+
+def test_an_undo_takes_as_many_statements_for_many_entries_as_for_few(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch is taken back as a whole: what the import has created, and what it has changed."""
+    statements: list[str] = []
+    execute = Transaction._execute
+
+    def noted(tx: Transaction, name: str, *rest: Any) -> Any:
+        statements.append(name)
+        return execute(tx, name, *rest)
+
+    def taken_back(source: str, half: int) -> int:
+        for text, rows in (("before", half), ("after", 2 * half)):
+            data = (
+                {"title": f"{source} {n}", "external_id": n, "problem": text} for n in range(rows)
+            )
+            import_id = load(house, *data, source=source)
+        with house.store.transaction() as tx:
+            tx.run("bulk.select_import", task_id=(task := opened(tx)), id=import_id, before=None)
+            statements.clear()
+            result, more = bulk._batch(ChangeSelected(task=task, action="undo", by="eve"), tx)
+            count = len(statements)
+        assert (result.changed, result.skipped, more) == (2 * half, 0, True)
+        now = [one for one in by_title(house).values() if one.source == source]
+        assert sum(one.archived for one in now) == half
+        assert {one.problem for one in now if not one.archived} == {"before"}
+        assert {one.version for one in now} == {2, 3}
+        assert {one.updated_by for one in now} == {"eve"}
+        return count
+
+    monkeypatch.setattr(Transaction, "_execute", noted)
+    assert taken_back("few", 2) == taken_back("many", 20)
+
+
+def opened(tx: Transaction) -> UUID:
+    """A task that takes something back."""
+    tracking.open_task(tx, task := new_id(), "undo", "eve")
+    return task
 
 
 def test_an_entry_that_one_import_changed_twice_is_as_before_it(house: House) -> None:
