@@ -79,7 +79,7 @@ def _print(one: "Tried", json_: bool) -> None:
     error = None if one.error is None else one.error.as_dict()
     if json_:
         report = None if one.report is None else one.report.model_dump(mode="json")
-        state = "again" if one.again else "failed" if one.failed else "done"
+        state = "gone" if one.gone else "again" if one.again else "failed" if one.failed else "done"
         line = {"file": one.name, "state": state, "report": report, "error": error}
         print_json(line)
         return
@@ -89,6 +89,8 @@ def _print(one: "Tried", json_: bool) -> None:
     if one.report is not None:
         text = sum_of(one.report.counts)
         out.print(f"{name} {text} [dim]{one.report.id}[/dim]", soft_wrap=True)
+    if one.gone and one.report is not None:
+        out.print(f"{name} was removed meanwhile; its rows are stored")
     if one.again:
         why = "has changed meanwhile" if one.report is not None else "stays"
         out.print(f"{name} {why}; it is taken again")

@@ -128,11 +128,11 @@ async def import_streams(
     except (Unavailable, NoReply):
         raise
     except Exception as error:
-        await _stop(client, import_id, plan, _reason(error))
+        await stop(client, import_id, plan.by, reason_of(error))
         raise
 
 
-def _reason(error: Exception) -> TaskError:
+def reason_of(error: Exception) -> TaskError:
     """Why an import does not go on; of what nobody expected, what there is to say."""
     if isinstance(error, CasebookError):
         return TaskError(code=error.code, message=error.message)
@@ -187,10 +187,10 @@ def _refuse_other(plan: Plan, known: ImportReport) -> None:
         raise ImportOtherwise(message, id=str(known.id), **began)
 
 
-async def _stop(client: Client, import_id: UUID, plan: Plan, reason: TaskError) -> None:
+async def stop(client: Client, import_id: UUID, by: str, reason: TaskError) -> None:
     """Leave word why it does not go on: only we know. The message waits for what is away; we
     don't."""
-    command = StopImport(import_id=import_id, error=reason, by=plan.by)
+    command = StopImport(import_id=import_id, error=reason, by=by)
     with contextlib.suppress(CasebookError):
         await ask_for(Nothing, client, imports.stop, command, timeout=REPLY)
 

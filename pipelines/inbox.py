@@ -83,8 +83,18 @@ class Inbox:
                 due = settled if due is None else min(due, settled)
         self._seen = seen
         for name in self._journal.keys() - seen.keys():
-            self.forget(name)
+            if not _is_open(self._journal[name]):
+                self.forget(name)
         return ready, due
+
+    def left(self) -> list[tuple[str, UUID | None]]:
+        """Files that are gone, and were not put away: by name, with the import that was in hand."""
+        gone = [(name, one) for name, one in self._journal.items() if _is_open(one)]
+        return [
+            (name, one.import_id or one.former)
+            for name, one in gone
+            if look_at(self.folder / name) is None
+        ]
 
     def take(self, path: Path, look: Look) -> Known | None:
         """What is known of a file that is about to be imported; None if it was, as it is."""
@@ -111,6 +121,7 @@ class Inbox:
         self._seen.pop(name, None)
         if self._journal.pop(name, None) is not None:
             self._save()
+        self.staged(self.folder / name).unlink(missing_ok=True)
 
     def staged(self, path: Path) -> Path:
         """Where its rejects are written while it is imported."""
@@ -123,7 +134,6 @@ class Inbox:
         """
         own = _itself(path)
         if look_at(path) != look:
-            self.staged(path).unlink(missing_ok=True)
             self.forget(path.name)
             return False
         target = self._target(path.name, DONE if error is None else FAILED)

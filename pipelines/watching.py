@@ -10,7 +10,7 @@ from uuid import UUID
 
 from watchfiles import awatch
 
-from actors import tasks
+from actors import imports, tasks
 from actors.broker.client import Client
 from contracts.errors import (
     CasebookError,
@@ -25,11 +25,11 @@ from contracts.errors import (
     TaskState,
     Unavailable,
 )
-from contracts.imports import ImportCounts, ImportReport
-from contracts.tasks import CancelTask, Task
+from contracts.imports import GetImport, ImportCounts, ImportReport
+from contracts.tasks import CancelTask, Task, TaskError
 from pipelines.ask import ask_for
 from pipelines.formats.paths import told
-from pipelines.importing import REPLY, Plan, import_streams, insist
+from pipelines.importing import REPLY, Plan, import_streams, insist, reason_of, stop
 from pipelines.inbox import Inbox, Look, look_at
 from pipelines.rejects import RejectsFile
 
@@ -46,12 +46,14 @@ NO_RESUME = (ChunkChanged, ImportFinished, ImportNotFound, ImportOtherwise)
 
 @dataclasses.dataclass(frozen=True)
 class Tried:
-    """What became of one file. `again`: it stays where it is, to be taken once more."""
+    """What became of one file. `again`: it stays where it is, to be taken once more. `gone`: it
+    was removed before it could be put away."""
 
     path: Path
     report: ImportReport | None = None
     error: CasebookError | None = None
     again: bool = False
+    gone: bool = False
 
     @property
     def name(self) -> str:
@@ -80,6 +82,9 @@ async def watch(
             changed.clear()
             ready, due = inbox.ready(clock())
             waits = False
+            for name, import_id in inbox.left():
+                if (left := await _leave(client, inbox, name, import_id, plan.by)) is not None:
+                    tried(left)
             for path in ready:
                 one = await _take(client, inbox, path, plan)
                 if one is not None:
@@ -132,8 +137,7 @@ async def _take(client: Client, inbox: Inbox, path: Path, plan: Plan) -> Tried |
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        unreadable = SourceUnreadable(f"{told(path.name)} can't be read: {error.strerror}.")
-        return Tried(path, error=unreadable, again=True)
+        return Tried(path, error=_unreadable(path, error), again=True)
     if known is None:
         return None
     report, failure = None, None
@@ -149,7 +153,38 @@ async def _take(client: Client, inbox: Inbox, path: Path, plan: Plan) -> Tried |
         raise
     except CasebookError as error:
         failure = error
+    except OSError as error:
+        failure = _unreadable(path, error)
+    except Exception as error:  # a fault of ours, at this file: others may be well
+        log.exception("the import of %s ended by a fault", told(path.name))
+        failure = CasebookError(reason_of(error).message)
     return _put_away(inbox, path, look, report, failure)
+
+
+def _unreadable(path: Path, error: OSError) -> SourceUnreadable:
+    return SourceUnreadable(f"{told(path.name)} can't be read: {error.strerror}.")
+
+
+async def _leave(
+    client: Client, inbox: Inbox, name: str, import_id: UUID | None, by: str
+) -> Tried | None:
+    """Say of the import of a file that is gone why nobody goes on with it; None where it had ended,
+    or where nothing can be said now: it is looked at again."""
+    gone = SourceUnreadable(f"{told(name)} was removed before its import had ended.")
+    if import_id is not None:
+        request = GetImport(id=import_id, limit=0)
+        try:
+            known = await ask_for(ImportReport, client, imports.report, request, timeout=REPLY)
+        except (Unavailable, NoReply):
+            return None
+        except ImportNotFound:
+            known = None
+        if known is not None and known.finished_at is not None:  # it was only to be put away
+            inbox.forget(name)
+            return None
+        await stop(client, import_id, by, TaskError(code=gone.code, message=gone.message))
+    inbox.forget(name)
+    return Tried(inbox.folder / name, error=gone, gone=True)
 
 
 def _put_away(
@@ -170,7 +205,8 @@ def _put_away(
             "details": report.model_dump(mode="json"),
         }
     stays = not inbox.put_away(path, look, error)
-    return dataclasses.replace(one, again=stays)
+    gone = stays and look_at(path) is None
+    return dataclasses.replace(one, again=stays and not gone, gone=gone)
 
 
 async def _import(

@@ -202,6 +202,38 @@ def test_one_that_changed_while_nobody_watched(casebook: Casebook, tmp_path: Pat
     assert casebook.run("tasks", "show", import_id, "--json").json["status"] == "canceled"
 
 
+def test_one_that_was_removed_while_nobody_watched(casebook: Casebook, tmp_path: Path) -> None:
+    """The import that was in hand does not seem to run: it says why it stopped. It is told once."""
+    put(tmp_path, "long.ndjson", rows("removed", 0, MANY))
+    with watching(casebook, tmp_path, "--source", "removed") as process:
+        until(lambda: journal(tmp_path).get("long.ndjson", {}).get("import_id"), "never begun")
+        process.kill()
+        process.wait(timeout=PATIENCE)
+    import_id = journal(tmp_path)["long.ndjson"]["import_id"]
+    (tmp_path / "long.ndjson").unlink()
+    once = ("watch", str(tmp_path), "--source", "removed", "--once", "--json")
+    done = casebook.run(*once)
+    assert (done.code, done.json["state"]) == (1, "gone")
+    shown = casebook.run("imports", "show", import_id, "--json").json
+    assert (shown["status"], shown["error"]["code"]) == ("open", "SOURCE_UNREADABLE")
+    assert "long.ndjson was removed" in shown["error"]["message"]
+    assert casebook.run("tasks", "show", import_id, "--json").json["status"] == "failed"
+    assert journal(tmp_path) == {}
+    assert not (tmp_path / ".long.ndjson.rejects").exists()
+    assert (casebook.run(*once).code, casebook.run(*once).out) == (0, "")
+
+
+def test_one_that_is_removed_while_it_is_imported(casebook: Casebook, tmp_path: Path) -> None:
+    """It was open, so all of it is imported; its line says that it is gone."""
+    put(tmp_path, "going.ndjson", rows("going", 0, MANY))
+    with watching(casebook, tmp_path, "--source", "going") as process:
+        until(lambda: journal(tmp_path).get("going.ndjson", {}).get("import_id"), "never begun")
+        (tmp_path / "going.ndjson").unlink()
+        gone = told(process)
+    assert (gone["state"], gone["report"]["status"]) == ("gone", "finished")
+    assert len(stored(casebook, "going")) == MANY
+
+
 def test_one_that_is_gone_on_with_under_another_source(casebook: Casebook, tmp_path: Path) -> None:
     """It is another import: nothing more is stored under the source of before."""
     put(tmp_path, "long.ndjson", rows("before", 0, MANY))
