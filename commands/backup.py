@@ -6,9 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 
-from commands.base import Failure, as_json, data_option, err, failures, load, me, out, print_json
+from commands.base import (
+    Failure,
+    as_json,
+    data_option,
+    err,
+    failures,
+    file_name,
+    load,
+    me,
+    out,
+    plain,
+    print_json,
+)
 from contracts.backup import Manifest
 
 FILE = click.Path(path_type=Path)
@@ -29,9 +40,9 @@ def backup(where: Path, json_: bool, **overrides: Any) -> None:
     with _failures():
         file, manifest = write(load(**overrides), where, _report)
     if json_:
-        print_json({"file": str(file), "bytes": file.stat().st_size} | _summary(manifest))
+        print_json({"file": file_name(file), "bytes": file.stat().st_size} | _summary(manifest))
     else:
-        out.print(f"{escape(str(file))}: {_line(manifest)}", soft_wrap=True)
+        out.print(f"{plain(str(file))}: {_line(manifest)}", soft_wrap=True)
 
 
 @click.command()
@@ -56,10 +67,10 @@ def restore(file: Path, replace: bool, check: bool, json_: bool, **overrides: An
         else:
             manifest, _ = deployed.restore(settings, file, replace=replace, by=me(), report=_report)
     if json_:
-        print_json({"file": str(file), "restored": not check} | _summary(manifest))
+        print_json({"file": file_name(file), "restored": not check} | _summary(manifest))
     else:
         done = "whole" if check else "restored; indexes follow by themselves"
-        out.print(f"{escape(str(file))}: {_line(manifest)}: {done}.", soft_wrap=True)
+        out.print(f"{plain(str(file))}: {_line(manifest)}: {done}.", soft_wrap=True)
 
 
 def _report(table: str, rows: int) -> None:

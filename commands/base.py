@@ -49,6 +49,7 @@ err = Console(stderr=True, highlight=False)
 T = TypeVar("T")
 M = TypeVar("M", bound=Contract)
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+BYTES = re.compile("[\udc80-\udcff]")  # of a file's name that is no UTF-8
 
 _NAMED = re.compile(r"`(\w+)`")
 _BEHIND = ("reason", "said")  # details that are told whether the message names them or not
@@ -199,9 +200,19 @@ def print_json(value: BaseModel | bytes | dict[str, Any]) -> None:
 
 
 def plain(text: str) -> str:
-    """Text of a stranger's for a terminal: no markup, no control characters but line ends."""
+    """Text of a stranger's for a terminal: no markup, no control characters but line ends, and of
+    a file's name no byte that is no UTF-8."""
+    if not text.isascii() and BYTES.search(text):
+        text = file_name(text)
     lines = text.replace("\r\n", "\n")
     return escape(CONTROLS.sub(lambda found: ascii(found[0])[1:-1], lines))
+
+
+def file_name(path: Path | str) -> str:
+    """A file's name as it is told in JSON, too: see `told`."""
+    from pipelines.formats.paths import told
+
+    return told(str(path))
 
 
 def me() -> str:

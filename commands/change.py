@@ -86,7 +86,7 @@ def change(
     named = list(selections(ids, file, conditions["source"])) if ids or file else [{}]
     done = []
     if not named:
-        err.print(f"{file} names no entry.", markup=False, soft_wrap=True)
+        err.print(f"{plain(str(file))} names no entry.", soft_wrap=True)
     for chosen in named:
         with failures():
             command = ChangeEntries(

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import orjson
 
-from commands.base import Failure, err, failures, me, talk
+from commands.base import Failure, err, failures, me, plain, talk
 from contracts.entries import ListEntries
 from settings import SecretFile, Settings
 
@@ -130,7 +130,7 @@ def _say_unseen(paths: list[Path], removed: bool) -> None:
         what = "removed" if removed else "of no such entry any more; --remove removes them"
         err.print(f"[yellow]note[/yellow] {len(paths):,} files {what}:", soft_wrap=True)
         for path in paths[:SHOWN]:
-            err.print(f"  {path}", soft_wrap=True, markup=False)
+            err.print(f"  {plain(str(path))}", soft_wrap=True)
         if len(paths) > SHOWN:
             err.print(f"  and {len(paths) - SHOWN:,} more")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from commands.base import as_json, err, print_json
+from commands.base import as_json, err, out, plain, print_json
 from commands.sources import unable
 
 
@@ -42,6 +42,6 @@ def lint(
         print_json({"files": files, "findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            click.echo(str(finding))
+            out.print(plain(str(finding)), soft_wrap=True)
         err.print(f"[dim]{files:,} files, {len(findings):,} findings[/dim]")
     sys.exit(1 if findings else 0)

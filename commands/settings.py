@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from rich.markup import escape
 
-from commands.base import as_json, data_option, failures, out, print_json
+from commands.base import as_json, data_option, failures, file_name, out, print_json
 from settings import IN_FILES, PREFIX, Settings, Unit
 
 REFERENCE = """\
@@ -58,7 +58,7 @@ def _row(
         value = hidden(value.get_secret_value())
     return {
         "name": PREFIX + name.upper(),
-        "value": value if isinstance(value, int | float | None) else str(value),
+        "value": value if isinstance(value, int | float | None) else file_name(str(value)),
         "unit": unit(field),
         "from": origins.get(name, "default"),
         "what": field.description,

@@ -16,7 +16,7 @@ from contracts.imports import ImportedEntry
 from contracts.links import ORDERED, circles
 from pipelines.formats.front_matter import Unreadable
 from pipelines.formats.markdown import Document, called, read
-from pipelines.formats.paths import CODES, MARKDOWN, of_folder
+from pipelines.formats.paths import CODES, MARKDOWN, of_folder, told
 from pipelines.meant import meant
 
 #: Of their pairs of words: from there on two entries should be one. In the sample, which has many
@@ -139,17 +139,17 @@ def lint(folder: Path, rules: Rules) -> tuple[int, list[Finding]]:
             pages.append(page)
             found += [*_parts(page), *_steps(page), *_category(page, rules), *_codes(page, rules)]
         else:
-            broken.add(called(str(file.resolve())))
+            broken.add(called(told(str(file.resolve()))))
             found += page
     found += [*_twins(pages), *_links(pages, broken), *_circles(pages)]
     return len(files), sorted({one for one in found if one.code not in rules.ignored})
 
 
 def _page(file: Path) -> Page | list[Finding]:
-    name = str(file)
+    name = told(str(file))
     try:
         text = file.read_bytes().decode()
-        document = read(text, str(file.resolve()))
+        document = read(text, told(str(file.resolve())))
     except UnicodeDecodeError as error:
         return [Finding(name, 1, "ENCODING_UNREADABLE", f"is not UTF-8: {error}")]
     except OSError as error:

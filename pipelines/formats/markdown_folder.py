@@ -14,7 +14,7 @@ from contracts.errors import SourceUnreadable
 from contracts.imports import ExportedEntry, ImportedEntry
 from pipelines.formats.front_matter import Fields, Unreadable
 from pipelines.formats.markdown import called, file_of, parse
-from pipelines.formats.paths import MARKDOWN, is_source, of_folder
+from pipelines.formats.paths import MARKDOWN, is_source, of_folder, told
 
 PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")  # the same file everywhere, whatever the case
 PLAIN_FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
@@ -60,7 +60,7 @@ class MarkdownFolder:
         if held is not None and held.digest == digest:
             return False
         path = held.path if held is not None else self._place(entry, identity)
-        _replace(path, file_of(entry, str(path)))
+        _replace(path, file_of(entry, told(str(path))))
         self._held[identity] = Held(path, digest)
         self._owners[path] = identity
         return True
@@ -74,9 +74,11 @@ class MarkdownFolder:
         if not text.removeprefix("\ufeff").startswith("---"):
             return  # a text of another kind
         try:
-            fields = parse(text, str(path))
+            fields = parse(text, told(str(path)))
         except Unreadable as error:
-            message = f"{path}:{error.line}: {error}. Mend or remove it; nothing was written."
+            message = (
+                f"{told(str(path))}:{error.line}: {error}. Mend or remove it; nothing was written."
+            )
             raise SourceUnreadable(message) from None
         fields["source"] = fields.get("source") or self._source
         identity = str(fields["source"]), str(fields["external_id"])
@@ -96,7 +98,7 @@ class MarkdownFolder:
         if not (PLAIN.fullmatch(stem) and is_source(plain.name)):
             return unique
         owner = self._owners.get(plain)
-        if owner is not None and called(str(plain)) == name:
+        if owner is not None and called(told(str(plain))) == name:
             # Its own name; the other one only sounds like it.
             other = folder / f"{_unique(owner[1])}.md"
             plain.replace(other)

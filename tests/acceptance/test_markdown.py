@@ -1,5 +1,7 @@
 """Entries as a folder of Markdown, through the CLI: out, in again, and what is broken."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,23 @@ def test_a_broken_folder_is_told(casebook: Casebook, tmp_path: Path) -> None:
     assert (
         "A circular relation (prerequisite) in source broken: kb/one → kb/two → kb/one." in done.out
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems of others take no such name")
+def test_a_file_whose_name_is_no_utf_8(casebook: Casebook, tmp_path: Path) -> None:
+    """It is written back where its entry came from; gone from its source it is named."""
+    folder, name = tmp_path / "notes", os.fsdecode(b"caf\xe9.md")
+    folder.mkdir()
+    (folder / name).write_text("---\ntitle: of an old server\n---\n\n## Problem\n\nsomething\n")
+    assert casebook.run("import", str(folder), "--source", "old server").code == 0
+    exporting = ("export", "--format", "markdown", "--to", str(folder), "--source", "old server")
+    done = casebook.run(*exporting)
+    assert (done.code, "1 entries" in done.err) == (0, True)
+    assert [path.name for path in folder.iterdir()] == [name]
+    (folder / name).rename(folder / os.fsdecode(b"th\xe9.md"))
+    told = casebook.run(*exporting).err
+    assert "1 files of no such entry any more" in told
+    assert "notes/th\\xe9.md" in told
 
 
 def test_a_folder_is_judged_without_a_server(tmp_path: Path) -> None:
