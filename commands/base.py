@@ -63,14 +63,25 @@ wait_option = click.option("--wait", is_flag=True, help="Return once searches ca
 
 
 class Failure(click.ClickException):
-    """An error to be shown on one line, with its own exit code."""
+    """An error to be shown on one line, with its own exit code; as JSON where a command was asked
+    for that."""
 
     def __init__(self, message: str, code: str, exit_code: int) -> None:
         super().__init__(message)
         self.code = code
         self.exit_code = exit_code  # type: ignore[misc]  # click reads the instance
+        # When it is shown, the command has gone.
+        context = click.get_current_context(silent=True)
+        self._json = context is not None and bool(context.params.get("json_"))
+
+    def told(self) -> dict[str, Any]:
+        """As JSON: `{code, message}`."""
+        return {"code": self.code, "message": file_name(self.message)}
 
     def show(self, file: IO[Any] | None = None) -> None:
+        if self._json:
+            say_json({"error": self.told()})
+            return
         err.print(
             f"[red]error:[/red] {plain(self.message)} [dim]({self.code})[/dim]", soft_wrap=True
         )
@@ -85,7 +96,13 @@ class Kept(Failure):
         message = f"{error.message} Follow it: casebook tasks show {self.task} --follow"
         super().__init__(message, error.code, KEPT)
 
+    def told(self) -> dict[str, Any]:
+        return super().told() | {"task": self.task, "key": self.key}
+
     def show(self, file: IO[Any] | None = None) -> None:
+        if self._json:
+            say_json({"kept": self.told()})
+            return
         text = f"[yellow]kept, not done yet:[/yellow] {plain(self.message)}"
         err.print(f"{text} [dim]({self.code})[/dim]", soft_wrap=True)
 
@@ -197,6 +214,12 @@ def print_json(value: BaseModel | bytes | dict[str, Any]) -> None:
         value = orjson.dumps(value, default=str)
     sys.stdout.buffer.write(value + b"\n")
     sys.stdout.buffer.flush()
+
+
+def say_json(value: dict[str, Any]) -> None:
+    """One line of JSON on standard error, which a command's result is not part of."""
+    sys.stderr.write(orjson.dumps(value, default=str).decode() + "\n")
+    sys.stderr.flush()
 
 
 def plain(text: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from uuid import UUID
 import click
 from click.core import ParameterSource
 
-from commands.base import Failure, as_json, out, print_json, talk
+from commands.base import Failure, as_json, out, print_json, say_json, talk
 from commands.import_progress import KINDS, ImportProgress, default_kind
 from commands.import_report import print_report, say_kept, say_rejects
 from commands.sources import Asked, source_options, unable
@@ -145,7 +146,7 @@ def import_(
         print_report(report, time.monotonic() - started)
         if similar and isinstance(report, ImportReport):
             out.print(f"[dim]near duplicates: casebook imports similar {report.id}[/dim]")
-    say_rejects(plan.rejects)
+    say_rejects(plan.rejects, json=json_)
     if report.error is not None:  # what a dry run has found
         code = 1 if report.error.code == TooManyRejects.code else 2
         raise Failure(report.error.message, report.error.code, code)
@@ -223,16 +224,22 @@ def _talk_or_tell(
     except Failure as failure:
         if failure.code in HOPELESS:
             raise
-        kept = say_kept(begun, " --max-removed 100" if failure.code == ReplaceTooMuch.code else "")
-        say_rejects(plan.rejects)
+        option = " --max-removed 100" if failure.code == ReplaceTooMuch.code else ""
+        kept = say_kept(begun, option, json=json_)
+        say_rejects(plan.rejects, json=json_)
         if json_ and kept is not None and failure.code == TooManyRejects.code:
             print_json(kept)
         raise
     except (KeyboardInterrupt, asyncio.CancelledError):
-        say_kept(begun)
+        say_kept(begun, json=json_)
         sys.exit(130)
-    except Exception:  # a fault of ours: its traceback stands below
-        say_kept(begun)
+    except Exception as fault:  # of ours: its traceback stands below
+        say_kept(begun, json=json_)
+        if json_:
+            from pipelines.importing import reason_of
+
+            say_json({"traceback": "".join(traceback.format_exception(fault))})
+            raise Failure(reason_of(fault).message, CasebookError.code, 2) from fault
         raise
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import IO, Any, Literal
 from uuid import UUID
 
-import orjson
 from rich.console import RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from commands.base import err
+from commands.base import err, say_json
 from contracts.errors import SourceUnreadable
 from contracts.imports import ImportCounts
 
@@ -95,7 +94,7 @@ class ImportProgress:
         """Say how the import is called, before anything else: whoever is killed needs it."""
         self._import = import_id
         if self._json:
-            _write_json({"import": str(import_id)})
+            say_json({"import": str(import_id)})
         else:
             err.print(f"[dim]import {import_id}[/dim]", soft_wrap=True)
 
@@ -178,7 +177,7 @@ class ImportProgress:
             task, text, left = self._bar.task_ids[0], ", ".join(_done(state)), _left(state)
             self._bar.update(task, completed=state["bytes"], description=text, left=", ".join(left))
         elif self._kind == "json":
-            _write_json(state)
+            say_json(state)
         else:
             err.print(", ".join([*_done(state), *_left(state)]), soft_wrap=True)
 
@@ -188,11 +187,6 @@ def _open(file: str) -> IO[bytes]:
         return Path(file).open("rb")
     except OSError as error:  # it was there when the import began
         raise SourceUnreadable(f"{file} can't be read: {error.strerror}.") from None
-
-
-def _write_json(value: dict[str, Any]) -> None:
-    sys.stderr.write(orjson.dumps(value).decode() + "\n")
-    sys.stderr.flush()
 
 
 def _done(state: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from commands.base import Failure, err, out, plain, talk
+from commands.base import Failure, err, file_name, out, plain, say_json, talk
 from contracts.imports import GetImport, ImportCheck, ImportCounts, ImportMode, ImportReport
 from settings import Settings
 
@@ -51,37 +51,52 @@ def if_dead(import_id: UUID) -> str:
     return f"where nobody sends it any more: casebook import --resume {import_id} FILES"
 
 
-def say_rejects(written: "RejectsFile | None") -> None:
+def say_rejects(written: "RejectsFile | None", *, json: bool = False) -> None:
     """Where the rejected rows are, if there are any."""
-    if written is not None and written.count:
-        files = " ".join(str(file) for file in written.files)
-        text = f"{written.count:,} rejected rows, ready to be mended and imported: {files}"
-        err.print(plain(text), soft_wrap=True)
+    if written is None or not written.count:
+        return
+    files = [file_name(file) for file in written.files]
+    if json:
+        say_json({"rejects": {"rows": written.count, "files": files}})
+        return
+    text = f"{written.count:,} rejected rows, ready to be mended and imported: {' '.join(files)}"
+    err.print(plain(text), soft_wrap=True)
 
 
-def say_kept(begun: list[UUID], option: str = "") -> ImportReport | None:
+def say_kept(begun: list[UUID], option: str = "", *, json: bool = False) -> ImportReport | None:
     """After an import that did not end: what is kept, and how to go on. Its report so far."""
     if not begun:
         return None
+    (import_id,) = begun
+    report = _so_far(import_id)
+    undone_by = None if report is None else report.undone_by
+    resume = f"casebook import --resume {import_id}{option} FILES"
+    if json:
+        read = None if report is None else report.counts.received
+        on = {"undone_by": undone_by} if undone_by else {"rows": read, "resume": resume}
+        say_json({"kept": {"import": import_id} | on})
+    elif undone_by is not None:
+        err.print(f"\nTask {undone_by} took back what was stored.", soft_wrap=True)
+    else:
+        rows = (
+            f"{report.counts.received:,} rows were read and are" if report else "What was stored is"
+        )
+        err.print(f"\n{rows} kept. To go on from the same files:")
+        err.print(f"  {resume}", soft_wrap=True)
+    return report
+
+
+def _so_far(import_id: UUID) -> ImportReport | None:
+    """Its report; None where that can't be had."""
     from actors import imports
     from pipelines.ask import ask_for
-
-    (import_id,) = begun
 
     async def conversation(client: Any, settings: Settings) -> ImportReport:
         request = GetImport(id=import_id, limit=0)
         timeout = settings.read_timeout
         return await ask_for(ImportReport, client, imports.report, request, timeout=timeout)
 
-    report = None
     try:
-        report = talk(conversation)
-        if report.undone_by is not None:
-            err.print(f"\nTask {report.undone_by} took back what was stored.", soft_wrap=True)
-            return report
-        rows = f"{report.counts.received:,} rows were read and are kept."
+        return talk(conversation)
     except Failure:
-        rows = "What was stored is kept."
-    err.print(f"\n{rows} To go on from the same files:")
-    err.print(f"  casebook import --resume {import_id}{option} FILES", soft_wrap=True)
-    return report
+        return None

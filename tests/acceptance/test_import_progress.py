@@ -90,3 +90,24 @@ def test_the_id_and_the_index_are_told_while_rows_are_read(casebook: Casebook) -
         late.cancel()
         process.kill()
     assert first == {"import": orjson.loads(report)["id"]}
+
+
+def test_errors_are_json_lines_where_json_is_asked_for(
+    casebook: Casebook, source: Path, tmp_path: Path
+) -> None:
+    """Of an import that stops, of one that can't begin, and of the commands beside it."""
+    rejects = tmp_path / "rejects.ndjson"
+    options = ("--source", "lines", "--max-rejects", "1", "--rejects", str(rejects), "--json")
+    done = casebook.run("import", str(source), *options)
+    *_, kept, written, error = [orjson.loads(line) for line in done.err.splitlines()]
+    import_id = done.json["id"]
+    resume = f"casebook import --resume {import_id} FILES"
+    assert kept == {"kept": {"import": import_id, "rows": 1505, "resume": resume}}
+    assert written == {"rejects": {"rows": 5, "files": [str(rejects)]}}
+    assert (done.code, error["error"]["code"]) == (1, "TOO_MANY_REJECTS")
+    nothing = str(tmp_path / "nothing.ndjson")
+    (tmp_path / "empty").mkdir()
+    for command in (("import", nothing), ("lint", str(tmp_path / "empty"))):
+        done = casebook.run(*command, "--json")
+        assert orjson.loads(done.err)["error"]["code"] == "SOURCE_UNREADABLE"
+        assert done.code == 2
