@@ -58,7 +58,8 @@ def start(command: StartImport, store: Store) -> ImportStarted:
             mode=command.mode,
             duplicates=command.duplicates,
         )
-        details = {"source": command.source, "files": list(command.files)}
+        files = {"files": list(command.files[:1]), "file_count": len(command.files)}
+        details = {"source": command.source, **files}
         tracking.open_task(
             tx, import_id, "import", command.by, status="processing", details=details
         )
@@ -206,7 +207,8 @@ def list_page(request: ListImports, store: Store) -> ImportPage:
     given = request.model_dump(exclude={"limit"}, exclude_none=True)
     with store.transaction() as tx:
         rows = tx.rows("imports.report", tuple(given), limit=request.limit + 1, **given)
-        found = tuple(_of_row(tx, row) for row in rows[: request.limit])
+        short = [row | {"files": row["files"][:1]} for row in rows[: request.limit]]
+        found = tuple(_of_row(tx, row) for row in short)
     more = len(rows) > request.limit
     return ImportPage(imports=found, next_cursor=found[-1].id if more else None)
 
@@ -310,6 +312,7 @@ def _of_row(tx: Transaction, row: Row) -> ImportReport:
         id=row["id"],
         source=row["source"],
         files=tuple(row["files"]),
+        file_count=row["file_count"],
         by=row["started_by"],
         status=row["status"],
         mode=row["mode"],

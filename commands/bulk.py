@@ -200,6 +200,7 @@ async def _import(
             plan,
             progress.advance,
             begin,
+            names=progress.names(),
             sent=progress.sent,
             behind=progress.behind,
         )

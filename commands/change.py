@@ -125,12 +125,16 @@ def list_(json_: bool, **options: Any) -> None:
         state = "[red]stopped[/red]" if one.error else one.status
         by = f" by {plain(one.by)}" if one.by else ""
         out.print(f"[bold]{one.id}[/bold]  {one.mode} {state}", soft_wrap=True)
-        out.print(f"    [dim]{came_to(one.files, one.source, one.counts.model_dump())}[/dim]")
+        out.print(f"    [dim]{_sum_of(one)}[/dim]")
         out.print(f"    [dim]began {shown(one.started_at)}{by}[/dim]", soft_wrap=True)
     if page.next_cursor:
         out.print(f"[dim]more: --cursor {page.next_cursor}[/dim]", soft_wrap=True)
     if not page.imports:
         out.print("no such imports.")
+
+
+def _sum_of(one: ImportReport) -> str:
+    return came_to(one.files, one.file_count, one.source, one.counts.model_dump())
 
 
 @imports.command(name="show")

@@ -79,6 +79,12 @@ class ImportProgress:
         self._began = time.monotonic()
         self._bar: _Bar | None = None
 
+    def names(self) -> list[str]:
+        """What the files are called in reports, in their order."""
+        from pipelines.formats.paths import told
+
+        return [told(file) for file in self._files]
+
     def opened(self) -> Iterator[tuple[str, Any]]:
         """The files with their names, opened one after another. Raises: SourceUnreadable."""
         from pipelines.formats.paths import told

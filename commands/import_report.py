@@ -7,6 +7,8 @@ from commands.base import Failure, err, file_name, out, plain, say_json, talk
 from contracts.imports import GetImport, ImportCheck, ImportCounts, ImportMode, ImportReport
 from settings import Settings
 
+FILES = 10  # named before the rest are counted
+
 if TYPE_CHECKING:
     from pipelines.rejects import RejectsFile
 
@@ -28,6 +30,8 @@ def print_report(report: ImportReport | ImportCheck, seconds: float | None = Non
         out.print(f"[dim]casebook import --resume {report.id} FILES[/dim]", soft_wrap=True)
     elif isinstance(report, ImportReport) and report.finished_at is None:
         out.print(f"[dim]{if_dead(report.id)}[/dim]", soft_wrap=True)
+    if isinstance(report, ImportReport) and seconds is None and report.files:
+        out.print(f"[dim]{_files(report)}[/dim]", soft_wrap=True)
     for note in report.notes:
         out.print(f"[yellow]note[/yellow] {plain(note)}")
     for reject in report.rejects:
@@ -36,6 +40,12 @@ def print_report(report: ImportReport | ImportCheck, seconds: float | None = Non
         out.print(f"[red]rejected[/red] {plain(where)} {plain(what)} [dim]({reject.code})[/dim]")
     if counts.rejected > len(report.rejects):
         out.print(f"[dim]and {counts.rejected - len(report.rejects):,} more[/dim]")
+
+
+def _files(report: ImportReport) -> str:
+    """What it was read from; who imports just now knows."""
+    more = report.file_count - len(report.files[:FILES])
+    return f"from {plain(', '.join(report.files[:FILES]))}" + f" and {more:,} more" * (more > 0)
 
 
 def sum_of(counts: ImportCounts) -> str:

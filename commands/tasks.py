@@ -302,12 +302,15 @@ def subject(task: Task) -> str:
     """Of an import its first file, its source, and what has become of its rows; else nothing."""
     if task.type != "import":
         return ""
-    return came_to(task.details.get("files", ()), task.details.get("source", ""), task.result or {})
+    files, source = task.details.get("files", ()), task.details.get("source", "")
+    return came_to(files, task.details.get("file_count", 1), source, task.result or {})
 
 
-def came_to(files: Sequence[str], source: str, counts: Mapping[str, int]) -> str:
+def came_to(files: Sequence[str], file_count: int, source: str, counts: Mapping[str, int]) -> str:
     """An import's first file, its source and its counts, as far as they are known."""
-    where = " of ".join(plain(name) for name in (*files[:1], source) if name)
+    others = f" and {file_count - 1:,} more" if file_count > 1 else ""
+    first = [f"{name}{others}" for name in files[:1]]
+    where = " of ".join(plain(name) for name in (*first, source) if name)
     rows = ", ".join(f"{counts[name]:,} {name}" for name in COUNTED if name in counts)
     return ": ".join(part for part in (where, rows) if part)
 

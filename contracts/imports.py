@@ -26,6 +26,8 @@ CHUNK_ROWS = 500
 CHUNK_BYTES = 256 * 1024  # of JSON in UTF-8; one larger row may travel alone
 ROW_BYTES = 900 * 1024  # of JSON in UTF-8: with its envelope it still fits one message
 NOTES_MAX = 100  # kept of an import
+FILES_MAX = 1000  # names of files that are kept of an import
+FILES_BYTES = 256 * 1024  # of these names in UTF-8: they travel in one message
 REJECT_ROW_BYTES = 2048  # what is kept of a rejected row
 
 
@@ -135,7 +137,7 @@ class StartImport(Write):
     """Open an import."""
 
     source: Source = ""
-    files: Annotated[tuple[Text, ...], Field(max_length=1000)] = ()
+    files: Annotated[tuple[Text, ...], Field(max_length=FILES_MAX)] = ()
     mode: ImportMode = ImportMode.UPSERT
     duplicates: Duplicates = Duplicates.AUTO
 
@@ -306,8 +308,10 @@ class ImportReport(Contract):
 
     id: UUID
     source: str
-    #: The first of them.
+    #: At most FILES_MAX; in a list of imports only the first one.
     files: tuple[str, ...] = ()
+    #: How many are known by their names. A note of a finished import tells of more.
+    file_count: int = 0
     by: str = ""
     status: str
     mode: ImportMode = ImportMode.UPSERT

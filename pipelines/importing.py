@@ -4,7 +4,7 @@ its answer."""
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -23,6 +23,8 @@ from contracts.errors import (
     Unavailable,
 )
 from contracts.imports import (
+    FILES_BYTES,
+    FILES_MAX,
     NOTES_MAX,
     REMOVED_MAX,
     ChunkDone,
@@ -88,11 +90,13 @@ async def import_streams(
     progress: Progress,
     begun: Callable[[UUID], None] = lambda import_id: None,
     *,
+    names: Sequence[str] = (),
     sent: Heard = unheard,
     behind: Heard = unheard,
 ) -> ImportReport:
     """Import every named stream as one import; its report when all of it is stored.
 
+    `names` are those of all streams, where they are known before they are opened.
     `begun` hears its id before anything of it is stored: who is stopped can go on with it. `sent`
     hears of the rows of each chunk when it is sent, `progress` the counts so far when one is
     answered, `behind` now and then how many changes the index has to go.
@@ -106,11 +110,14 @@ async def import_streams(
     """
     streams = iter(streams)
     first = next(streams, None)
-    names = (first[0],) if first else ()
-    import_id, mode = await _resume(client, plan) or await _start(client, plan, names)
+    names = names or ((first[0],) if first else ())
+    kept = _kept(names)
+    import_id, mode = await _resume(client, plan) or await _start(client, plan, kept)
     begun(import_id)
     opened = itertools.chain([first] if first else [], streams)
     notes: list[str] = []
+    if len(kept) < len(names):
+        notes.append(f"It has {len(names):,} files, of which the first {len(kept):,} are named.")
     found = found_in(opened, plan.reading, notes, mode)
     chunks = cut(found, plan.shape, notes, keep=plan.rejects is not None)
     try:
@@ -141,6 +148,12 @@ def reason_of(error: Exception) -> TaskError:
     text = f"{type(error).__name__}: {error}"[:1000].replace("\0", "\ufffd")
     message = text.encode(errors="backslashreplace").decode()
     return TaskError(code=CasebookError.code, message=message)
+
+
+def _kept(names: Sequence[str]) -> tuple[str, ...]:
+    """The first of them, as many as an import keeps."""
+    sizes = itertools.accumulate(len(name.encode()) for name in names[:FILES_MAX])
+    return tuple(name for name, size in zip(names, sizes, strict=False) if size <= FILES_BYTES)
 
 
 async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> tuple[UUID, ImportMode]:

@@ -137,3 +137,21 @@ def test_near_duplicates_are_reported(casebook: Casebook, http: httpx.Client) ->
     assert http.get(f"/v1/imports/{import_id}/similar", params={"minimum": 1}).json()["pairs"] == []
     again = http.post(f"/v1/imports/{import_id}/similar")
     assert (again.status_code, again.json()["count"]) == (202, 2)
+
+
+def test_an_import_names_its_files(casebook: Casebook, http: httpx.Client, tmp_path: Path) -> None:
+    """All of them where one import is shown; where many are listed, the first and how many."""
+    files = [str(tmp_path / f"part {n:02}.ndjson") for n in range(12)]
+    for n, file in enumerate(files):
+        Path(file).write_bytes(lines(f"f{n}"))
+    done = casebook.run("import", str(tmp_path), "--source", "named files", "--json").json
+    assert (done["files"], done["file_count"]) == (files, 12)
+    shown = http.get(f"/v1/imports/{done['id']}").json()
+    assert (shown["files"], shown["file_count"]) == (files, 12)
+    text = casebook.run("imports", "show", done["id"]).out
+    assert f"from {', '.join(files[:10])} and 2 more" in text
+    (listed,) = http.get("/v1/imports", params={"source": "named files"}).json()["imports"]
+    assert (listed["files"], listed["file_count"]) == (files[:1], 12)
+    said = f"{files[0]} and 11 more of named files: 12 created"
+    assert said in casebook.run("imports", "list", "--source", "named files").out
+    assert said in casebook.run("tasks", "--type", "import").out

@@ -307,7 +307,7 @@ select
         when i.finished_at is null then 'open'
         else 'finished'
     end as status,
-    i.files, i.started_by, c.*
+    i.files, cardinality(i.files) as file_count, i.started_by, c.*
 from (
     select *
     from imports
