@@ -71,7 +71,7 @@ async def check_streams(
     def take(chunk: Chunk, done: ChunkChecked) -> bool:
         tally.add(done)
         if plan.rejects is not None:
-            plan.rejects.add(chunk.sources, done.rejects)
+            plan.rejects.add(chunk.number, chunk.sources, done.rejects)
         progress(tally.counts)
         return not too_many(tally.counts, plan)
 

@@ -230,7 +230,7 @@ async def _send_all(
         nonlocal counts
         done = await insist(lambda: _send(client, import_id, chunk, plan, window), window.refused)
         if plan.rejects is not None:
-            plan.rejects.add(chunk.sources, done.rejects)
+            plan.rejects.add(chunk.number, chunk.sources, done.rejects)
         counts += done.counts
         telling.progress(counts)
 
@@ -258,6 +258,8 @@ async def _send_all(
             keeping.cancel()
     except* CasebookError as errors:
         raise errors.exceptions[0] from None  # the first says why; the others were cancelled
+    if plan.rejects is not None:
+        await asyncio.to_thread(plan.rejects.sort)
     if unread is not None:
         raise unread
     if message := too_many(counts, plan):

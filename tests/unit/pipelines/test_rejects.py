@@ -30,7 +30,7 @@ def rejected(path: Path, sources: list[Found], lines: set[int]) -> RejectsFile:
         for one in sources
         if one.line in lines
     ]
-    file.add(sources, rejects)
+    file.add(0, sources, rejects)
     return file
 
 
@@ -64,7 +64,7 @@ def test_a_delimiter_that_would_not_be_found_out_is_said(tmp_path: Path) -> None
     why = [Reject(file="a.csv", line=line, code="MISSING", message="no") for line in (4, 5)]
     for mark in (False, True):
         path = tmp_path / "out"
-        RejectsFile(path, mark=mark).add(sources, why)
+        RejectsFile(path, mark=mark).add(0, sources, why)
         again = found("out", path.read_bytes())
         data = [one.data for one in again if isinstance(one, SourceRow)]
         assert [(row.get("id"), row.get("_raw")) for row in data] == [
@@ -78,9 +78,41 @@ def test_rows_stand_in_the_order_of_their_source(tmp_path: Path) -> None:
     path = tmp_path / "out"
     sources = found("a.ndjson", b'{"n": 1}\n{bad\n{"n": 3}\n{worse\n')
     why = [Reject(file="a.ndjson", line=n, code="NO", message="no") for n in (4, 2, 3, 1)]
-    RejectsFile(path).add(sources, why)
+    RejectsFile(path).add(0, sources, why)
     lines = [orjson.loads(line)["_reject"]["line"] for line in path.read_bytes().splitlines()]
     assert lines == [1, 2, 3, 4]
+
+
+def test_chunks_stand_in_the_order_of_their_source_in_the_end(tmp_path: Path) -> None:
+    """They come as they are answered: all are there at once, and in order when that is asked for.
+    Files of other shapes are put in order by themselves, behind their headers."""
+    path = tmp_path / "out.csv"
+    path.touch(0o640)
+    file = RejectsFile(path)
+    table = b"id,name\n" + b"".join(b"%d,row %d\n" % (n, n) for n in range(6))
+    rows = list(enumerate(found("a.csv", table)))
+    texts = b"".join(b'{"id": %d}\n' % n for n in range(6))
+    for number, row in [*rows[4:], *rows[:2], *rows[2:4]]:
+        _add(file, number, row)
+    for number, row in reversed(list(enumerate(found("b.ndjson", texts), 6))):
+        _add(file, number, row)
+
+    def ids() -> tuple[list[int], list[int]]:
+        csv_, ndjson = (one.read_bytes().splitlines() for one in file.files)
+        assert csv_[0].startswith(b"id,name,_raw,_reject")
+        return [int(one[:1]) for one in csv_[1:]], [orjson.loads(one)["id"] for one in ndjson]
+
+    assert ids() == ([4, 5, 0, 1, 2, 3], [5, 4, 3, 2, 1, 0])
+    for _ in range(2):
+        file.sort()
+        assert ids() == ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5])
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert {one.name for one in tmp_path.iterdir()} == {"out.csv", "out.csv.2.ndjson"}
+
+
+def _add(file: RejectsFile, number: int, row: Found) -> None:
+    reject = Reject(file=row.file, line=row.line, code="MISSING", message="is missing")
+    file.add(number, [row], [reject])
 
 
 def test_a_source_of_another_shape_has_a_file_of_its_own(tmp_path: Path) -> None:
@@ -90,7 +122,7 @@ def test_a_source_of_another_shape_has_a_file_of_its_own(tmp_path: Path) -> None
     for name, data in (("b.csv", b"id,name\n1,\n"), ("c.json", b'[{"id": 1}]')):
         sources = found(name, data)
         reject = Reject(file=name, line=sources[0].line, code="MISSING", message="no")
-        file.add(sources, [reject])
+        file.add(0, sources, [reject])
     assert [one.name for one in file.files] == ["out", "out.2.csv", "out.3.ndjson"]
     assert all(one.stat().st_size for one in file.files)
 
@@ -113,7 +145,7 @@ def test_a_bulk_keeps_its_actions(tmp_path: Path) -> None:
     path = tmp_path / "out"
     (chunk,) = cut(found("bulk.ndjson", BULK), Shape(), keep=True)
     assert chunk.named == ["B2", "B3", "B4", "5"], "what a replace leaves as it is"
-    RejectsFile(path).add(chunk.sources, chunk.rejects)
+    RejectsFile(path).add(0, chunk.sources, chunk.rejects)
     rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
     assert [(row.get("_id"), row["_raw"]) for row in rows] == [
         ("B2", '{"index": {"_id": "B2"}}\n{"title": "bulk two" BAD}'),
@@ -147,7 +179,7 @@ def test_a_file_and_its_packed_twin_are_told_apart(tmp_path: Path) -> None:
     (chunk,) = cut([*good, *bad], Shape(), keep=True)
     sent = orjson.loads(orjson.dumps(chunk.rows))[1]
     reject = Reject(file=sent["file"], line=sent["line"], code="MISSING", message="no")
-    RejectsFile(path).add(chunk.sources, [reject])
+    RejectsFile(path).add(0, chunk.sources, [reject])
     assert orjson.loads(path.read_bytes())["id"] == "bad"
 
 
@@ -157,7 +189,7 @@ def test_what_was_there_is_replaced(tmp_path: Path) -> None:
     for _ in range(2):
         rejected(path, found("a.ndjson", b'{"id": 1}\n'), {1})
     assert len(path.read_bytes().splitlines()) == 1
-    RejectsFile(path).add([], [])
+    RejectsFile(path).add(0, [], [])
     assert path.read_bytes() == b""
 
 
