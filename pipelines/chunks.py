@@ -15,6 +15,8 @@ from pipelines.formats.source import Found, SourceRow, Unread
 from pipelines.mapping import NotText, Row, found_at, name_in, paths_of, shaper
 from pipelines.rejects import ID, RAW, REASON
 
+Entry = tuple[str, str]  # as its rows name it: source, external id
+
 SOURCE_BYTES = 2 * 1024 * 1024  # of a chunk in its source: rows are kept until they are answered
 
 
@@ -46,10 +48,10 @@ def cut(
     added to `notes` at the end.
     """
     chunk, seen = Chunk(0), hashlib.blake2b(digest_size=16)
-    shaped, missed = _mended(shape), _Missed(shape)
+    shaped, missed, twice = _mended(shape), _Missed(shape), _Twice()
     for one in found:
         missed.look(one)
-        encoded = _encode(one, shaped)
+        encoded, entry = _encode(one, shaped)
         size = len(encoded) if isinstance(encoded, bytes) else len(encoded.row) + 500
         source_size = _source_size(one)
         if len(chunk) and (
@@ -60,6 +62,7 @@ def cut(
             chunk.digest = seen.hexdigest()
             yield chunk
             chunk, seen = Chunk(chunk.number + 1), hashlib.blake2b(digest_size=16)
+        twice.look(chunk.number, entry)
         chunk.size += size
         chunk.source_size += source_size
         if keep:
@@ -76,7 +79,7 @@ def cut(
         chunk.digest = seen.hexdigest()
         yield chunk
     if notes is not None:
-        notes += missed.notes()
+        notes += [*missed.notes(), *twice.notes()]
 
 
 class _Missed:
@@ -97,6 +100,29 @@ class _Missed:
             return []
         missed = ", ".join(f"{path} (for {field})" for path, field in self._paths.items())
         return [f"The mapping looks where no row has anything: {missed}."]
+
+
+class _Twice:
+    """How many rows are about an entry that a later row of their chunk is about, too."""
+
+    def __init__(self) -> None:
+        self._chunk = -1
+        self._entries = set[Entry]()
+        self._count = 0
+
+    def look(self, chunk: int, entry: Entry | None) -> None:
+        if chunk != self._chunk:
+            self._chunk = chunk
+            self._entries.clear()
+        if entry is not None:
+            self._count += entry in self._entries
+            self._entries.add(entry)
+
+    def notes(self) -> list[str]:
+        if not self._count:
+            return []
+        twice = "Rows about an entry that a later row of their chunk is about, too"
+        return [f"{twice}: {self._count:,}; the later one counts."]
 
 
 async def read_aside(chunks: Iterable[Chunk]) -> AsyncGenerator[Chunk, None]:
@@ -146,15 +172,24 @@ def _mended(shape: Shape) -> Callable[[Row], Row]:
     return mended
 
 
-def _encode(one: Found, shaped: Callable[[Row], Row]) -> bytes | Reject:
+def _encode(one: Found, shaped: Callable[[Row], Row]) -> tuple[bytes | Reject, Entry | None]:
+    """The row as it travels, and which entry it names."""
     if isinstance(one, Reject):
-        return one
+        return one, None
     try:
         data = shaped(one.data)
     except NotText as error:
-        return _reject(one, "MAPPED_NOT_TEXT", str(error), error.field)
+        return _reject(one, "MAPPED_NOT_TEXT", str(error), error.field), None
     except _StillRaw:
-        return _reject(one, "ROW_UNREADABLE", "it still stands in _raw and nowhere else", RAW)
+        text = "it still stands in _raw and nowhere else"
+        return _reject(one, "ROW_UNREADABLE", text, RAW), None
+    row = _written(one, data)
+    name = data.get("external_id")
+    named = isinstance(row, bytes) and isinstance(name, str | int) and name != ""
+    return row, (str(data.get("source") or ""), str(name)) if named else None
+
+
+def _written(one: SourceRow, data: Row) -> bytes | Reject:
     try:
         row = orjson.dumps({"file": one.file, "line": one.line, "data": data}, default=str)
     except (orjson.JSONEncodeError, RecursionError) as error:

@@ -73,3 +73,18 @@ def test_where_a_mapping_finds_nothing_is_noted() -> None:
     assert list(cut([], shape, notes)) == []
     list(cut(found, Shape(), notes))
     assert len(notes) == 1
+
+
+def test_rows_whose_entry_a_later_row_names_are_counted() -> None:
+    """Within a chunk, where the last one counts. Of other chunks and other sources they are not."""
+    ids: list[dict[str, object]] = [{"external_id": n} for n in (1, "1", 2, None, None, 1)]
+    ids += [{"external_id": 2, "source": "another"}, {}, {}]
+    rows = [SourceRow("f", n, {"title": "x" * 10} | one) for n, one in enumerate(ids)]
+    notes: list[str] = []
+    assert len(list(cut(rows, Shape(), notes))) == 1
+    said = "Rows about an entry that a later row of their chunk is about, too: 2; the later one"
+    assert notes == [f"{said} counts."]
+    large = {"title": "x" * 10, "problem": "p" * CHUNK_BYTES, "external_id": 1}
+    notes.clear()
+    assert len(list(cut([SourceRow("f", n, large) for n in range(2)], Shape(), notes))) == 2
+    assert notes == []
