@@ -40,7 +40,7 @@ _HRESULT = re.compile(r"80[0-3][0-9]{5}")
 _NEGATIVE, _FAILED = re.compile(r"-(21[0-9]{8})"), re.compile(r"80(?:0[4-9a-f]|[1-3].).{4}")
 _FILE_STATUS = re.compile(r"fs[0-9]{2}")
 _SQL_SIGNED = re.compile(rf"sql(?:code)?([+-]){NUMBER}")  # SQL-805
-_SQL_MESSAGE = re.compile(r"sql([0-9]{4,5})([nw])")  # SQL0805N says SQLCODE -805, SQL0100W +100
+_SQL_MESSAGE = re.compile(r"sql([0-9]{3,5})([nw])")  # SQL0805N says SQLCODE -805, SQL0100W +100
 #: Without its hyphen it needs all digits: exp2024 and imp01 are names; ORA1555 is none.
 _ORACLE = re.compile(
     r"(ora|tns|pls|rman|imp|exp)(?:-|(?=[0-9]{5})|(?<=ora)(?=[0-9]{3}))([0-9]{1,5})"
@@ -70,6 +70,8 @@ def _part(text: str) -> str | None:
         return f"u{match[1]:0>4}"
     if match := _ORACLE.fullmatch(text):
         return f"{match[1]}-{match[2]:0>5}"
+    if match := _SQL_MESSAGE.fullmatch(text):
+        return f"sql{match[1]:0>4}{match[2]}"
     if _SHORT_ABEND.fullmatch(text):
         return "s" + text
     if match := _LETTER_O.fullmatch(text):
@@ -155,12 +157,13 @@ def _look(token: str) -> Iterator[str]:
 # the engine finds fast, and repeats nothing without a bound.
 _GAP = r"(?:[\s=:(]{1,3}(?:code|key|is|was|of)){0,2}[\s=:(]{0,3}['\"]?"
 _END = r"(?![0-9a-z])"
-_SQLCODE = re.compile(rf"sqlcode{_GAP}(?:([+-])\s?)?{NUMBER}{_END}")
+_SQLCODE = re.compile(rf"sqlcode{_GAP}(?:([+-]|minus\s|plus\s)\s?)?{NUMBER}{_END}")
+SAID_SIGNS = {"minus": "-", "plus": "+"}
 _AFTER_ABEND = re.compile(
     rf"abend(?:ed)?(?:\s{{1,3}}with)?{_GAP}"
     rf"(?:s?([0-9a-f]{{3}})|(?:u ?)?([0-9]{{4}})|u ?([0-9]{{1,3}})|so(c[0-9a-f])){_END}"
 )
-_USER_ABEND_NUMBER = re.compile(rf"user abend{_GAP}([0-9]{{1,4}}){_END}")
+_USER_ABEND_NUMBER = re.compile(rf"(?:user abend|abended user){_GAP}([0-9]{{1,4}}){_END}")
 _STATUS = re.compile(rf"status(?:(?<=file.status){_GAP}0|(?<!exit.status){_GAP})([0-9]{{2}}){_END}")
 _IMS_STATUS = re.compile(
     r"status(?:(?<=ims.status)|(?<=pcb.status)|(?<=dl.i.status)|(?<=dli.status))"
@@ -185,7 +188,11 @@ _USER_COMPLETION = re.compile(
 #: Data management tells an abend without its S: `IEC141I 013-18,...`, `SYS CODE = 878-10`.
 _MANAGED = re.compile(rf"iec[0-9]{{3}}i\s{{1,3}}([0-9a-f]{{3}})(-[0-9a-f]{{1,2}}){_END}")
 _SYS_CODE = re.compile(rf"sys code[\s=]{{1,3}}([0-9a-f]{{3}})(-[0-9a-f]{{1,2}})?{_END}")
-_RESP = re.compile(rf"resp(?:(?<=eibresp)|(?<![0-9a-z]resp))(?=[\s=:(]){_GAP}([0-9]{{1,3}}){_END}")
+#: DISPLAY writes all eight digits of it: EIBRESP=00000083.
+_RESP = re.compile(
+    r"resp(?:(?<=eibresp)|(?<=dfhresp)|(?<![0-9a-z]resp))"
+    rf"(?=[\s=:(]){_GAP}0{{0,5}}([0-9]{{1,3}}){_END}"
+)
 
 
 def _by_context(text: str) -> Iterator[str]:
@@ -193,7 +200,8 @@ def _by_context(text: str) -> Iterator[str]:
     if "sqlcode" in text:
         for sign, number in _SQLCODE.findall(text):
             # Without its sign it may be either: the error is meant more often.
-            yield from (f"{either}{int(number)}" for either in sign or "-+")
+            said = SAID_SIGNS.get(sign.rstrip(), sign)
+            yield from (f"{either}{int(number)}" for either in said or "-+")
     if "abend" in text:
         yield from (f"u{number:0>4}" for number in _USER_ABEND_NUMBER.findall(text))
         for system, user, short, letter_o in _AFTER_ABEND.findall(text):

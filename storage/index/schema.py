@@ -17,7 +17,7 @@ from storage.index.weights import PROBLEM_WEIGHT, SOLUTION_WEIGHT, TAGS_WEIGHT, 
 
 #: Of the fields and of how texts become words, codes and paths. Raise it with any change to these:
 #: an index of another version is built anew.
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 FIRST_WORDS = 3  # of a title: a code in them is what the entry is about ("FILE STATUS 35: ...")
 SHOWN_MAX = 20_000  # characters of problem and of solution, kept for highlights

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from storage.index.codes import NO_CODES, bare_codes, find_codes
+from storage.index.codes import NO_CODES, SAID_SIGNS, bare_codes, find_codes
+from storage.index.signed import form
 
 SYSTEM_DIGITS = 3  # of a system abend; a user abend may be written so, too
 _END = r"(?![0-9a-z])"
@@ -15,9 +16,12 @@ _SPACED = re.compile(
     r"|(ie[abcefw]|ic[eh]|ig[dwyz]|idc|ikj|ir[rx]|is[gt]|ix[cg]|csv|dfs|dsn[a-z]|arc|adr|bpx[a-z]?)"
     rf"\s([0-9]{{3,5}}[adeistw])){_END}"
 )
-#: What is asked for alone: X'0C4', USER=0016, `soc 7`, 0x7B.
+#: What is asked for alone: X'0C4', SYSTEM 0E3, S-913, USER=0016, `U 0457`, `minus 204`, `soc 7`,
+#: 0x7B.
 _QUOTED = re.compile(r"x?'((?=[a-f]*[0-9])[0-9a-f]{3})'")
-_USER = re.compile(r"user[\s=]([0-9]{4})")
+_SYSTEM = re.compile(r"(?:s[\s-]|system\s)((?=[a-f]*[0-9])[0-9a-f]{3})")
+_USER = re.compile(r"(?:user[\s=]|u[\s-])([0-9]{4})")
+_SAID_SIGN = re.compile(r"(minus|plus)\s([0-9]{1,5})")
 _LETTER_O = re.compile(r"s?o\s?c\s?([4-9])|s\s?0\s?c\s?([0-9a-f])")
 _SHORT_HEX = re.compile(r"0x([0-9a-f]{2,3})")
 
@@ -43,8 +47,10 @@ def named_codes(value: str) -> list[str]:
 
 
 def _alone(text: str) -> Iterator[str]:
-    if match := _QUOTED.fullmatch(text):
+    if match := _QUOTED.fullmatch(text) or _SYSTEM.fullmatch(text):
         yield f"s{match[1]}"
+    elif match := _SAID_SIGN.fullmatch(text):
+        yield form(SAID_SIGNS[match[1]], match[2])
     elif match := _USER.fullmatch(text):
         yield f"u{match[1]}"
     elif match := _LETTER_O.fullmatch(text):

@@ -25,6 +25,8 @@ def system_abend(code: str) -> Iterator[str]:
     yield from (f"{code}-04", f"ABEND={number}", f"abended with {code}", f"abend code {number}")
     yield from (number, f"system completion code {number}", f"SYSTEM COMPLETION CODE={number}")
     yield f"COMPLETION CODE - SYSTEM={number} USER=0000 REASON=00000000"
+    if not number.isalpha():
+        yield from (f"SYSTEM {number}", f"S {number}", f"S-{number}")
     yield f"IEF450I PAYJOB1 STEP010 - ABEND={code} U0000 REASON=00000004"
 
 
@@ -34,6 +36,7 @@ def user_abend(code: str) -> Iterator[str]:
     yield from (code, code.lower(), f"ABEND {code}", f"ABEND={code}", f"user abend {number}")
     yield from (f"U{int(number)}", f"user abend {int(number)}", f"S000 {code}")
     yield f"COMPLETION CODE - SYSTEM=000 USER={number}"
+    yield from (f"U {number}", f"abended user {int(number)}")
     yield f"IEF450I PAYJOB1 STEP010 - ABEND=S000 {code} REASON=00000000"
 
 
@@ -47,6 +50,7 @@ def eib_resp(code: str) -> Iterator[str]:
     """13"""
     yield from (f"EIBRESP {code}", f"EIBRESP={code}", f"RESP({code})", f"RESP={code}")
     yield from (f"resp code {code}", f"eibresp is {code}", f"CICS RESP {code}")
+    yield from (f"DFHRESP({code})", f"EIBRESP={int(code):08}")
 
 
 def file_status(code: str) -> Iterator[str]:
@@ -73,6 +77,7 @@ def sqlcode(code: str) -> Iterator[str]:
     yield from (f"SQLCODE: {code[0]}{number:0>9}", f"SQLCODE = {code[0]}{number:0>10}")
     if code[0] == "-":
         yield from (f"SQLCODE {number}", f"SQLCODE \u2212{number}")
+        yield from (f"SQL{number}N", f"sqlcode minus {number}", f"minus {number}")
 
 
 def message(code: str) -> Iterator[str]:

@@ -86,6 +86,13 @@ from storage.index.codes import bare_codes, find_codes, is_message, is_name
         ("IEC020I 001-4,STEP1", ["iec020i", "s001-4", "s001"]),
         ("IEC070I 104-204", ["iec070i"]),
         ("GETMAIN SYS CODE = 878-10", ["s878-10", "s878"]),
+        ("SQL503N sql0503n", ["sql0503n", "-503"]),
+        ("SQL10007N", ["sql10007n", "-10007"]),
+        ("EIBRESP=00000083", ["resp83"]),
+        ("DFHRESP(11)", ["resp11"]),
+        ("sqlcode minus 204", ["-204"]),
+        ("SQLCODE IS PLUS 100", ["+100"]),
+        ("abended user 456", ["u0456"]),
     ],
 )
 def test_a_code_has_one_form_however_it_is_written(text: str, codes: list[str]) -> None:
@@ -124,6 +131,7 @@ def test_a_code_has_one_form_however_it_is_written(text: str, codes: list[str]) 
         "CPU +100% load, 80%-100 % and f(x)-220",
         "-2147483648",
         "SOC 2 and SOC2 reports",
+        "SQL99 minus 204 DFHRESP(NORMAL) eibresp2 00000083 eibresp 000000083",
     ],
 )
 def test_other_numbers_are_no_codes(text: str) -> None:
@@ -166,6 +174,7 @@ def test_near_codes_differ(one: str) -> None:
         *("status code ", "completion code ", "user abend  ", "completion code - system  "),
         *("status ", "sqlcode   ", "abend is  ", "abend code is ", "resp= ", "fs  "),
         "IEF450I S0C7 -805 ",
+        *("sqlcode minus ", "abended user  ", "resp=0", "0x0"),
         *("-805 ", "+0100 ", "1:11 +0100 ", "sql +1", "iec141i ", "sys code = ", "-1)"),
     ],
 )

@@ -21,6 +21,12 @@ from storage.index.typed import named_codes, typed_codes
         ("0x7B", ["0000007b"]),
         ("X'806'", ["s806"]),
         ("USER=0016", ["u0016"]),
+        ("U 0457", ["u0457"]),
+        ("SYSTEM 0E3", ["s0e3"]),
+        ("S 03D", ["s03d"]),
+        ("S-913", ["s913"]),
+        ("minus 204", ["-204"]),
+        ("plus 100", ["+100"]),
         ("013", ["s013", "-13", "+13"]),
     ],
 )
@@ -32,7 +38,10 @@ def test_a_typed_form_stands_for_its_code(q: str, codes: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "q",
-    ["db2", "ec2", "soc 2", "soc 7 audit", "500 KB 1048576", "ich 408", "ora 12", "is 805 a code"],
+    [
+        *("db2", "ec2", "soc 2", "soc 7 audit", "500 KB 1048576", "ich 408", "ora 12"),
+        *("is 805 a code", "system 12", "system 0e3 is slow", "s abc", "10 minus 204", "u 16"),
+    ],
 )
 def test_what_may_be_words_stays_words(q: str) -> None:
     """A wrong code would come before the right words."""
