@@ -31,8 +31,15 @@ _SHORT_ABEND = re.compile(r"0c[0-9a-f]|[bde]37")  # a system abend without its S
 _USER_ABEND = re.compile(r"u([0-9]{3,4})")
 _LETTER_O = re.compile(r"soc([4-9])")  # a system abend; SOC 1 to 3 are kinds of reports, too
 _NO_ABEND = ("s000", "u0000")  # "S000 U4038": the other one is it
+#: Names of certificates, ciphers and processors, which stand beside what went wrong everywhere:
+#: `x509: certificate has expired`.
+_STANDARDS = re.compile(
+    r"x-?509|asn1|(?:sha|aes)-?(?:128|192|224|256|384|512)|(?:ed|curve|x)25519|avx-?(?:2|512)"
+    r"|i[3-6]86|s390x?"
+)
 _ERRNO = re.compile(r"e2big|el2hlt|el2nsync|el3hlt|el3rst")
-_HEX = re.compile(r"0x([0-9a-f]{4,16})")
+#: Of one digit alone (0xffffffff, 0x00000000) it is what is there when nothing was put there.
+_HEX = re.compile(r"0x(?!([0-9a-f])\1{3,15}(?![0-9a-f]))([0-9a-f]{4,16})")
 #: Windows writes an HRESULT with its 0x and without. Of digits alone are those of the facilities
 #: 0 to 63 that say "failed": 80070005.
 _HRESULT = re.compile(r"80[0-3][0-9]{5}")
@@ -60,10 +67,10 @@ def _digits(text: str) -> int:
 def _part(text: str) -> str | None:
     """The form of a code without hyphens, or None if `text` is none."""
     digits = _digits(text)
-    if not digits or len(text) > PART_MAX:
+    if not digits or len(text) > PART_MAX or _STANDARDS.fullmatch(text):
         return None
     if match := _HEX.fullmatch(text):
-        return match[1]
+        return match[2]
     if text in _NO_ABEND:
         return None
     if match := _USER_ABEND.fullmatch(text):
@@ -89,7 +96,7 @@ def _parts(token: str) -> Iterator[str]:
     if match := _ORACLE.fullmatch(token):
         yield f"{match[1]}-{match[2]:0>5}"
     elif _NUMBERED.fullmatch(token):
-        if _digits(token) >= 3:
+        if _digits(token) >= 3 and not _STANDARDS.fullmatch(token):
             yield token
     elif _BULLETIN.fullmatch(token):
         yield token

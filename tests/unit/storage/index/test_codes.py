@@ -88,6 +88,7 @@ from storage.index.codes import bare_codes, find_codes, is_message, is_name
         ("GETMAIN SYS CODE = 878-10", ["s878-10", "s878"]),
         ("SQL503N sql0503n", ["sql0503n", "-503"]),
         ("SQL10007N", ["sql10007n", "-10007"]),
+        ("0xfffffff0 0x0000ffff", ["fffffff0", "0000ffff"]),
         ("EIBRESP=00000083", ["resp83"]),
         ("DFHRESP(11)", ["resp11"]),
         ("sqlcode minus 204", ["-204"]),
@@ -131,6 +132,9 @@ def test_a_code_has_one_form_however_it_is_written(text: str, codes: list[str]) 
         "CPU +100% load, 80%-100 % and f(x)-220",
         "-2147483648",
         "SOC 2 and SOC2 reports",
+        "x509: certificate has expired, X-509, asn1 with sha256, SHA-256 and ed25519",
+        "i386, i686, s390x, S390 and AVX-512",
+        "CSTS=0xffffffff, 0x00000000 and 0xFFFF",
         "SQL99 minus 204 DFHRESP(NORMAL) eibresp2 00000083 eibresp 000000083",
     ],
 )
