@@ -14,6 +14,7 @@ from storage.index.forgive import Near, meant
 from storage.index.fusion import Fused, FusedPages
 from storage.index.grammar import Node, Understood
 from storage.index.groups import GROUPS_MAX, Group, as_json, grouped
+from storage.index.guesses import Guesses
 from storage.index.hits import Hits
 from storage.index.names import Names
 from storage.index.order import order_of
@@ -34,10 +35,10 @@ def answer(
     request: SearchQuery,
     names: Names,
     pinned: Sequence[str],
-    near: Near,
+    guesses: Guesses,
 ) -> dict[str, Any]:
     """A SearchReply, but for when and from where it came. `pinned` are ids of what comes first,
-    `near` gives the words of entries that are spelt like one.
+    `guesses` the words of entries that are spelt like one.
 
     Raises: ValidationFailed for a cursor that is none.
     """
@@ -46,14 +47,15 @@ def answer(
     for easier in (partial(without_unheld, held=found.holds), relaxed):
         if not found.page.total and (other := easier(asked)):
             asked, found = other, _Search(searcher, other, request, pinned)
+    may_mean = _did_you_mean(searcher, request.q, found.asked, guesses.near)
     reply: dict[str, Any] = {
         "hits": found.hits.all(found.page.hits),
         "total": found.page.total,
         "limit": request.limit,
         "offset": request.offset,
         "next": found.page.next,
-        "interpreted_as": told(found.asked, found.builder.reading.notes),
-        "did_you_mean": _did_you_mean(searcher, request.q, found.asked, near),
+        "interpreted_as": told(found.asked, (*found.builder.reading.notes, *guesses.notes)),
+        "did_you_mean": may_mean,
     }
     if request.group:
         shown = as_json(found.groups, searcher, request.group, names, found.hits.all)

@@ -22,6 +22,7 @@ from storage.index.answer import answer
 from storage.index.files import Damage, damage
 from storage.index.forgive import forgiving
 from storage.index.freshness import edition
+from storage.index.guesses import Guesses
 from storage.index.mark import Mark, read_mark
 from storage.index.names import Names
 from storage.index.parser import understand
@@ -81,19 +82,20 @@ class IndexReader:
         snapshot = self._reaching(request.after)
         begun, tuning = time.perf_counter(), self._tuning.current()
         near = partial(self._vocabulary.near, snapshot.searcher, snapshot.stamp)
+        guesses = Guesses(request.q, near, self.suspicion)
         with step("index", "understand"):
             held = partial(snapshot.searcher.doc_freq, "text")
             asked = rarest(understand(request.q), partial(snapshot.searcher.doc_freq, "codes"))
             asked = forgiving(
                 without_amounts(asked, held),
                 unknown=lambda word: not held(word),
-                near=near,
+                near=guesses.near,
                 thesaurus=tuning.thesaurus,
             )
             asked = with_synonyms(asked, tuning.thesaurus)
             pinned = tuning.pinned(request.q)
         with step("index", "answer"):
-            reply = answer(snapshot.searcher, asked, request, self._names, pinned, near)
+            reply = answer(snapshot.searcher, asked, request, self._names, pinned, guesses)
         took = round((time.perf_counter() - begun) * 1e3, 3)
         return orjson.dumps(reply | _from(snapshot, tuning) | {"took_ms": took})
 

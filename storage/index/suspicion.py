@@ -22,6 +22,10 @@ class Suspicion:
         self._root = root
         self._well = float("-inf")  # when they were, by the monotonic clock
 
+    def explains(self, error: BaseException) -> bool:
+        """Whether it is the engine's, and a file is damaged."""
+        return _is_the_engines(error) and self.confirmed()
+
     def confirmed(self) -> bool:
         """Whether a file is damaged."""
         current = published.read(self._root)
@@ -60,7 +64,7 @@ def suspecting(call: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, 
         try:
             return call(self, *args, **kwargs)
         except BaseException as error:
-            if _is_the_engines(error) and self.suspicion.confirmed():
+            if self.suspicion.explains(error):
                 raise IndexUnavailable(reason="a file is damaged; built anew") from error
             raise
 

@@ -231,3 +231,17 @@ def test_a_misspelt_value_of_a_field_is_asked_about(fill: Fill, q: str, meant: s
         entry("late", category="Job scheduling", severity="high"),
     )
     assert ask(reader, q).did_you_mean == meant
+
+
+@pytest.mark.parametrize(
+    "q",
+    ["2026-11-22 03:11:02 a libary", "libary\nlist", "libary list of: 10.1.2.3", "libary " * 60],
+)
+def test_nothing_is_guessed_at_in_a_pasted_text(fill: Fill, q: str) -> None:
+    """Programs spell well: a word that no entry holds is a name there."""
+    reader = fill(entry("the library"), *(entry(f"the list {n}") for n in range(3)))
+    reply = ask(reader, q)
+    assert reply.did_you_mean is None
+    assert "the library" not in {hit.title for hit in reply.hits}
+    assert "for libary" not in reply.interpreted_as
+    assert ask(reader, "libary list").did_you_mean == "library list"
