@@ -23,6 +23,13 @@ CODE_MIN = 2  # letters
 #: The end of a code that is being typed: `file status 3` may become `file status 30`.
 MISSING = ("", "0", "00", "000")
 HEX = "0x"
+LOOKED_AT = 64  # codes that begin so, of which some are none that anybody types
+#: Hashes of commits, of 7 digits or more: E1A8B1AD58. Codes have 8 digits, and a letter or two at
+#: most that stand apart: C0000005, 8024402C, C000021A.
+_HASH = re.compile(r"(?=[0-9]*[a-f])(?=[a-f]*[0-9])(?:[0-9a-f]{7}|[0-9a-f]{9,40})")
+_RUN = re.compile(r"[0-9]+|[a-f]+")
+_HASH_OF_8 = re.compile(r"(?!80[0-3]|c0[0-9])[0-9a-f]{8}")
+RUNS_MAX = 3  # of digits and of letters in a code
 
 _SPACED = re.compile(r"(?<=[A-Z])(?=[0-9])")
 
@@ -48,7 +55,8 @@ def _codes(searcher: tantivy.Searcher, typed: str) -> Iterator[Suggestion]:
     before, _, last = typed.casefold().rpartition(" ")
     found: dict[str, int] = {}
     for start in dict.fromkeys(_starts(before, last)):
-        found |= dict(searcher.terms_with_prefix("title_codes", start, limit=CODES))
+        terms = searcher.terms_with_prefix("title_codes", start, limit=LOOKED_AT)
+        found |= dict(islice((pair for pair in terms if not _is_hash(pair[0])), CODES))
     sign = HEX if last.startswith(HEX) else ""
     for code, count in islice(found.items(), 2 * CODES):
         yield {"kind": "code", "text": _written(code, sign), "entries": count}
@@ -67,6 +75,13 @@ def _starts(before: str, last: str) -> Iterator[str]:
         for code in find_codes(f"{before} {last}{missing}"):
             if code not in known and code.endswith(missing):
                 yield code.removesuffix(missing)
+
+
+def _is_hash(code: str) -> bool:
+    """Whether it looks like chance made it."""
+    if _HASH_OF_8.fullmatch(code):
+        return len(_RUN.findall(code)) > RUNS_MAX
+    return _HASH.fullmatch(code) is not None
 
 
 def _written(code: str, sign: str) -> str:

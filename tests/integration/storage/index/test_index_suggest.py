@@ -108,6 +108,18 @@ def test_a_code_is_shown_as_it_is_found(coded: IndexReader) -> None:
         assert ask(coded, code).hits[0].matched == "code"
 
 
+def test_hashes_of_commits_are_no_codes_to_choose(fill: Fill) -> None:
+    """However many entries name one; a code of hexadecimal digits is still there."""
+    hashes = ("E1A8B1AD58", "C0FFEE1", "C0A1B2C3D4", "E1B2C3D4", "C0DE1A2B3C", "C0E1F2A3B4C5")
+    reader = fill(
+        *(entry(f"Fix {one} again {number}") for one in hashes for number in range(2)),
+        *(entry(f"{code} seen") for code in ("0xC0000005", "0xC000021A", "E11000", "0x8024402C")),
+    )
+    for q, codes in (("c0", {"C0000005", "C000021A"}), ("e1", {"E11000"}), ("0x8", {"0x8024402C"})):
+        assert {text for kind, text in suggested(reader, q) if kind == "code"} == codes
+    assert ask(reader, "E1A8B1AD58").hits[0].matched == "code"
+
+
 def test_each_kind_is_there(reader: IndexReader) -> None:
     """Entries carry their id, codes and tags how many entries have them."""
     reply = Suggestions(**orjson.loads(reader.suggest(Suggest(q="data"))))
