@@ -4,10 +4,11 @@ A copy is a folder with the files of one commit and MANIFEST, which is written l
 without it is no copy.
 """
 
+import contextlib
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,20 +22,19 @@ from contracts.errors import (
 )
 from contracts.position import Position
 from storage.index import published as room
-from storage.index.files import (
-    CHECKSUMS,
-    META,
-    Checksum,
-    ChecksumsLost,
-    committed,
-    measure,
-    recorded,
-)
+from storage.index.files import META, PIECE, check, committed
 
 MANIFEST = "manifest.json"
 _STAGE = "backup.stage"
 _MANAGED = ".managed.json"  # the engine's list of the files that it may remove
 ATTEMPTS = 20  # a merge may take files away while they are linked
+
+
+class Checksum(NamedTuple):
+    """Size in bytes and CRC-32 of a file."""
+
+    size: int
+    crc: int
 
 
 class Manifest(NamedTuple):
@@ -76,18 +76,25 @@ def backup(root: Path, to: Path) -> Manifest:
 def _copied(root: Path, folder: Path, to: Path) -> dict[str, Checksum]:
     """The files that were copied, none of them damaged. Raises: IndexUnavailable."""
     with _linked(folder, root / _STAGE) as stage:
-        try:
-            known = recorded(folder)
-        except ChecksumsLost:
-            raise IndexUnavailable(reason="the index is damaged", files=[CHECKSUMS]) from None
         files = {path.name: measure(path, to / path.name) for path in sorted(stage.iterdir())}
-    damaged = sorted(name for name, kept in known.items() if files.get(name, kept) != kept)
-    if damaged:
-        raise IndexUnavailable(reason="the index is damaged", files=damaged)
+    if damaged := check(to).damaged:
+        raise IndexUnavailable(reason="the index is damaged", files=list(damaged))
     return files
 
 
-@contextmanager
+def measure(path: Path, copy: Path) -> Checksum:
+    """Copy a file; its checksum. Raises: OSError."""
+    size = crc = 0
+    with path.open("rb") as file, copy.open("xb") as written:
+        while piece := file.read(PIECE):
+            size, crc = size + len(piece), zlib.crc32(piece, crc)
+            written.write(piece)
+        written.flush()
+        os.fsync(written.fileno())
+    return Checksum(size, crc)
+
+
+@contextlib.contextmanager
 def _new(to: Path) -> Iterator[None]:
     """`to` as an empty folder, and again where it can't be filled: no half a copy is in the way.
 
@@ -107,7 +114,7 @@ def _new(to: Path) -> Iterator[None]:
         raise IndexBackupUnwritable(folder=str(to), reason=str(error)) from None
 
 
-@contextmanager
+@contextlib.contextmanager
 def _linked(folder: Path, stage: Path) -> Iterator[Path]:
     """`stage` with links to the files of one commit, which no merge can take away."""
     shutil.rmtree(stage, ignore_errors=True)
@@ -122,11 +129,19 @@ def _linked(folder: Path, stage: Path) -> Iterator[Path]:
                     yield stage
                     return
             except FileNotFoundError:
-                pass
+                _insist_it_changes(folder, stage)
             shutil.rmtree(stage)
         raise IndexUnavailable(reason="the index changes too fast to be copied")
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _insist_it_changes(folder: Path, stage: Path) -> None:
+    """Raise IndexUnavailable where a file is lost, of the same commit that is staged."""
+    with contextlib.suppress(FileNotFoundError):
+        lost = [name for name in committed(stage) if not (folder / name).exists()]
+        if lost and (stage / META).samefile(folder / META):
+            raise IndexUnavailable(reason="the index is damaged", files=lost)
 
 
 def read(source: Path) -> Manifest:
@@ -152,4 +167,6 @@ def copy_into(source: Path, manifest: Manifest, folder: Path) -> None:
             raise IndexBackupUnusable(reason=f"{name} can't be copied: {error}") from None
         if found != kept:
             raise IndexBackupUnusable(reason=f"{name} is damaged")
+    if damaged := check(folder).damaged:  # before it was copied
+        raise IndexBackupUnusable(reason=f"{damaged[0]} is damaged")
     (folder / _MANAGED).write_bytes(orjson.dumps(list(manifest.files)))

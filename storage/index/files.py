@@ -1,37 +1,44 @@
 """The files of an index: immutable once written, so that a changed one is a damaged one.
 
-The engine keeps no checksums: what a disk turns over in a file goes unnoticed, and answers are
-wrong. FOLDER/checksums.json has those of each file as it was when a commit first had it, and its
-own: a list that is lost or damaged is damage of the index, since nothing else would be noticed.
-ROOT/damage.json says what was found damaged last.
+At the end of each file but META the engine writes a footer: its own version, and the CRC-32 of all
+before it as it was when it was written. It never compares them: what a disk turns over in a file
+goes unnoticed, and answers are wrong. Here they are compared. ROOT/damage.json says what was found
+damaged last.
 """
 
-import contextlib
 import os
+import re
+import struct
 import zlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import orjson
 
-from storage.index.seal import seal, unseal
-
-CHECKSUMS, _DAMAGE = "checksums.json", "damage.json"
+_DAMAGE = "damage.json"
 META = "meta.json"
 PIECE = 1 << 20  # bytes read at once
+#: The files that each segment has.
+PARTS = (".fast", ".fieldnorm", ".idx", ".pos", ".store", ".term")
+
+_FOOTER = re.compile(
+    rb'\{"version":(\{"major":\d+,"minor":\d+,"patch":\d+,"index_format_version":\d+\}),'
+    rb'"crc":(\d+)\}\Z'
+)
+_TAIL = struct.Struct("<II")  # the length of the footer in bytes, and MAGIC
+_MAGIC = 1337
+_END = 256  # bytes at the end of a file, in which footer and tail have room
 
 
-class ChecksumsLost(ValueError):
-    """The list of checksums can't be read or is not as it was written."""
+class _Footer(NamedTuple):
+    """What the engine says at the end of a file of the `size` bytes before."""
 
-
-class Checksum(NamedTuple):
-    """Size in bytes and CRC-32 of a file."""
-
-    size: int
+    version: bytes
     crc: int
+    size: int
 
 
 class Damage(NamedTuple):
@@ -52,103 +59,94 @@ class Checked(NamedTuple):
 
 
 def committed(folder: Path) -> list[str]:
-    """The names of the files, but META, that the last commit is made of, as far as they are there.
+    """The names of the files, but META, that the last commit is made of.
 
     Raises: OSError, ValueError, KeyError where META is lost or damaged.
     """
-    belongs = _belonging(folder)
-    return sorted(name for path in folder.iterdir() if belongs(name := path.name))
-
-
-def _belonging(folder: Path) -> Callable[[str], bool]:
-    """Tells of a name whether the last commit has such a file."""
     segments = orjson.loads((folder / META).read_bytes())["segments"]
-    deletes = {_stem(one): _deletes(one) for one in segments}
-
-    def belongs(name: str) -> bool:
-        stem = name.partition(".")[0]
-        return stem in deletes and (not name.endswith(".del") or name == deletes[stem])
-
-    return belongs
+    return sorted(name for segment in segments for name in _names(segment))
 
 
-def _stem(segment: dict[str, object]) -> str:
-    return str(segment["segment_id"]).replace("-", "")
-
-
-def _deletes(segment: dict[str, object]) -> str | None:
-    deletes = segment.get("deletes")
-    return f"{_stem(segment)}.{deletes['opstamp']}.del" if isinstance(deletes, dict) else None
-
-
-def measure(path: Path, copy: Path | None = None) -> Checksum:
-    """The checksum of a file, which is copied as well where `copy` says so. Raises: OSError."""
-    size = crc = 0
-    with path.open("rb") as file, contextlib.ExitStack() as stack:
-        written = stack.enter_context(copy.open("xb")) if copy else None
-        while piece := file.read(PIECE):
-            size, crc = size + len(piece), zlib.crc32(piece, crc)
-            if written:
-                written.write(piece)
-        if written:
-            written.flush()
-            os.fsync(written.fileno())
-    return Checksum(size, crc)
-
-
-def record(folder: Path, *, first: bool = False) -> None:
-    """Keep the checksums of files that were not there before, forget those of files that went.
-
-    The list begins with the `first` commit. One that is lost or damaged is not begun anew, as
-    damaged files would become good ones: the next check finds it.
-    """
-    try:
-        known = {} if first else recorded(folder)
-    except ChecksumsLost:
-        return
-    belongs = _belonging(folder)
-    now = {name: kept for name, kept in known.items() if belongs(name)}
-    for name in set(committed(folder)) - now.keys():
-        with contextlib.suppress(FileNotFoundError):  # merged away meanwhile
-            now[name] = measure(folder / name)
-    if now != known:
-        _replace(folder / CHECKSUMS, seal(orjson.dumps(now, default=tuple)))
-
-
-def recorded(folder: Path) -> dict[str, Checksum]:
-    """The checksums by name. Raises: ChecksumsLost."""
-    try:
-        kept = orjson.loads(unseal((folder / CHECKSUMS).read_bytes()))
-        return {name: Checksum(*values) for name, values in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ChecksumsLost(str(error)) from None
+def _names(segment: dict[str, object]) -> Iterator[str]:
+    stem, deletes = str(segment["segment_id"]).replace("-", ""), segment.get("deletes")
+    yield from (stem + part for part in PARTS)
+    if isinstance(deletes, dict):
+        yield f"{stem}.{deletes['opstamp']}.del"
 
 
 def check(folder: Path, after: str = "", most: int | None = None) -> Checked:
-    """Compare files with their checksums: those after `after`, until `most` bytes were read.
-
-    A file that a merge has made since the last commit has none yet.
+    """Compare files with their footers: those after `after`, until `most` bytes were read.
 
     Raises as `committed`.
     """
-    belongs = _belonging(folder)
-    try:
-        known = {name: kept for name, kept in recorded(folder).items() if belongs(name)}
-    except ChecksumsLost:
-        return Checked(1, 0, (CHECKSUMS,), "")
+    names = committed(folder)
+    odd = _odd(folder, names)
     files, size, last = 0, 0, ""
     damaged: list[str] = []
-    for name in sorted(name for name in known if name > after):
+    for name in (name for name in names if name > after):
         if most is not None and size >= most:
             return Checked(files, size, tuple(damaged), last)
-        try:
-            sound = measure(folder / name) == known[name]
-        except OSError:
-            sound = not _belonging(folder)(name)  # merged away meanwhile
-        if not sound:
+        if not _is_sound(path := folder / name) or name in odd:
+            if name not in committed(folder):  # merged away meanwhile
+                continue
             damaged.append(name)
-        files, size, last = files + 1, size + known[name].size, name
+        files, size, last = files + 1, size + _size(path), name
     return Checked(files, size, tuple(damaged), "")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _odd(folder: Path, names: Iterable[str]) -> set[str]:
+    """Those whose footers name a version of the engine that no other does. Damage, since a segment
+    has many files; it is told nowhere else, and the engine opens no file of a version it does not
+    know."""
+    versions: dict[str, bytes] = {}
+    for name in names:
+        try:
+            with (folder / name).open("rb") as file:
+                footer = _footer(file)
+        except OSError:
+            continue
+        if footer:
+            versions[name] = footer.version
+    often = Counter(versions.values())
+    return {name for name, version in versions.items() if often[version] == 1}
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether a file is there as the engine wrote it."""
+    try:
+        with path.open("rb") as file:
+            footer = _footer(file)
+            return footer is not None and _crc(file, footer.size) == footer.crc
+    except OSError:
+        return False
+
+
+def _footer(file: BinaryIO) -> _Footer | None:
+    """None of a file that is cut or damaged there."""
+    whole = file.seek(0, os.SEEK_END)
+    file.seek(max(0, whole - _END))
+    end = file.read()
+    rest, tail = end[: -_TAIL.size], end[-_TAIL.size :]
+    match = _FOOTER.search(rest)
+    if match is None or tail != _TAIL.pack(len(match[0]), _MAGIC):
+        return None
+    return _Footer(match[1], int(match[2]), whole - len(match[0]) - len(tail))
+
+
+def _crc(file: BinaryIO, size: int) -> int:
+    """Of the first `size` bytes."""
+    file.seek(0)
+    crc = 0
+    while size > 0 and (piece := file.read(min(PIECE, size))):
+        crc, size = zlib.crc32(piece, crc), size - len(piece)
+    return crc
 
 
 def note_damage(root: Path, folder: str, names: tuple[str, ...]) -> Damage:

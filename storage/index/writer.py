@@ -164,13 +164,8 @@ class IndexWriter:
             self._undo(writer)
             raise
         self._changes.clear()
-        folder, first = self._root / self._folder, self._mark is None
-        if first:  # who finds it published may check it
-            files.record(folder, first=True)
         self._publish(mark)
         self._mark = mark
-        if not first:
-            files.record(folder)
         return mark.generation
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from storage.index.files import committed, recorded
+from storage.index.files import committed
 from tests.support.casebook import Casebook
 
 
@@ -41,11 +41,14 @@ def _flip(folder: Path) -> str:
 
     What other tests stored is still in small segments, whose files go when they are merged.
     """
-    known = recorded(folder)
-    terms = (name for name in committed(folder) if name.endswith(".term") and name in known)
-    for name in sorted(terms, key=lambda name: known[name].size, reverse=True):
+    sizes = {}
+    for name in committed(folder):
+        with contextlib.suppress(FileNotFoundError):
+            sizes[name] = (folder / name).stat().st_size
+    terms = (name for name in sizes if name.endswith(".term"))
+    for name in sorted(terms, key=sizes.__getitem__, reverse=True):
         with contextlib.suppress(FileNotFoundError), (folder / name).open("r+b") as file:
-            file.seek(known[name].size // 2)  # in place: workers have it mapped
+            file.seek(sizes[name] // 2)  # in place: workers have it mapped
             (byte,) = file.read(1)
             file.seek(-1, 1)
             file.write(bytes([byte ^ 1]))

@@ -3,9 +3,11 @@
 import errno
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +25,7 @@ from storage.index import backup, files, follower, published
 from storage.index.backup import MANIFEST
 from storage.index.follower import Follower
 from storage.index.searcher import IndexReader
-from storage.index.writer import was_interrupted
+from storage.index.writer import IndexWriter, was_interrupted
 from storage.postgres.store import Store
 from tests.integration.storage.test_follower import add, found
 
@@ -200,29 +202,89 @@ def test_a_flipped_bit_is_found_and_mended(
     assert found(reader, "alpha") == ALL | {"alpha four"}
 
 
-@pytest.mark.parametrize("damage", ["begins", "within", "gone", "empty"])
-def test_a_damaged_list_of_checksums_is_damage(
-    tmp_path: Path, root: Path, indexer: Follower, reader: IndexReader, store: Store, damage: str
+@pytest.mark.parametrize("state", ["added", "merged", "restored", "restored and added", "rebuilt"])
+def test_every_file_is_checked(
+    tmp_path: Path, root: Path, indexer: Follower, reader: IndexReader, store: Store, state: str
 ) -> None:
-    """It does not switch the check off: nothing is copied from there, and all is built anew."""
-    folder = folder_of(reader, root)
-    path = folder / files.CHECKSUMS
-    if damage == "gone":
-        path.unlink()
-    elif damage == "empty":
-        path.write_bytes(b"")
-    else:
-        flip(path, 0 if damage == "begins" else None)
-    add(store, "alpha four")
-    indexer.step()  # a commit does not begin the list anew
-    flip(a_file(folder, ".idx"))
-    assert indexer.check(whole=False).damaged == (files.CHECKSUMS,)
-    with pytest.raises(IndexUnavailable):
+    """Each kind of file, at once, however it came to be; a later commit makes none of them good."""
+    if state == "merged":
+        before = now = 0
+        while now >= before:
+            before = len(files.committed(folder_of(reader, root)))
+            add(store, f"beta {before}")
+            indexer.step()
+            indexer.close()  # waits for the engine's merges
+            now = len(files.committed(folder_of(reader, root)))
+    elif state == "rebuilt":
+        indexer.rebuild()
+    elif "restored" in state:
         indexer.backup(tmp_path / "copy")
-    indexer.step()
-    assert folder_of(reader, root) != folder
-    assert found(reader, "alpha") == ALL | {"alpha four"}
+        indexer.restore(tmp_path / "copy")
+    if "and added" in state:
+        add(store, "gamma")
+        indexer.step()
+    folder = folder_of(reader, root)
+    names = files.committed(folder)
+    sizes = {name: (folder / name).stat().st_size for name in names}
+    assert indexer.check() == (len(names), sum(sizes.values()), (), "")
+    by_size = sorted(names, key=sizes.__getitem__)  # a small one may hold nothing but a mark
+    kinds = {name[name.index(".") :]: name for name in by_size if not name.endswith(".del")}
+    assert set(kinds) == set(files.PARTS)
+    for name in kinds.values():
+        flip(folder / name)
+        assert indexer.check().damaged == (name,)
+        (root / "damage.json").unlink()
+        flip(folder / name)
     assert indexer.check().damaged == ()
+    flip(folder / kinds[".store"])
+    add(store, "delta")
+    indexer.step()
+    assert indexer.check().damaged == (kinds[".store"],)
+    with pytest.raises(IndexUnavailable):
+        indexer.backup(tmp_path / "other copy")
+
+
+def test_what_was_damaged_before_it_was_seen_is_found(
+    tmp_path: Path, root: Path, indexer: Follower, reader: IndexReader
+) -> None:
+    """The first look at a file does not take it as it is."""
+
+    def damaged(to: Path) -> None:
+        shutil.copytree(folder_of(reader, root), to, dirs_exist_ok=True)
+        # The largest: in the other one the mark is read to open it.
+        flip(max(to.glob("*.store"), key=lambda path: path.stat().st_size), 3)
+
+    writer = IndexWriter.take_over(tmp_path / "other", "english", damaged)
+    writer.close()
+    current = published.read(tmp_path / "other")
+    assert current is not None
+    folder = tmp_path / "other" / current.folder
+    assert [name[-6:] for name in files.check(folder).damaged] == [".store"]
+
+
+def test_each_byte_of_a_footer_counts(root: Path, indexer: Follower, reader: IndexReader) -> None:
+    """Its words, its numbers, its length; the engine opens no file of a version unknown to it."""
+    folder = folder_of(reader, root)
+    path = a_file(folder, ".fieldnorm")
+    size = path.stat().st_size
+    for place in range(size - 96, size):
+        flip(path, place)
+        assert files.check(folder).damaged == (path.name,), place
+        flip(path, place)
+    assert files.check(folder).damaged == ()
+
+
+def test_the_engine_ends_its_files_with_checksums(
+    root: Path, indexer: Follower, reader: IndexReader
+) -> None:
+    """All of them, those of deletions too: an engine that no longer does has a check of its own."""
+    folder = folder_of(reader, root)
+    assert any(name.endswith(".del") for name in files.committed(folder))
+    for name in files.committed(folder):
+        content = (folder / name).read_bytes()
+        body, _, footer = content.rpartition(b'{"version":')
+        footer = b'{"version":' + footer[:-8]
+        assert zlib.crc32(body) == orjson.loads(footer)["crc"]
 
 
 def test_a_damaged_word_on_what_is_published_is_noticed(
@@ -270,7 +332,7 @@ def test_damage_is_noticed_part_by_part(
 
 @pytest.mark.parametrize("damage", ["gone", "cut"])
 def test_a_lost_file_is_damage(
-    root: Path, indexer: Follower, reader: IndexReader, damage: str
+    tmp_path: Path, root: Path, indexer: Follower, reader: IndexReader, damage: str
 ) -> None:
     """A file that is gone or shorter than it was is found, too."""
     path = a_file(folder_of(reader, root), ".store")
@@ -279,6 +341,9 @@ def test_a_lost_file_is_damage(
     if damage == "cut":
         path.write_bytes(content[:-3])
     indexer.close()
+    with pytest.raises(IndexUnavailable) as refused:
+        indexer.backup(tmp_path / "copy")
+    assert refused.value.details["files"] == [path.name]
     assert indexer.check().damaged == (path.name,)
     indexer.step()
     assert found(reader, "alpha") == ALL
@@ -354,6 +419,12 @@ def test_a_backup_that_does_not_fit_is_refused(
     (good / MANIFEST).write_bytes(orjson.dumps(manifest))
     flip(a_file(good, ".term"))
     assert "is damaged" in refused(good)
+    name = a_file(good, ".term").name  # damaged before it was copied, by a release before
+    before_it = [(good / name).stat().st_size, zlib.crc32((good / name).read_bytes())]
+    fitting = manifest | {"files": manifest["files"] | {name: before_it}}
+    (good / MANIFEST).write_bytes(orjson.dumps(fitting))
+    assert f"{name} is damaged" in refused(good)
+    (good / MANIFEST).write_bytes(orjson.dumps(manifest))
     a_file(good, ".term").unlink()
     assert "can't be copied" in refused(good)
     add(store, "alpha four")
