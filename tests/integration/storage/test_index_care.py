@@ -1,16 +1,19 @@
 """Damage to an index is noticed and mended, and its copies are taken over; searches go on."""
 
+import contextlib
 import errno
 import os
 import re
 import shutil
 import signal
+import string
 import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -21,9 +24,11 @@ from contracts.errors import (
     IndexUnavailable,
     LiveData,
 )
+from contracts.search import SearchQuery
 from storage.index import backup, files, follower, published
 from storage.index.backup import MANIFEST
 from storage.index.follower import Follower
+from storage.index.guesses import LOST
 from storage.index.searcher import IndexReader
 from storage.index.writer import IndexWriter, was_interrupted
 from storage.postgres.store import Store
@@ -57,6 +62,7 @@ def reader(root: Path) -> IndexReader:
     return IndexReader(root)
 
 
+WINDOW = 64  # bytes of a file that are damaged at once
 ALL = {"alpha one", "alpha two", "alpha three"}
 
 
@@ -483,3 +489,48 @@ def test_a_search_that_meets_damage_has_it_mended(
     assert reader.damage() is not None
     indexer.step()
     assert found(reader, "alpha") == ALL
+
+
+def test_a_damaged_dictionary_ends_guesses_and_not_searches(
+    root: Path, indexer: Follower, reader: IndexReader, store: Store
+) -> None:
+    """It is noted and mended as if the search had failed; until then it goes on, and says so."""
+    letters = string.ascii_lowercase
+    for one in letters:
+        add(store, " ".join(f"threa{one}{other}" for other in letters))
+    indexer.rebuild()
+    sound = misspelt(reader)
+    assert (sound["total"], "three for thref" in sound["interpreted_as"]) == (3, True)
+    assert sound["did_you_mean"] == "alpha three"
+    before = folder_of(reader, root)
+    reply = _without_guesses(root, a_file(before, ".term"))
+    assert LOST in reply["interpreted_as"]
+    assert (reply["total"], reply["did_you_mean"]) == (3, None)
+    noted = reader.damage()
+    assert noted is not None
+    assert noted.folder == before.name
+    indexer.step()
+    assert misspelt(reader)["interpreted_as"] == sound["interpreted_as"]
+
+
+def misspelt(reader: IndexReader) -> dict[str, Any]:
+    """A reply to a query with a misspelt word."""
+    reply: dict[str, Any] = orjson.loads(reader.search(SearchQuery(q="alpha thref", limit=100)))
+    return reply
+
+
+def _without_guesses(root: Path, terms: Path) -> dict[str, Any]:
+    """The reply from the first of many damaged states in which words can't be read for guesses.
+
+    All that a search needs itself is in the same file, and most of the file no search reads.
+    """
+    sound = terms.read_bytes()
+    for place in range(0, len(sound), WINDOW):
+        with terms.open("r+b") as file:
+            file.write(sound[:place] + b"\xff" * WINDOW + sound[place + WINDOW :])
+        with contextlib.suppress(IndexUnavailable):
+            reply = misspelt(IndexReader(root))
+            if LOST in reply["interpreted_as"]:
+                return reply
+        (root / "damage.json").unlink(missing_ok=True)
+    raise AssertionError("no search has met damage where only guesses read")
