@@ -125,7 +125,7 @@ class Builder:
             for clause in self._wanted(node):
                 yield _SHOULD, clause
         for node in group.excluded:
-            yield _MUST_NOT, self.required(node)
+            yield _MUST_NOT, self.counting().required(node)
 
     def _wanted(self, node: Node) -> Iterable[tantivy.Query]:
         """Clauses each of which adds to the score of an entry."""
@@ -209,8 +209,11 @@ class Builder:
 
     def each_wording(self, node: Words) -> Iterator[tuple[str, tuple[str, ...], tantivy.Query]]:
         """What adds to the score of entries that say it in the same words: how, which, and what
-        finds it."""
-        if not self._ranking:
+        finds it.
+
+        Of words alone: all that it finds, they find too. A code is not the words it is written in.
+        """
+        if not (self._ranking and node.stems):
             return
         for word, query in as_written(self._searcher, node.text):
             yield "as written", (word,), query

@@ -29,10 +29,11 @@ QUERIES = st.one_of(st.text(max_size=300), st.lists(st.sampled_from(PIECES)).map
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
-    """Three entries."""
+    """Four entries; the last holds no code, but words of codes and of fields."""
     root: Path = tmp_path_factory.mktemp("index")
     writer = IndexWriter.build_new(root)
-    writer.apply([entry("S0C7 alpha", "beta"), entry("alpha beta"), entry("FILE STATUS 35")], ())
+    codes = [entry("S0C7 alpha", "beta"), entry("FILE STATUS 35")]
+    writer.apply([*codes, entry("alpha beta"), entry("code of a file or a tag")], ())
     writer.commit(Position("e", 1, 1))
     yield IndexReader(root)
     writer.close()
@@ -41,9 +42,10 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
 @given(q=QUERIES)
 @settings(max_examples=300)
 def test_any_text_is_answered(reader: IndexReader, q: str) -> None:
-    """Whatever is typed: hits, and one line that says how it was read."""
-    reply = orjson.loads(reader.search(SearchQuery.model_construct(q=q)))
-    assert 0 <= len(reply["hits"]) <= reply["total"] <= 3
+    """Whatever is typed: hits, as many as are counted, and one line that says how it was read."""
+    reply = orjson.loads(reader.search(SearchQuery.model_construct(q=q, facets=["severity"])))
+    assert 0 <= len(reply["hits"]) <= reply["total"] <= 4
+    assert reply["total"] == sum(one["count"] for one in reply["facets"]["severity"])
     assert len(reply["interpreted_as"]) <= SHOWN_MAX
 
 
