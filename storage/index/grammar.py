@@ -3,9 +3,10 @@
 The language, in which whatever can't be read is plain words:
 
     query    := clause*                        any of the plain words; the more, the better
-    clause   := any | ("-" | "NOT" | "!") unit | "+" unit       a sign before a digit is its own
+    clause   := any | "+" any                  what AND joins, and what is refused, is a condition
     any      := all ("OR" all)*                binds tighter than standing side by side
-    all      := unit ("AND" (unit | "NOT" unit))*
+    all      := part ("AND" part)*
+    part     := unit | ("-" | "NOT" | "!") unit | "+" unit      a sign before a digit is its own
     unit     := primary ("^" number)?
     primary  := "(" query ")" | field ":" value | phrase | word
     phrase   := '"' words '"' | '"' words '*"'

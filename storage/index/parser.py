@@ -114,16 +114,12 @@ class _Parser:
         required: list[Node] = []
         excluded: list[Node] = []
         while (kind := self._peek()) not in (None, Kind.CLOSE):
-            if kind is Kind.NOT or (kind is Kind.SIGN and self._tokens[self._at].text == "-"):
-                self._take()
-                excluded += self._refused(depth)
-                continue
-            must = kind is Kind.SIGN and bool(self._take())
+            must = kind is Kind.SIGN and not self._is_refusal()
             node = self._any(depth)
             if isinstance(node, str) and not must:
                 run.append(node)
                 wanted += [opened(node)] if node[-1:] == "?" and is_open(node) else []
-            elif isinstance(node, Group) and node.required and not self._within:  # of an AND
+            elif isinstance(node, Group) and self._is_condition(node):
                 required += node.required
                 excluded += node.excluded
                 wanted += node.wanted
@@ -138,7 +134,19 @@ class _Parser:
             return wanted[0]
         return Group(tuple(wanted), tuple(required), tuple(excluded), bool(self._within))
 
+    def _is_condition(self, node: Group) -> bool:
+        """Whether it holds beside all else: what AND joins, unless that is one of the values of a
+        field, and what is refused."""
+        return bool(node.required and not self._within) or not (node.required or node.wanted)
+
+    def _is_refusal(self) -> bool:
+        token = self._tokens[self._at] if self._at < len(self._tokens) else None
+        return token is not None and (
+            token.kind is Kind.NOT or (token.kind is Kind.SIGN and token.text == "-")
+        )
+
     def _refused(self, depth: int) -> list[Node]:
+        self._take()
         self._unwanted += 1
         node = needed(self._unit(depth))
         self._unwanted -= 1
@@ -156,22 +164,27 @@ class _Parser:
         return Group(tuple(found for node in nodes if (found := needed(node))), either=True)
 
     def _all(self, depth: int) -> Node | str | None:
-        first = self._unit(depth)
-        if self._peek() is not Kind.AND:
-            return first
-        required, excluded = [needed(first)], list[Node]()
-        while self._peek() is Kind.AND:
-            self._take()
-            if self._peek() is Kind.NOT:
-                self._take()
-                excluded += self._refused(depth)
+        """What AND joins, each with its own NOT or sign; a plus adds nothing to AND."""
+        joined: list[Node | str | None] = []
+        refused: list[Node] = []
+        while True:
+            if self._is_refusal():
+                refused += self._refused(depth)
             else:
-                required.append(needed(self._unit(depth)))
-        return Group(required=tuple(node for node in required if node), excluded=tuple(excluded))
+                if self._peek() is Kind.SIGN:
+                    self._take()
+                joined.append(self._unit(depth))
+            if self._peek() is not Kind.AND:
+                break
+            self._take()
+        if len(joined) == 1 and not refused:
+            return joined[0]
+        group = Group(required=tuple(filter(None, map(needed, joined))), excluded=tuple(refused))
+        return group if group != Group() else None
 
     def _unit(self, depth: int) -> Node | str | None:
-        if self._peek() in (None, Kind.CLOSE, *OPERATORS.values()):
-            raise _Unreadable("AND, OR or NOT stands without something to join")
+        if self._peek() in (None, Kind.CLOSE, Kind.SIGN, *OPERATORS.values()):
+            raise _Unreadable("AND, OR, NOT or a sign stands without something to join")
         node = self._primary(depth)
         if self._peek() is Kind.BOOST:
             factor = float(self._take().text)
@@ -183,7 +196,6 @@ class _Parser:
         token = self._take()
         if token.kind is Kind.BOOST:
             self._unread(f"^{token.text}")
-        if token.kind in (Kind.BOOST, Kind.SIGN):
             return token.text
         if token.kind is Kind.WORD and not self._within:
             return self._word(token)

@@ -41,6 +41,10 @@ ASKED = [
     ("payroll -code:S0C7", {S0C}),
     ("NOT code:S0C7", ALL - {S0C7}),
     ("-(code:S0C7 OR vpn)", ALL - {S0C7, VPN}),
+    ("vpn AND -S0C7", {VPN}),
+    ("ora AND -ORA-00060", {LISTENER, CLIENT}),
+    ("-code:S0C7 AND payroll", {S0C}),
+    ("vpn OR -code", ALL - {S0C, PAGE}),
     ("vpn OR (code AND NOT code:S0C7)", {VPN, S0C, PAGE}),
 ]
 
@@ -74,6 +78,9 @@ def test_a_code_in_a_condition_is_not_its_words(
         ("code -code:S0C7", {S0C, PAGE, VPN}),
         ("+ORA-00060", {DEADLOCK}),
         ("code:S0C7", {S0C7}),
+        ("code AND -vpn", {S0C, PAGE}),
+        ("NOT vpn AND code", {S0C, PAGE}),
+        ("listener OR -code", ALL - {S0C, PAGE, VPN}),
     ],
 )
 def test_a_saved_search_misses_nothing_by_a_code(

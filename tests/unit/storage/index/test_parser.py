@@ -275,6 +275,51 @@ def test_and_requires_both() -> None:
     assert root == Group((words("later"),), (words("vsam"), words("open")), (words("close"),))
 
 
+VSAM, OPEN, CLOSE = (Words(((stem, 1),)) for stem in ("vsam", "open", "close"))
+
+
+@pytest.mark.parametrize(
+    ("q", "root"),
+    [
+        ("vsam AND -open", Group((), (VSAM,), (OPEN,))),
+        ("vsam AND !open", Group((), (VSAM,), (OPEN,))),
+        ("vsam AND +open", Group((), (VSAM, OPEN))),
+        ("+vsam AND -open", Group((), (VSAM,), (OPEN,))),
+        ('vsam AND -"data set"', Group((), (VSAM,), (Phrase(("data", "set")),))),
+        ("vsam AND -(open OR close)", Group((), (VSAM,), (Group((OPEN, CLOSE)),))),
+        ("vsam AND -tag:night", Group((), (VSAM,), (Keyword("tag", ("night",)),))),
+        ("vsam OR -open", Group((VSAM, Group((), (), (OPEN,))))),
+        ("vsam OR !open", Group((VSAM, Group((), (), (OPEN,))))),
+        ("vsam OR +open", Group((VSAM, OPEN))),
+        ("vsam OR open AND -close", Group((VSAM, Group((), (OPEN,), (CLOSE,))))),
+        ("vsam OR NOT open", Group((VSAM, Group((), (), (OPEN,))))),
+        ("NOT open OR vsam", Group((Group((), (), (OPEN,)), VSAM))),
+        ("NOT open AND vsam", Group((), (VSAM,), (OPEN,))),
+        ("-open AND vsam", Group((), (VSAM,), (OPEN,))),
+        ("!open AND vsam", Group((), (VSAM,), (OPEN,))),
+        ("NOT (open OR close) AND vsam", Group((), (VSAM,), (Group((OPEN, CLOSE)),))),
+        ("NOT tag:night AND vsam", Group((), (VSAM,), (Keyword("tag", ("night",)),))),
+        ("NOT open AND NOT close", Group((), (), (OPEN, CLOSE))),
+        ("vsam NOT open AND close", Group((VSAM,), (CLOSE,), (OPEN,))),
+        ("vsam OR NOT open AND close", Group((VSAM, Group((), (CLOSE,), (OPEN,))))),
+        ("(NOT open AND vsam) OR close", Group((Group((), (VSAM,), (OPEN,)), CLOSE))),
+        ("vsam (NOT open)", Group((VSAM,), (), (OPEN,))),
+        ('"?" AND -"?" OR vsam', Group((VSAM,))),
+    ],
+)
+def test_what_and_and_or_join_may_be_refused(q: str, root: Group) -> None:
+    """By NOT, a minus or `!`, wherever it stands; a plus adds nothing to what is joined."""
+    assert understand(q) == Understood(root)
+
+
+@pytest.mark.parametrize("q", ["a NOT -open", "a AND NOT +open", 'a OR NOT NOT "open"'])
+def test_two_refusals_of_one_thing_are_plain_words(q: str) -> None:
+    """Nobody knows which of both was meant."""
+    asked = understand(q)
+    assert not (asked.root.required or asked.root.excluded)
+    assert "a sign stands without something to join" in told(asked)
+
+
 def test_a_plus_requires() -> None:
     """`+word` must be there."""
     assert understand("+vsam open").root == Group((words("open"),), (words("vsam"),))
@@ -409,7 +454,12 @@ NIGHT, BATCH, DAY = (Keyword("tag", (tag,)) for tag in ("night", "batch", "day")
         ("tag:(night batch)", Group(required=(Group((NIGHT, BATCH)),))),
         ("tag:(night NOT batch)", Group(required=(Group((NIGHT,), (), (BATCH,)),))),
         ("tag:(night -batch)", Group(required=(Group((NIGHT,), (), (BATCH,)),))),
-        ("tag:(NOT batch)", Group(required=(Group((), (), (BATCH,)),))),
+        ("tag:(NOT batch)", Group(excluded=(BATCH,))),
+        ("tag:(NOT batch AND night)", Group(required=(NIGHT,), excluded=(BATCH,))),
+        (
+            "tag:(-batch AND night day)",
+            Group(required=(Group((Group((), (NIGHT,), (BATCH,)), DAY)),)),
+        ),
         ("tag:((night OR day) AND batch)", Group(required=(Group((NIGHT, DAY)), BATCH))),
         (
             "tag:(night AND batch day)",
