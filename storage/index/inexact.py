@@ -10,7 +10,7 @@ _FUZZY = re.compile(r"([^\W\d_]{3,40})~([12]?)")
 _WILD = re.compile(r"\*|\?(?=\w)")
 #: Letters and digits; with a digit also the signs that codes have.
 _PATTERN = re.compile(r"[^\W_]{2}[^\W_*?]*[*?][^\W_*?]*[*?]?|[-+]?(?=\D{0,12}\d)[\w-]{2}[\w*?-]*")
-_UNREAD = re.compile(r"\*|\?(?=\w)|(?<=\w)~(?=\d{0,3}$)|\^(?=[\d.]+$)")
+_UNREAD = re.compile(r"\*|\?(?=\w)|(?<=\w)~(?=\d{0,3}$)|(?<=\w)\^(?=\w)|\^(?=[\d.]+$)")
 #: `S0C?`, `IEF45?`: the beginning of a code. Behind other words a `?` ends a question.
 _OPEN = re.compile(r"(?=\D*\d)(?:[A-Z][A-Z0-9]{1,7}|s[0-9a-f]{2})\?", re.ASCII)
 

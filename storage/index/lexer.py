@@ -14,7 +14,7 @@ class Kind(Enum):
     QUOTE = auto()  # what stood between the quotes; with `*` if the last word is a beginning
     FIELD = auto()  # the name before a colon
     SIGN = auto()  # - or +
-    BOOST = auto()
+    BOOST = auto()  # what stood behind ^, be it a number or not quite one
     OPEN = auto()
     CLOSE = auto()
     AND = auto()
@@ -33,14 +33,15 @@ class Token(NamedTuple):
 _CURLY_QUOTES = str.maketrans("“”„", '"""')
 _FIELD = re.compile(rf"({'|'.join(NAMES)}):(?=[^\s:])", re.IGNORECASE)
 _RANGE = re.compile(r"[\[{][^\s\]}]{1,40} TO [^\s\]}]{1,40}[\]}]")
+_FACTOR = r"[-+.\d][-+.\d^e]{0,20}"
 #: What a sign excludes or demands: a word that begins with a letter and has two signs at least.
 #: `-805` is a code; `-v`, `-O2` and `-Xmx512m` are options somebody pasted.
 _OPTION = r"(?-i:X[a-z]{1,9}\d)|(?![bde]37)[^\W\d_]\d{1,2}(?![\w.#@$?*-])"
-_NAME = rf"(?!{_OPTION})[^\W\d_][\w.#@$?*-]{{0,98}}[\w*](?:~\d?)?(?:\^[\d.]{{1,20}})?(?=[\s)]|$)"
+_NAME = rf"(?!{_OPTION})[^\W\d_][\w.#@$?*-]{{0,98}}[\w*](?:~\d?)?(?:\^{_FACTOR})?(?=[\s)]|$)"
 _SIGN = re.compile(rf'([-+])(?=["(]|{_FIELD.pattern}|{_NAME})|!(?={_NAME}|\()', re.IGNORECASE)
 _QUOTE = re.compile(r'"([^"]*)"(\*?)')
 _WORD = re.compile(r'[^\s"]+')
-_BOOST = re.compile(r"\^(\d{1,10}(?:\.\d{1,10})?)(?=[\s)]|$)")
+_BOOST = re.compile(rf"\^({_FACTOR})(?=[\s)]|$)")
 OPERATORS = {
     **{"AND": Kind.AND, "&&": Kind.AND},
     **{"OR": Kind.OR, "||": Kind.OR},
@@ -92,10 +93,10 @@ def _word(text: str, at: int, depth: int) -> tuple[Token, int]:
     found = _WORD.match(text, at)
     assert found  # neither a space nor a quote
     word = found[0]
-    if depth:  # the parentheses that close what was opened before this word
-        while word.endswith(")") and word.count(")") > word.count("("):
-            word = word[:-1]
     boost = _BOOST.search(word)
     if boost and boost.start():
         word = word[: boost.start()]
+    if depth:  # the parentheses that close what was opened before this word
+        while word.endswith(")") and word.count(")") > word.count("("):
+            word = word[:-1]
     return Token(OPERATORS.get(word, Kind.WORD), word), at + len(word)

@@ -39,6 +39,7 @@ BOOST_MAX = 100.0  # times that something counts at most, its boosts multiplied
 
 #: `~3` behind a phrase lets its words stand apart in other languages.
 _SLOP = re.compile(r"~\d{0,3}")
+_BOOST = re.compile(r"\d{1,10}(?:\.\d{1,10})?")
 
 
 class _Unreadable(Exception):
@@ -187,10 +188,15 @@ class _Parser:
             raise _Unreadable("AND, OR, NOT or a sign stands without something to join")
         node = self._primary(depth)
         if self._peek() is Kind.BOOST:
-            factor = float(self._take().text)
-            found = needed(node)
-            return Boosted(found, factor) if found else None
+            return self._boosted(node, self._take().text)
         return node
+
+    def _boosted(self, node: Node | str | None, factor: str) -> Node | str | None:
+        if not _BOOST.fullmatch(factor):
+            self._notes.append(f"^{factor} was left out")
+            return node
+        found = needed(node)
+        return Boosted(found, float(factor)) if found else None
 
     def _primary(self, depth: int) -> Node | str | None:
         token = self._take()

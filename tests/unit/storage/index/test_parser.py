@@ -530,6 +530,13 @@ def test_wildcards_count_as_several_parts() -> None:
     assert "16 patterns and misspelt words: searched as plain words" in told(understand(over))
 
 
+@pytest.mark.parametrize("q", ["(alpha OR beta)^2 gamma", "gamma (alpha OR beta)^2"])
+def test_parentheses_are_boosted(q: str) -> None:
+    """Also right behind a word."""
+    either = Boosted(Group((words("alpha"), words("beta"))), 2.0)
+    assert understand(q) == Understood(Group((words("gamma"), either)))
+
+
 def test_boosts_in_each_other_multiply_to_a_bound() -> None:
     """What a code or a pin is worth stands above all that they can make, and below 32 bits."""
     asked = understand("S0C7 " + "(" * 15 + "abend" + "^100)" * 15 + "^100 job^2")
@@ -552,7 +559,14 @@ def test_other_stars_are_nothing(q: str) -> None:
     ("q", "note"),
     [
         ("abend~9", "abend~9 was read without its ~"),
-        ("abend^1.2.3", "abend^1.2.3 was read without its ^"),
+        ("abend^1.2.3", "^1.2.3 was left out"),
+        ("abend^1e9", "^1e9 was left out"),
+        ("abend^-1", "^-1 was left out"),
+        ("abend^2^3", "^2^3 was left out"),
+        ('"data set"^-1', "^-1 was left out"),
+        ("title:abend^1e9", "^1e9 was left out"),
+        ("abend^abc", "abend^abc was read without its ^"),
+        ("title:abend^abc", "abend^abc was read without its ^"),
         ("^2", "^2 was read without its ^"),
         ('"data set"~3', "~3 after a phrase was left out"),
         ("abend^999999", "nothing counts more than 100 times"),
@@ -577,6 +591,15 @@ def test_what_was_read_is_not_noted(q: str) -> None:
 def test_a_number_after_a_phrase_is_no_word() -> None:
     """`"data set"~3` is a phrase."""
     assert understand('"data set"~3').root == Group((), (Phrase(("data", "set")),))
+
+
+@pytest.mark.parametrize("boost", ["^1e9", "^-1", "^2^3", "^1.2.3", "^+.5", "^2."])
+def test_what_is_nearly_a_boost_is_no_word(boost: str) -> None:
+    """It is left out, and what stands before it is what it is without it."""
+    for q in ("abend", "S0C7 abend", "(a OR b)", "-abend", "+abend", "title:abend", '"data set"'):
+        plain, read = understand(q), understand(q + boost)
+        assert (read.root, read.codes) == (plain.root, plain.codes)
+        assert read.notes == (f"{boost} was left out",)
 
 
 def test_the_last_day_is_told() -> None:
