@@ -24,7 +24,7 @@ from storage.index.grammar import (
     ranks,
 )
 from storage.index.reading import AS_WRITTEN, Reading, as_written_in, named
-from storage.index.schema import ENTRY, ORDERED, key, schema
+from storage.index.schema import COUNTED, ENTRY, ORDERED, key, schema
 from storage.index.text import stem
 from storage.index.weights import (
     ALIKE_WEIGHT,
@@ -265,6 +265,9 @@ class Builder:
         return self._any_of(Query.const_score_query(query, PATTERN_SCORE) for query in both)
 
     def _keyword(self, node: Keyword) -> tantivy.Query:
+        if node.any:  # each entry has what is not counted: an id, a category
+            counted = node.field in COUNTED
+            return Query.exists_query(node.field) if counted else self._term("kind", ENTRY)
         if node.prefix:
             return self._any_of(self._beginning(field, node.values[0]) for field in named(node))
         return self._any_of(self._one_of(field, node.values) for field in named(node))

@@ -58,10 +58,10 @@ def read(name: str, value: str, *, quoted: bool) -> Node | None:
 
 def _keyword(name: str, value: str, *, quoted: bool) -> Node | None:
     value = key(value)
-    prefix = not quoted and len(value) > 2 and value.endswith("*")
+    prefix = not quoted and value.endswith("*")
     value = value[:-1] if prefix else value
     listed = LISTED.get(name)
-    if not value or (listed and not prefix and value not in listed):
+    if not (value or prefix) or (listed and not prefix and value not in listed):
         return None
     return Keyword(KEYWORDS[name], (value,), prefix=prefix)
 

@@ -11,7 +11,7 @@ The language, in which whatever can't be read is plain words:
     primary  := "(" query ")" | field ":" value | phrase | word
     phrase   := '"' words '"' | '"' words '*"'
     word     := text | text "*" | text "?" text | text "~" (1 | 2)
-    value    := word | phrase | "(" query ")" | range           in the query each word is a value
+    value    := word | "*" | phrase | "(" query ")" | range     in the query each word is a value
     range    := low ".." high | (">" | ">=" | "<" | "<=") bound
               | ("[" | "{") low "TO" high ("]" | "}")           without its ends in braces
 """
@@ -89,11 +89,17 @@ class Fuzzy:
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """A field that holds exactly one of these values; with `prefix`, one that begins so."""
+    """A field that holds exactly one of these values; with `prefix`, one that begins so, and of
+    the empty beginning any."""
 
     field: str
     values: tuple[str, ...]
     prefix: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether the field need only hold something."""
+        return self.prefix and not self.values[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class Reading:
                 return PHRASED * min(map(self._often, leaf.stems))
             case Fuzzy():
                 return MISSPELT[leaf.distance] * self._searcher.num_docs
-            case Range():
+            case Range() | Keyword(any=True):
                 return RANGED * self._searcher.num_docs
             case _:
                 return sum(map(_listed, (one for at in _wild(leaf) for one in self._looked_up(at))))
@@ -152,7 +152,7 @@ def _wild(leaf: Node) -> Iterator[_Place]:
     match leaf:
         case Pattern():
             yield from (_like(field, leaf.text) for field in as_written_in(leaf))
-        case Keyword(prefix=True):
+        case Keyword(prefix=True, any=False):
             yield from ((field, leaf.values[0], "") for field in named(leaf))
         case Phrase(prefix=True) if len(leaf.stems) == 1:
             yield leaf.field, leaf.stems[0], ""

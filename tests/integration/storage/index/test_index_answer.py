@@ -92,6 +92,28 @@ def test_each_filter_narrows(
     assert set(titles(reader, "", **filters)) == expected
 
 
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        ("tag:*", {"job one", "job two"}),
+        ("-tag:*", {"job three", "job four", "other"}),
+        ("tag:d*", {"job one"}),
+        ("source:*", {"job one", "job four"}),
+        ("source:* -author:*", {"job four"}),
+        ("author:*", {"job one"}),
+        ("job id:*", {"job one", "job two", "job three", "job four"}),
+        ("job category:* -status:a*", {"job one", "job three", "job four"}),
+        ("severity:* -severity:(high OR medium)", {"job four"}),
+    ],
+)
+def test_a_star_is_any_value(reader: IndexReader, q: str, expected: set[str]) -> None:
+    """Or any that begins so, be it with one letter; facets count the same entries."""
+    reply = ask(reader, q, facets=FACETS, explain=True)
+    assert {hit.title for hit in reply.hits} == expected
+    assert reply.total == sum(one.count for one in reply.facets["severity"])
+    assert "(" not in reply.interpreted_as.replace("(severity high or severity medium)", "")
+
+
 def test_categories_are_counted_as_a_tree(reader: IndexReader) -> None:
     """A parent counts what is in its parts; names are shown as they are written."""
     tree = found(reader, "job", facets=["category"])["facets"]["category"]

@@ -397,6 +397,10 @@ def test_a_pasted_log_is_not_read_as_language() -> None:
         ("category:db2", Keyword("within", ("db2",))),
         ('tag:"Night Batch"', Keyword("tag", ("night batch",))),
         ("tag:nig*", Keyword("tag", ("nig",), prefix=True)),
+        ("tag:n*", Keyword("tag", ("n",), prefix=True)),
+        ("tag:*", Keyword("tag", ("",), prefix=True)),
+        ("status:*", Keyword("status", ("",), prefix=True)),
+        ('tag:"*"', Keyword("tag", ("*",))),
         ("SEVERITY:High", Keyword("severity", ("high",))),
         ("status:draft", Keyword("status", ("draft",))),
         ("author:ann", Keyword("author", ("ann",))),
@@ -581,7 +585,17 @@ def test_signs_that_were_not_read_are_told(q: str, note: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "q", ["tag:nig*", "title:ab*nd", "word^0.0001", "takes ~3 minutes", "~/.profile", "what?"]
+    "q",
+    [
+        "tag:nig*",
+        "tag:n*",
+        "tag:*",
+        "title:ab*nd",
+        "word^0.0001",
+        "takes ~3 minutes",
+        "~/.profile",
+        "what?",
+    ],
 )
 def test_what_was_read_is_not_noted(q: str) -> None:
     """A note is about what was not read."""
