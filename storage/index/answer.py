@@ -15,7 +15,7 @@ from storage.index.fusion import Fused, FusedPages
 from storage.index.grammar import Node, Understood
 from storage.index.groups import GROUPS_MAX, Group, as_json, grouped
 from storage.index.guesses import Guesses
-from storage.index.hits import Hits
+from storage.index.hits import EXPLAINED_MAX, Hits
 from storage.index.names import Names
 from storage.index.order import order_of
 from storage.index.pages import Page, Pages
@@ -104,6 +104,9 @@ class _Search:
         if request.group:
             self.page = Page(pages.top(1)[0], [])
             self.groups = grouped(searcher, self._pages, self._filters, request, self._order)
+            shown = sum(len(group.hits) for group in self.groups)
+            if request.explain and shown > EXPLAINED_MAX:
+                self.builder.reading.notes.append(f"the first {EXPLAINED_MAX} hits are explained")
         else:
             self.page = pages.page(request)
         self.hits = Hits(searcher, self.builder, asked, pages.query, request, self._ranking)

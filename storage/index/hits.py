@@ -17,6 +17,8 @@ from storage.index.pages import Hit
 from storage.index.ranking import Ranking
 from storage.index.stored import card, more, shown
 
+#: Hits of one answer that are explained, the first: each takes many times what it takes to find it.
+EXPLAINED_MAX = 100
 #: What a hit shows only to who asks for it.
 _TEXTS = ("problem", "solution")
 _MORE = ("source", "external_id", "author", "created_at")
@@ -75,7 +77,12 @@ class Hits:
         shown = [self._shown(*hit) for hit in found]
         few = Few(self._searcher, [hit.card["id"] for hit in shown])
         marked = self._marked(shown)
-        return [self._one(hit, few, pieces) for hit, pieces in zip(shown, marked, strict=True)]
+        told = [self._one(hit, few, pieces) for hit, pieces in zip(shown, marked, strict=True)]
+        if self._explainer:
+            for hit, one in zip(shown[:EXPLAINED_MAX], told, strict=False):
+                score = self._score(hit, few)
+                one["explanation"] = self._explainer.one(score, hit.address, hit.document, few)
+        return told
 
     def _shown(self, sort_value: float, address: tantivy.DocAddress) -> _Shown:
         document = self._ranking.document(address)
@@ -92,8 +99,6 @@ class Hits:
                     one[name] = self._matched.one(score, hit.address, few)
                 case "highlights":
                     one[name] = pieces
-        if self._explainer:
-            one["explanation"] = self._explainer.one(score, hit.address, hit.document, few)
         return one
 
     def _score(self, hit: _Shown, few: Few) -> float:

@@ -318,6 +318,21 @@ def test_an_explanation_adds_up(failures: IndexReader, q: str, sort: str) -> Non
         assert hit.explanation.text
 
 
+def test_the_first_hundred_hits_are_explained(fill: Fill) -> None:
+    """More of them, of many groups, would take longer than all the rest; the reply says so."""
+    reader = fill(*[entry(f"words {n}", category=f"part{n % 6}") for n in range(120)])
+    grouping: dict[str, Any] = {"group": "category", "group_limit": 20, "limit": 20}
+    reply = ask(reader, "words", explain=True, **grouping)
+    shown = [hit.explanation for group in reply.groups for hit in group.hits]
+    assert (len(shown), shown[100:]) == (120, [None] * 20)
+    assert all(shown[:100])
+    assert "(the first 100 hits are explained)" in reply.interpreted_as
+    assert "explained" not in ask(reader, "words", **grouping).interpreted_as
+    few = ask(reader, "words", explain=True, **grouping | {"group_limit": 16})
+    assert all(hit.explanation for group in few.groups for hit in group.hits)
+    assert "explained" not in few.interpreted_as
+
+
 def test_an_explanation_names_fields_and_boosts(fill: Fill) -> None:
     """Which word in which field, as it was typed, and how often it counts."""
     hit = explained(fill(entry("restart", "of jobs", tags=("jobs",))), "restarting jobs jobs")
