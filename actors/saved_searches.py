@@ -34,6 +34,7 @@ from contracts.saved_searches import (
     SavedSearches,
     SaveSearch,
     SearchRemoved,
+    SearchSaved,
 )
 from storage.index.searcher import IndexReader
 from storage.index.wanted import Wanted
@@ -51,8 +52,8 @@ POSTED = 100  # matches in one request to a webhook
 
 
 @actor(queue="entries")
-def save(command: SaveSearch, store: Store, channels: Channels, index: IndexReader) -> SavedSearch:
-    """Keep a search.
+def save(command: SaveSearch, store: Store, channels: Channels, index: IndexReader) -> SearchSaved:
+    """Keep a search, and say how its query was read.
 
     Raises: SavedSearchRefused for one too many, or a webhook that may not be; ValidationFailed for
     one that every change would fit.
@@ -66,7 +67,9 @@ def save(command: SaveSearch, store: Store, channels: Channels, index: IndexRead
             webhook=command.webhook,
         )
 
-    def effect(tx: Transaction) -> SavedSearch:
+    read = index.read_strictly(command.query)
+
+    def effect(tx: Transaction) -> SearchSaved:
         tx.run("saved_searches.lock")
         others = tx.row("saved_searches.others", name=command.name)
         if others is not None and others["count"] >= SEARCHES_MAX:
@@ -79,9 +82,9 @@ def save(command: SaveSearch, store: Store, channels: Channels, index: IndexRead
             **_place(tx.row("feed.head") or START),
         )
         assert row is not None
-        return SavedSearch(**row)
+        return SearchSaved(**row, interpreted_as=read)
 
-    return once(store, "saved_searches.save", command, SavedSearch, effect)
+    return once(store, "saved_searches.save", command, SearchSaved, effect)
 
 
 @actor(queue="entries")

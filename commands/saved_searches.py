@@ -5,7 +5,7 @@ from uuid import UUID
 import click
 from rich.markup import escape
 
-from commands.base import as_json, ask_operation, failures, me, out, plain, print_json
+from commands.base import as_json, ask_operation, err, failures, me, out, plain, print_json
 from commands.tables import Column, print_table
 from commands.when import shown
 from contracts.base import Nothing
@@ -13,10 +13,10 @@ from contracts.saved_searches import (
     ListMatches,
     RemoveSearch,
     SavedMatches,
-    SavedSearch,
     SavedSearches,
     SaveSearch,
     SearchRemoved,
+    SearchSaved,
 )
 
 
@@ -35,8 +35,9 @@ def save(name: str, query: str, category: tuple[str, ...], webhook: str, json_: 
     """Save QUERY as NAME, in place of what had that name; it matches what comes from now on."""
     with failures():
         command = SaveSearch(name=name, query=query, category=category, webhook=webhook, by=me())
-    done = ask_operation("saved_searches.save", SavedSearch, command)
+    done = ask_operation("saved_searches.save", SearchSaved, command)
     print_json(done) if json_ else out.print(f"Saved as {escape(done.name)}.")
+    err.print(f"[dim]an entry has to fit: {plain(done.interpreted_as)}[/dim]", soft_wrap=True)
 
 
 @searches.command("list")

@@ -74,6 +74,12 @@ class SavedSearch(Contract):
     matches: int = 0
 
 
+class SearchSaved(SavedSearch):
+    """A search as it was just saved, and how its query was read: what an entry must hold."""
+
+    interpreted_as: str = ""
+
+
 class SavedSearches(Contract):
     """All of them, by name."""
 

@@ -11,11 +11,11 @@ from contracts.saved_searches import (
     ListMatches,
     RemoveSearch,
     SavedMatches,
-    SavedSearch,
     SavedSearches,
     SaveSearch,
     SearchName,
     SearchRemoved,
+    SearchSaved,
     WantedEntries,
 )
 from shim.backend import BackendOf
@@ -31,7 +31,7 @@ async def list_all(backend: BackendOf, by: Caller) -> Response:
     return await backend.answer(saved_searches.list_all, Nothing())
 
 
-@router.put("/{name}", response_model=SavedSearch)
+@router.put("/{name}", response_model=SearchSaved)
 async def save(
     backend: BackendOf, by: Caller, name: SearchName, body: WantedEntries, key: Key = None
 ) -> Response:

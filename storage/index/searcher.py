@@ -37,7 +37,7 @@ from storage.index.suspicion import Suspicion, suspecting, unreadable
 from storage.index.synonyms import with_synonyms
 from storage.index.text import confined, speak
 from storage.index.tuning import Tuning, TuningReader
-from storage.index.wanted import Wanted, asks_for_something, wanted
+from storage.index.wanted import Wanted, asks_for_something, read_as, wanted
 from storage.steps import step
 
 ATTEMPTS = 5  # a folder may be swapped away between reading its name and opening it
@@ -142,9 +142,18 @@ class IndexReader:
     @confined
     def asks_for_something(self, q: str) -> bool:
         """Whether a query asks for more than stop words, in the language that is published."""
+        self._speak()
+        return asks_for_something(q)
+
+    @confined
+    def read_strictly(self, q: str) -> str:
+        """How a query is read as a saved search, in the language that is published."""
+        self._speak()
+        return read_as(q)
+
+    def _speak(self) -> None:
         if published := self.published():
             speak(published.language)
-        return asks_for_something(q)
 
     def published(self) -> Published | None:
         """What is published now, None while there is no index; opens nothing."""

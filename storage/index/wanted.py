@@ -16,6 +16,7 @@ from storage.index.parser import understand
 from storage.index.rarest import CODES_MAX
 from storage.index.stored import card
 from storage.index.text import spoken, telling_words
+from storage.index.told import told
 
 LOOKED_THROUGH = 1_000  # entries
 
@@ -56,6 +57,11 @@ def _fitting(searcher: tantivy.Searcher, query: tantivy.Query, few: Few) -> Iter
 def _understood(_language: str, q: str) -> Understood:
     """Searches are saved to come again."""
     return strictly(understand(q))
+
+
+def read_as(q: str) -> str:
+    """What an entry must hold to be wanted, in one line for a person."""
+    return told(_understood(spoken(), q), understand(q).notes)
 
 
 def asks_for_something(q: str) -> bool:

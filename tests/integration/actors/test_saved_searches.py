@@ -252,6 +252,22 @@ def test_a_search_that_asks_for_something_is_kept(house: House, query: str) -> N
     assert house.call(saved_searches.list_all, Nothing()).searches[0].query == query
 
 
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ("zebra AND -printer", "must have zebra; without printer"),
+        ("late payroll", "must have late; must have payrol"),
+        ("S0C7 payroll", "code s0c7; s0c7"),
+        ("zebra OR giraffe", "((must have zebra) or (must have giraff))"),
+        ("zebra AND", "must have zebra (AND, OR, NOT or a sign stands without"),
+    ],
+)
+def test_a_search_is_kept_as_it_is_told(house: House, query: str, read: str) -> None:
+    """Who saves one hears at once how it was read, with what was not."""
+    done = house.call(saved_searches.save, SaveSearch(name="any", query=query))
+    assert done.interpreted_as.startswith(read)
+
+
 def test_there_are_not_more_than_may_be(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """One too many is refused; one that is there can be changed."""
     monkeypatch.setattr(saved_searches, "SEARCHES_MAX", 1)
