@@ -43,6 +43,8 @@ from storage.index.wording import as_written, side_by_side
 
 TERMS_MAX = 64  # distinct words that are scored: the rarest, in a longer text
 LOOKED_UP_MAX = 100  # values that are looked up one by one; more are found quicker as a set
+#: Where words and codes stand that a title holds.
+_TITLED = (("words", "title_words"), ("codes", "title_codes"))
 
 _MUST, _SHOULD, _MUST_NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 
@@ -240,7 +242,7 @@ class Builder:
         return Query.boolean_query([(_MUST, within), (_MUST, best)])
 
     def _pattern(self, node: Pattern) -> tantivy.Query:
-        """Words and codes that fit, all worth the same."""
+        """Words and codes that fit, all worth the same; in a title twice as much."""
         found = []
         for field in as_written_in(node):
             if terms := self.reading.like(field, node.text):
@@ -249,7 +251,12 @@ class Builder:
                 # Which words stand in this field is known of their stems alone.
                 stems = self._one_of(node.field, sorted(set(map(stem, terms))))
                 found = [Query.boolean_query([(_MUST, found[0]), (_MUST, stems)])]
-        return Query.const_score_query(self._any_of(found), PATTERN_SCORE)
+        fitting = Query.const_score_query(self._any_of(found), PATTERN_SCORE)
+        if not (self._ranking and node.field == "text"):
+            return fitting
+        # The same terms, so that nothing is found by its title alone.
+        titled = (self._one_of(of, self.reading.like(field, node.text)) for field, of in _TITLED)
+        return self._any_of((fitting, Query.const_score_query(self._any_of(titled), PATTERN_SCORE)))
 
     def _fuzzy(self, node: Fuzzy) -> tantivy.Query:
         """The word as written counts twice as much as one like it."""

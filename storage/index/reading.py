@@ -35,6 +35,8 @@ EXPANDED_MAX = 1_000  # words that one pattern stands for: the most frequent
 WORDED, PHRASED = 2, 15
 #: Places for an entry with one of the many words that a wildcard stands for, and for each of these.
 LISTED, TERMED = 4, 100
+#: Times as many for what is looked for in titles, too, where it counts twice.
+TITLED = 1.5
 #: Places for each entry there is: a dictionary is gone through, by how many letters may differ, or
 #: the values of a field.
 MISSPELT, RANGED = {1: 1.0, 2: 4.0}, 0.25
@@ -116,7 +118,8 @@ class Reading:
             case Range() | Keyword(any=True):
                 return RANGED * self._searcher.num_docs
             case _:
-                return sum(map(_listed, (one for at in _wild(leaf) for one in self._looked_up(at))))
+                found = (one for at in _wild(leaf) for one in self._looked_up(at))
+                return _titled(leaf) * sum(map(_listed, found))
 
     def _cut(self, leaf: Node, share: float) -> Node | None:
         """`leaf` as one that reads so much, if it can be; None for a phrase, which can't."""
@@ -133,8 +136,8 @@ class Reading:
             kept = replace(leaf, distance=1)
         places = list(_wild(leaf))
         for place in places:
-            terms = self._looked_up(place)
-            self._terms[place] = list(_fitting(terms, map(_listed, terms), share / len(places)))
+            terms, room = self._looked_up(place), share / len(places) / _titled(leaf)
+            self._terms[place] = list(_fitting(terms, map(_listed, terms), room))
         if (places or kept != leaf) and CUT not in self.notes:
             self.notes.insert(0, CUT)
         return kept
@@ -176,6 +179,10 @@ def _share(costs: Iterable[float], room: float) -> float:
             return room / (len(rising) - number)
         room -= cost
     return room
+
+
+def _titled(leaf: Node) -> float:
+    return TITLED if isinstance(leaf, Pattern) and leaf.field == "text" else 1.0
 
 
 def _listed(pair: tuple[str, int]) -> float:

@@ -23,7 +23,8 @@ WRITTEN = 0.25
 SIDE_BY_SIDE = 0.1
 #: Part of a word's points for a word that was not written so: spelt alike, meaning the same.
 ALIKE_WEIGHT, SYNONYM_WEIGHT = 0.7, 0.8
-#: Points of a wildcard, a beginning or a fuzzy word, which the engine does not score.
+#: Points of a wildcard, a beginning or a fuzzy word, which the engine does not score; and once more
+#: of a wildcard that a word of the title fits.
 PATTERN_SCORE = 1.0
 #: Above what one word can score, with all of the above: BM25 gives (k1 + 1) times the logarithm
 #: of the number of entries at most.

@@ -123,3 +123,25 @@ def test_pages_fit_together(fill: Fill) -> None:
     assert [hit.id for hit in ask(reader, "job failed", limit=30, offset=185).hits] == [
         hit.id for hit in hits[185:215]
     ]
+
+
+@pytest.mark.parametrize("q", ["certif*", "certif* AND expir*", "cert?ficate vpn*", "+certif*"])
+def test_a_pattern_counts_twice_in_a_title(fill: Fill, q: str) -> None:
+    """What is about it stands before what mentions it, however often; both are found."""
+    mentions = [
+        entry(f"tool {n}", "certificate expiry, certification: expired vpn") for n in range(9)
+    ]
+    reader = fill(*mentions, entry("VPN: certificate has expired"))
+    reply = ask(reader, q, profile="text", explain=True)
+    assert reply.total == 10
+    assert reply.hits[0].title == "VPN: certificate has expired"
+    first = reply.hits[0].explanation
+    assert first and {part.score for part in first.parts} == {2.0}
+    assert "in the title" in first.text
+
+
+def test_a_pattern_of_codes_counts_twice_in_a_title(fill: Fill) -> None:
+    """However the code is written there."""
+    title = "ORA600 in it"
+    reader = fill(*[entry(f"job {n}", "ORA-00600, ORA-00604") for n in range(9)], entry(title))
+    assert titles(reader, "ORA-006*", profile="text")[0] == title
