@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.base import Failure, as_json, out, plain, print_json, talk
+from commands.base import as_json, out, plain, print_json, talk
 from commands.import_report import sum_of
 from commands.sources import Asked, source_options, unable
 from settings import Settings
@@ -66,11 +66,8 @@ def watch(
 
     with unable():
         plan = replace(asked.plan(), max_rejects=max_rejects)
-        try:
-            with contextlib.closing(Inbox(folder, settle=settle, keep=keep)) as inbox:
-                talk(conversation)
-        except OSError as error:
-            raise Failure(f"{folder}: {error}", "FOLDER_UNUSABLE", 2) from None
+        with contextlib.closing(Inbox(folder, settle=settle, keep=keep)) as inbox:
+            talk(conversation)
     sys.exit(1 if once and failed else 0)
 
 
@@ -79,8 +76,7 @@ def _print(one: "Tried", json_: bool) -> None:
     error = None if one.error is None else one.error.as_dict()
     if json_:
         report = None if one.report is None else one.report.model_dump(mode="json")
-        state = "gone" if one.gone else "again" if one.again else "failed" if one.failed else "done"
-        line = {"file": one.name, "state": state, "report": report, "error": error}
+        line = {"file": one.name, "state": one.state, "report": report, "error": error}
         print_json(line)
         return
     name = plain(one.name)
@@ -91,6 +87,8 @@ def _print(one: "Tried", json_: bool) -> None:
         out.print(f"{name} {text} [dim]{one.report.id}[/dim]", soft_wrap=True)
     if one.gone and one.report is not None:
         out.print(f"{name} was removed meanwhile; its rows are stored")
+    if one.stuck:
+        out.print(f"{name} stays; it is not taken again")
     if one.again:
         why = "has changed meanwhile" if one.report is not None else "stays"
         out.print(f"{name} {why}; it is taken again")

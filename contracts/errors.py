@@ -109,6 +109,18 @@ class FolderWatched(CasebookError):
     code, status = "FOLDER_WATCHED", 409
 
 
+class FolderUnusable(CasebookError):
+    """A folder that is watched can't be listed, or what is remembered of it can't be written."""
+
+    code, status = "FOLDER_UNUSABLE", 507
+
+
+class NotPutAway(CasebookError):
+    """A file is imported and can't be moved to where it belongs."""
+
+    code, status = "NOT_PUT_AWAY", 507
+
+
 class RejectsUnwritable(CasebookError):
     """The file for rejected rows can't be written."""
 

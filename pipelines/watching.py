@@ -15,6 +15,7 @@ from actors.broker.client import Client
 from contracts.errors import (
     CasebookError,
     ChunkChanged,
+    FolderUnusable,
     ImportFinished,
     ImportNotFound,
     ImportOtherwise,
@@ -30,7 +31,8 @@ from contracts.tasks import CancelTask, Task, TaskError
 from pipelines.ask import ask_for
 from pipelines.formats.paths import told
 from pipelines.importing import REPLY, Plan, import_streams, insist, reason_of, stop
-from pipelines.inbox import Inbox, Look, look_at
+from pipelines.inbox import Inbox
+from pipelines.looks import Look, is_gone, look_at, unreadable
 from pipelines.rejects import RejectsFile
 
 log = logging.getLogger(__name__)
@@ -47,13 +49,14 @@ NO_RESUME = (ChunkChanged, ImportFinished, ImportNotFound, ImportOtherwise)
 @dataclasses.dataclass(frozen=True)
 class Tried:
     """What became of one file. `again`: it stays where it is, to be taken once more. `gone`: it
-    was removed before it could be put away."""
+    was removed before it could be put away. `stuck`: it is imported, and can't be put away."""
 
     path: Path
     report: ImportReport | None = None
     error: CasebookError | None = None
     again: bool = False
     gone: bool = False
+    stuck: bool = False
 
     @property
     def name(self) -> str:
@@ -66,6 +69,36 @@ class Tried:
         rejected = self.report is not None and self.report.counts.rejected > 0
         return not self.again and (self.error is not None or rejected)
 
+    @property
+    def state(self) -> str:
+        """In a word: done, failed, again, gone, stuck."""
+        for state in ("gone", "again", "stuck", "failed"):
+            if getattr(self, state):
+                return state
+        return "done"
+
+
+class _Telling:
+    """Tells of each file; of one that stays for the same reason as in the round before, no more."""
+
+    def __init__(self, tried: Callable[[Tried], None]) -> None:
+        self._tried = tried
+        self._before: dict[str, str] = {}
+        self._said: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """Another round."""
+        self._before, self._said = self._said, {}
+
+    def __call__(self, one: Tried) -> None:
+        """Tell of it."""
+        if one.error is None or not (one.again or one.stuck):
+            self._tried(one)
+            return
+        self._said[one.path.name] = one.error.message
+        if self._before.get(one.path.name) != one.error.message:
+            self._tried(one)
+
 
 async def watch(
     client: Client, inbox: Inbox, plan: Plan, tried: Callable[[Tried], None], *, once: bool
@@ -73,27 +106,21 @@ async def watch(
     """Import what is in the folder and what comes; with `once`, end when nothing settles any more.
 
     Canceled, it leaves the file in hand where it is: the next one goes on with its import.
-    Raises: RejectsUnwritable; OSError where the folder can't be read or written.
+    Raises: RejectsUnwritable, FolderUnusable.
     """
     clock, changed = asyncio.get_running_loop().time, asyncio.Event()
+    tell = _Telling(tried)
     async with _told(inbox.folder, changed):
         looked = False
         while True:
             changed.clear()
+            tell.begin()
             ready, due = inbox.ready(clock())
-            waits = False
-            for name, import_id in inbox.left():
-                if (left := await _leave(client, inbox, name, import_id, plan.by)) is not None:
-                    tried(left)
-            for path in ready:
-                one = await _take(client, inbox, path, plan)
-                if one is not None:
-                    tried(one)
-                    waits = waits or (one.again and one.error is not None)
+            waits = await _round(client, inbox, ready, plan, tell)
             if once and (looked or due is None):
                 return
             looked = True
-            pause = AGAIN if waits else LOOK if due is None else max(0.0, due - clock())
+            pause = min(AGAIN if waits else LOOK, LOOK if due is None else max(0.0, due - clock()))
             if once:
                 await asyncio.sleep(pause + GRAIN)
             else:
@@ -102,6 +129,31 @@ async def watch(
                     # Not wait_for: 3.11's loses a cancellation that comes together with the event.
                     async with asyncio.timeout(pause + GRAIN):
                         await changed.wait()
+
+
+async def _round(
+    client: Client, inbox: Inbox, ready: list[Path], plan: Plan, tell: _Telling
+) -> bool:
+    """Import what is ready; whether some of it is to be tried again soon."""
+    await asyncio.to_thread(inbox.carry_on, asyncio.get_running_loop().time())
+    for name, import_id in inbox.left():
+        if (left := await _leave(client, inbox, name, import_id, plan.by)) is not None:
+            tell(left)
+    waits = False
+    for path in ready:
+        try:
+            one = await _take(client, inbox, path, plan)
+        except (RejectsUnwritable, FolderUnusable):
+            inbox.unstage(path)
+            raise
+        if one is not None:
+            tell(one)
+            waits = waits or (one.again and one.error is not None)
+    for name, trouble in inbox.unreadable.items():
+        tell(Tried(inbox.folder / name, error=trouble, again=True))
+    for name, reason in inbox.stuck.items():
+        tell(Tried(inbox.folder / name, error=reason, stuck=True))
+    return waits
 
 
 @contextlib.asynccontextmanager
@@ -136,8 +188,8 @@ async def _take(client: Client, inbox: Inbox, path: Path, plan: Plan) -> Tried |
         known = await asyncio.to_thread(inbox.take, path, look)
     except FileNotFoundError:
         return None
-    except PermissionError as error:
-        return Tried(path, error=_unreadable(path, error), again=True)
+    except SourceUnreadable as error:
+        return Tried(path, error=error, again=True)
     if known is None:
         return None
     report, failure = None, None
@@ -149,20 +201,16 @@ async def _take(client: Client, inbox: Inbox, path: Path, plan: Plan) -> Tried |
         return Tried(path, error=error, again=True)  # not the file's fault: it waits
     except FileNotFoundError:
         return None
-    except RejectsUnwritable:
-        raise
+    except (RejectsUnwritable, FolderUnusable):
+        raise  # no fault of the file
     except CasebookError as error:
         failure = error
     except OSError as error:
-        failure = _unreadable(path, error)
+        failure = unreadable(path, error)
     except Exception as error:  # a fault of ours, at this file: others may be well
         log.exception("the import of %s ended by a fault", told(path.name))
         failure = CasebookError(reason_of(error).message)
-    return _put_away(inbox, path, look, report, failure)
-
-
-def _unreadable(path: Path, error: OSError) -> SourceUnreadable:
-    return SourceUnreadable(f"{told(path.name)} can't be read: {error.strerror}.")
+    return await _put_away(inbox, path, look, report, failure)
 
 
 async def _leave(
@@ -187,7 +235,7 @@ async def _leave(
     return Tried(inbox.folder / name, error=gone, gone=True)
 
 
-def _put_away(
+async def _put_away(
     inbox: Inbox,
     path: Path,
     look: Look,
@@ -204,8 +252,8 @@ def _put_away(
             "message": f"{report.counts.rejected} of {report.counts.received} rows were rejected.",
             "details": report.model_dump(mode="json"),
         }
-    stays = not inbox.put_away(path, look, error)
-    gone = stays and look_at(path) is None
+    stays = not await asyncio.to_thread(inbox.put_away, path, look, error)
+    gone = stays and is_gone(path)
     return dataclasses.replace(one, again=stays and not gone, gone=gone)
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ MANY = 5_000  # rows: enough to be still at it when something happens
 
 @contextmanager
 def watching(
-    casebook: Casebook, folder: Path, *options: str, settle: float = 0.5
+    casebook: Casebook, folder: Path, *options: str, settle: float = 0.5, **environment: str
 ) -> "Iterator[subprocess.Popen[bytes]]":
     """`casebook watch` on the folder, ended at the end."""
     process = subprocess.Popen(
@@ -39,7 +40,7 @@ def watching(
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=casebook.environment,
+        env=casebook.environment | environment,
     )
     try:
         yield process
@@ -276,6 +277,127 @@ def test_killed_between_import_and_move(casebook: Casebook, tmp_path: Path) -> N
     second = casebook.run(*keeping)
     assert second.json["report"]["id"] == first.json["report"]["id"]
     assert [path.name for path in (tmp_path / "done").iterdir()] == ["late.ndjson"]
+
+
+def states(out: str) -> list[tuple[str, str]]:
+    """Each file's name and state, as its lines with `--json` have them."""
+    return [(one["file"], one["state"]) for one in map(orjson.loads, out.splitlines())]
+
+
+def imports_of(casebook: Casebook, source: str) -> int:
+    """How many there were."""
+    page = casebook.run("imports", "list", "--source", source, "--json").json
+    return len(page["imports"])
+
+
+def test_odd_files_do_not_end_it(casebook: Casebook, tmp_path: Path) -> None:
+    """Links in a circle, through a file, to what no name can be, to nothing: each is told once, and
+    what is mended is imported."""
+    (tmp_path / "file").touch()
+    odd = {"a": "a.ndjson", "b": "file/no", "c": "n" * 300, "d": "nothing"}
+    for name, leads_to in odd.items():
+        (tmp_path / f"{name}.ndjson").symlink_to(leads_to)
+    put(tmp_path, "z.ndjson", rows("odd", 0, 3))
+    with watching(casebook, tmp_path, "--source", "odd") as process:
+        for name in odd:
+            one = told(process)
+            assert (one["file"], one["state"]) == (f"{name}.ndjson", "again")
+            assert one["error"]["code"] == "SOURCE_UNREADABLE"
+        assert told(process)["file"] == "z.ndjson"
+        (tmp_path / "y.ndjson").symlink_to("y.ndjson")
+        assert told(process)["file"] == "y.ndjson"
+        put(tmp_path, "a.ndjson", rows("odd", 3, 5))
+        mended = told(process)
+    assert (mended["file"], mended["state"]) == ("a.ndjson", "done")
+    assert (process.returncode, len(stored(casebook, "odd"))) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["n" * 248 + ".ndjson", "ä" * 124 + ".ndjson", os.fsdecode(b"\xe9" * 245 + b".ndjson.gz")],
+    ids=["ascii", "utf-8", "neither"],
+)
+def test_names_may_be_as_long_as_they_can(casebook: Casebook, tmp_path: Path, name: str) -> None:
+    """What failed lies under its name as far as there is room for it, and is known by its end."""
+    source = f"long names {len(name)}"
+    for n in range(2):
+        (tmp_path / name).write_bytes(rows(source, n, n + 1) + b"{broken\n")
+        done = casebook.run("watch", str(tmp_path), "--source", source, "--once", "--json")
+        assert (done.code, done.json["state"]) == (1, "failed"), done.err
+    put_away = sorted(path.name for path in (tmp_path / "failed").iterdir())
+    assert len(put_away) == 6
+    files = [one for one in put_away if not one.endswith((".error", ".rejects"))]
+    for file in files:
+        assert file.removeprefix("2.")[:20] == name[:20]
+        assert file.endswith("".join(Path(name).suffixes))
+        assert {f"{file}.error", f"{file}.rejects"} < set(put_away)
+    assert (tmp_path / ".casebook.json").read_bytes() == b"{}"
+    assert len(stored(casebook, source)) == 2
+
+
+def test_where_files_go_may_be_another_disk(casebook: Casebook, tmp_path: Path) -> None:
+    """They are copied there, and only then removed: each is imported once."""
+    memory = Path("/dev/shm")  # a folder of our own in it
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other disk")
+    with tempfile.TemporaryDirectory(dir=memory) as place:
+        for folder in ("done", "failed"):
+            (Path(place) / folder).mkdir()
+            (tmp_path / folder).symlink_to(Path(place) / folder)
+        put(tmp_path, "good.ndjson", rows("disk", 0, 3))
+        put(tmp_path, "bad.ndjson", rows("disk", 3, 5) + b"{broken\n")
+        once = ("watch", str(tmp_path), "--source", "disk", "--once", "--json")
+        done = casebook.run(*once)
+        assert states(done.out) == [("bad.ndjson", "failed"), ("good.ndjson", "done")], done.err
+        again = casebook.run(*once)
+        assert (again.code, again.out) == (0, "")
+        assert imports_of(casebook, "disk") == 2
+        found = {str(path.relative_to(place)) for path in Path(place).glob("*/*")}
+        beside = {f"failed/bad.ndjson{end}" for end in ("", ".error", ".rejects")}
+        assert found == {"done/good.ndjson"} | beside
+        assert (Path(place) / "done" / "good.ndjson").read_bytes() == rows("disk", 0, 3)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        ".casebook.json",
+        ".casebook.lock",
+    }
+
+
+def test_what_cannot_be_put_away_is_imported_once(casebook: Casebook, tmp_path: Path) -> None:
+    """It stays and says why, at each start; the others are imported; it goes when it can."""
+    (tmp_path / "done").write_text("no folder")
+    once = ("watch", str(tmp_path), "--source", "stuck", "--once", "--json")
+    put(tmp_path, "good.ndjson", rows("stuck", 0, 3))
+    put(tmp_path, "bad.ndjson", b"{broken\n")
+    first = casebook.run(*once)
+    assert states(first.out) == [
+        ("bad.ndjson", "failed"),
+        ("good.ndjson", "done"),
+        ("good.ndjson", "stuck"),
+    ], first.err
+    second = casebook.run(*once)
+    assert (second.code, states(second.out)) == (1, [("good.ndjson", "stuck")])
+    assert second.json["error"]["code"] == "NOT_PUT_AWAY"
+    assert imports_of(casebook, "stuck") == 2
+    (tmp_path / "done").unlink()
+    third = casebook.run(*once)
+    assert (third.code, third.out, journal(tmp_path)) == (0, "", {})
+    assert (tmp_path / "done" / "good.ndjson").exists()
+
+
+def test_what_could_not_be_put_away_and_changes_is_imported(
+    casebook: Casebook, tmp_path: Path
+) -> None:
+    """As any file that changes."""
+    (tmp_path / "failed").write_text("no folder")
+    once = ("watch", str(tmp_path), "--source", "mended", "--once", "--json")
+    put(tmp_path, "bad.ndjson", b"{broken\n")
+    assert states(casebook.run(*once).out) == [("bad.ndjson", "failed"), ("bad.ndjson", "stuck")]
+    put(tmp_path, "bad.ndjson", rows("mended", 0, 2))
+    done = casebook.run(*once)
+    told = states(done.out)
+    assert told[-1] == ("bad.ndjson", "done"), told
+    assert sorted(path.name for path in (tmp_path / "done").iterdir()) == ["bad.ndjson"]
+    assert (casebook.run(*once).out, len(stored(casebook, "mended"))) == ("", 2)
 
 
 def test_once_for_cron(casebook: Casebook, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from contracts.errors import FolderWatched
-from pipelines.formats.paths import told
-from pipelines.inbox import JOURNAL, Inbox, look_at
+from pipelines.formats.paths import JOURNAL, told
+from pipelines.inbox import ANEW, Inbox
+from pipelines.looks import look_at
 
 SETTLE = 2.0
 
@@ -218,3 +219,23 @@ def test_what_was_beside_a_file_that_stays_is_of_its_last_state(tmp_path: Path) 
             (tmp_path / name).write_text("title\nmended\n")
             assert imported(inbox, name)
         assert sorted(path.name for path in failed.iterdir()) == ["b.csv", "b.csv.error"]
+
+
+def test_what_could_not_be_put_away_goes_when_it_can(inbox: Inbox) -> None:
+    """It is tried now and then; until then it is not ready, and what lies beside it waits too."""
+    file, failed = inbox.folder / "a.csv", inbox.folder / "failed"
+    file.write_text("title\n")
+    failed.write_text("no folder")
+    inbox.carry_on(0.0)
+    inbox.staged(file).write_text("rejected")
+    assert imported(inbox, "a.csv", {"code": "BAD"})
+    assert inbox.stuck["a.csv"].message == "a.csv can't be moved to failed: File exists."
+    names(inbox, 1.0)
+    assert names(inbox, 1.0 + SETTLE) == []
+    failed.unlink()
+    inbox.carry_on(ANEW - 1)
+    assert list(inbox.stuck) == ["a.csv"]
+    inbox.carry_on(ANEW)
+    assert not inbox.stuck and not file.exists()
+    found = sorted(path.name for path in failed.iterdir())
+    assert found == ["a.csv", "a.csv.error", "a.csv.rejects"]
