@@ -49,11 +49,10 @@ def watch(
     from pipelines.inbox import Inbox
     from pipelines.watching import watch as watch_folder
 
-    failed = False
+    codes = set()
 
     def tried(one: "Tried") -> None:
-        nonlocal failed
-        failed = failed or one.failed
+        codes.add(one.exit_code)
         _print(one, json_)
 
     async def conversation(client: Any, settings: Settings) -> None:
@@ -68,7 +67,8 @@ def watch(
         plan = replace(asked.plan(), max_rejects=max_rejects)
         with contextlib.closing(Inbox(folder, settle=settle, keep=keep)) as inbox:
             talk(conversation)
-    sys.exit(1 if once and failed else 0)
+    # 1 goes before 3: the next run tells of servers that are away, but of no failed file again.
+    sys.exit(min(codes - {0}, default=0) if once else 0)
 
 
 def _print(one: "Tried", json_: bool) -> None:

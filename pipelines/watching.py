@@ -77,6 +77,14 @@ class Tried:
                 return state
         return "done"
 
+    @property
+    def exit_code(self) -> int:
+        """For who looks once: 0; 1 where someone has to look after it, also where it can't be read;
+        3 where PostgreSQL or Redis was away."""
+        if self.again and self.error is not None:
+            return 3 if self.error.retryable else 1
+        return 1 if self.failed else 0
+
 
 class _Telling:
     """Tells of each file; of one that stays for the same reason as in the round before, no more."""

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
+from contracts.errors import DatabaseUnavailable
 from tests.support.casebook import Casebook
 
 PATIENCE = 60.0  # seconds for one thing to happen
@@ -400,6 +401,30 @@ def test_what_could_not_be_put_away_and_changes_is_imported(
     assert (casebook.run(*once).out, len(stored(casebook, "mended"))) == ("", 2)
 
 
+def elsewhere(redis_url: str) -> dict[str, str]:
+    """A client's settings that reach Redis there; PostgreSQL is nothing that it would ask."""
+    return {"CASEBOOK_REDIS_URL": redis_url, "CASEBOOK_DATABASE_URL": "postgresql://nowhere/none"}
+
+
+def test_once_while_servers_are_away(
+    casebook: Casebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files stay, and it ends with 3: nobody has to look after them. One who has: 1."""
+
+    async def away(*_: Any) -> None:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr("pipelines.watching.import_streams", away)
+    put(tmp_path, "good.ndjson", rows("away", 0, 5))
+    once = ("watch", str(tmp_path), "--once", "--json", "--settle", "0.1")
+    away_now = casebook.run(*once)
+    assert (away_now.code, states(away_now.out)) == (3, [("good.ndjson", "again")]), away_now.err
+    (tmp_path / "loop.ndjson").symlink_to("loop.ndjson")
+    assert casebook.run(*once).code == 1
+    unreachable = casebook.run(*once, **elsewhere("redis://127.0.0.1:1"))
+    assert (unreachable.code, unreachable.out) == (3, "")
+
+
 def test_once_for_cron(casebook: Casebook, tmp_path: Path) -> None:
     """It imports what is there and ends: 0, 1 when a file failed; kept files are not done twice."""
     once = ("watch", str(tmp_path), "--source", "cron", "--once", "--json", "--settle", "0.1")
@@ -412,8 +437,12 @@ def test_once_for_cron(casebook: Casebook, tmp_path: Path) -> None:
     assert casebook.run(*once, "--keep").code == 1
     assert (tmp_path / "bad.ndjson").exists()
     assert (tmp_path / "failed" / "bad.ndjson.rejects").exists()
+    (tmp_path / "loop.ndjson").symlink_to("loop.ndjson")
+    unread = casebook.run(*once, "--keep")
+    assert (unread.code, states(unread.out)) == (1, [("loop.ndjson", "again")])
     put(tmp_path, "more.ndjson", b"")
     with watching(casebook, tmp_path) as process:
+        assert told(process)["file"] == "loop.ndjson"
         assert told(process)["file"] == "more.ndjson"
         refused = casebook.run(*once)
     assert (refused.code, "FOLDER_WATCHED" in refused.err) == (2, True)
