@@ -161,8 +161,9 @@ def with_servers(settings: Settings, *, database: bool = True, redis: bool = Tru
     return settings
 
 
-def talk(conversation: Callable[[Any, Settings], Awaitable[T]]) -> T:
-    """Run a conversation with the queue: `conversation(client, settings)`."""
+def talk(conversation: Callable[[Any, Settings], Awaitable[T]], *, patient: bool = False) -> T:
+    """Run a conversation with the queue: `conversation(client, settings)`. A patient one begins
+    while Redis is away, too."""
     settings = load()
     if settings.redis_url is None:
         raise Failure(
@@ -180,7 +181,7 @@ def talk(conversation: Callable[[Any, Settings], Awaitable[T]]) -> T:
 
         assert settings.redis_url is not None
         broker = producer_broker(settings.redis_url.get_secret_value(), settings.node)
-        async with Client(broker) as client:
+        async with Client(broker, patient=patient) as client:
             return await conversation(client, settings)
 
     with failures():

@@ -4,19 +4,24 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.base import as_json, out, plain, print_json, talk
+from commands.base import as_json, err, out, plain, print_json, say_json, talk
 from commands.import_report import sum_of
 from commands.sources import Asked, source_options, unable
+from contracts.errors import NoReply, QueueUnavailable, Unavailable
 from settings import Settings
 
 if TYPE_CHECKING:
+    from pipelines.importing import Plan
     from pipelines.watching import Tried
+
+ANEW = 2.0  # seconds between two askings for a saved mapping while servers are away
 
 
 @click.command()
@@ -56,7 +61,9 @@ def watch(
         _print(one, json_)
 
     async def conversation(client: Any, settings: Settings) -> None:
-        complete = await asked.completed(plan, client, settings)
+        if not client.connected:
+            _say_waiting(json_)
+        complete = await _patiently(lambda: asked.completed(plan, client, settings), once=once)
         watching = asyncio.ensure_future(watch_folder(client, inbox, complete, tried, once=once))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, watching.cancel)
@@ -66,9 +73,28 @@ def watch(
     with unable():
         plan = replace(asked.plan(), max_rejects=max_rejects)
         with contextlib.closing(Inbox(folder, settle=settle, keep=keep)) as inbox:
-            talk(conversation)
+            talk(conversation, patient=not once)
     # 1 goes before 3: the next run tells of servers that are away, but of no failed file again.
     sys.exit(min(codes - {0}, default=0) if once else 0)
+
+
+def _say_waiting(json_: bool) -> None:
+    message = "Redis is away: files wait until it is back."
+    if json_:
+        say_json({"waits": {"code": QueueUnavailable.code, "message": message}})
+    else:
+        err.print(message)
+
+
+async def _patiently(asking: "Callable[[], Awaitable[Plan]]", *, once: bool) -> "Plan":
+    """The answer, awaited until there is one. Raises with `once`: Unavailable, NoReply."""
+    while True:
+        try:
+            return await asking()
+        except (Unavailable, NoReply):
+            if once:
+                raise
+            await asyncio.sleep(ANEW)
 
 
 def _print(one: "Tried", json_: bool) -> None:

@@ -16,7 +16,9 @@ import orjson
 import pytest
 
 from contracts.errors import DatabaseUnavailable
+from deploy.valkey import EmbeddedValkey
 from tests.support.casebook import Casebook
+from tests.support.proxy import Proxy
 
 PATIENCE = 60.0  # seconds for one thing to happen
 MANY = 5_000  # rows: enough to be still at it when something happens
@@ -423,6 +425,24 @@ def test_once_while_servers_are_away(
     assert casebook.run(*once).code == 1
     unreachable = casebook.run(*once, **elsewhere("redis://127.0.0.1:1"))
     assert (unreachable.code, unreachable.out) == (3, "")
+
+
+def test_it_starts_while_redis_is_away(casebook: Casebook, tmp_path: Path) -> None:
+    """It says so and waits, as it does when Redis goes away later; so does a saved mapping."""
+    saved = casebook.run("mappings", "save", "waits", "--map", "problem=text")
+    assert saved.code == 0, saved.err
+    put(tmp_path, "good.ndjson", b'{"title": "it waits", "text": "for Redis"}\n')
+    with Proxy(EmbeddedValkey(casebook.data).url) as proxy:
+        proxy.down()
+        options = ("--source", "waits", "--mapping", "waits")
+        with watching(casebook, tmp_path, *options, **elsewhere(proxy.url)) as process:
+            assert process.stderr is not None
+            waits = orjson.loads(process.stderr.readline())["waits"]
+            assert waits["code"] == "QUEUE_UNAVAILABLE"
+            assert "Redis is away" in waits["message"]
+            proxy.up()
+            assert told(process)["state"] == "done"
+    assert stored(casebook, "waits")[0]["problem"] == "for Redis"
 
 
 def test_once_for_cron(casebook: Casebook, tmp_path: Path) -> None:
