@@ -124,8 +124,8 @@ def chunk(command: ImportChunk, store: Store) -> ChunkDone:
 def finish(command: FinishImport, store: Store) -> ImportReport:
     """Close an import; finishing it again answers the same. A replace takes effect here.
 
-    Raises: ImportNotFound; ImportFinished when chunks of it are missing; ImportCanceled;
-    ImportUndone; ReplaceTooMuch, and the import stays open.
+    Raises: ImportNotFound; ImportFinished when chunks of it are missing, ChunkChanged when more
+    are stored; ImportCanceled; ImportUndone; ReplaceTooMuch, and the import stays open.
     """
     with store.transaction() as tx:
         replaces = _replaces(tx, command)
@@ -152,11 +152,7 @@ def _finish(command: FinishImport, store: Store) -> ImportReport:
             raise ImportCanceled(id=str(command.import_id))
         done = tx.row("imports.count_done", id=command.import_id, chunks=command.chunks)
         assert done is not None
-        if done["chunks"] < command.chunks:
-            raise ImportFinished(
-                f"Only {done['chunks']} of {command.chunks} chunks have been stored.",
-                stored=done["chunks"],
-            )
+        _refuse_other_size(command, done["chunks"], done["beyond"])
         notes = list(command.notes)
         if opened is not None and opened["switches"]:
             notes += switch(tx, command, opened["started_by"], opened["source"])
@@ -172,6 +168,22 @@ def _finish(command: FinishImport, store: Store) -> ImportReport:
         )
         tx.run("tasks.succeed", id=command.import_id)
         return _report(tx, GetImport(id=command.import_id))
+
+
+def _refuse_other_size(command: FinishImport, stored: int, beyond: int) -> None:
+    """Raises: ImportFinished, ChunkChanged."""
+    if beyond:  # they were of a source that had more: what is in them is not gone from it
+        raise ChunkChanged(
+            f"This source has {command.chunks:,} chunks, and {stored + beyond:,} are stored: it is "
+            "not all of what the import was begun with. Go on with the whole of it, or begin a new "
+            "import.",
+            chunks=command.chunks,
+            stored=stored + beyond,
+        )
+    if stored < command.chunks:
+        raise ImportFinished(
+            f"Only {stored} of {command.chunks} chunks have been stored.", stored=stored
+        )
 
 
 def _archived_note(rows: int) -> list[str]:

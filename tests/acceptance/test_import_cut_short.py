@@ -95,6 +95,39 @@ def test_a_sender_who_goes_away_finishes_nothing(http: httpx.Client, mode: str) 
     assert (counts["updated"], counts["rejected"], done.json()["archived"]) == (len(NAMES), 0, 0)
 
 
+@pytest.mark.parametrize("mode", ["upsert", "replace"])
+def test_going_on_with_less_than_was_stored_ends_nothing(
+    casebook: Casebook, http: httpx.Client, tmp_path: Path, mode: str
+) -> None:
+    """It is said, in both ways in; the whole of it goes on."""
+    source, file = f"less {mode}", tmp_path / "rows.ndjson"
+    assert casebook.run("import", "-", "--source", source, stdin=ndjson(NAMES)).code == 0
+    before = http.get("/v1/entries", params={"source": source, "limit": 500}).json()
+    whole = ndjson(NAMES, "mended") + b"{}\n"
+    file.write_bytes(whole)
+    begun = casebook.run(
+        *("import", str(file), "--source", source, "--mode", mode, "--max-rejects", "0", "--json")
+    )
+    assert begun.code == 1, begun.err
+    import_id = begun.json["id"]
+    less = b"".join(whole.splitlines(keepends=True)[:500])
+    file.write_bytes(less)
+    refused = casebook.run("import", str(file), "--resume", import_id, "--max-removed", "100")
+    assert (refused.code, "CHUNK_CHANGED" in refused.err) == (2, True), refused.out
+    assert "not all of what the import was begun with" in refused.err
+    assert f"casebook import --resume {import_id}" in refused.err
+    answer = post(http, less, resume=UUID(import_id), max_removed=100)
+    assert (answer.status_code, answer.json()["code"]) == (409, "CHUNK_CHANGED")
+    report = http.get(f"/v1/imports/{import_id}").json()
+    assert (report["status"], report["error"]["code"]) == ("open", "CHUNK_CHANGED")
+    if mode == "replace":
+        assert http.get("/v1/entries", params={"source": source, "limit": 500}).json() == before
+    file.write_bytes(whole)
+    done = casebook.run("import", str(file), "--resume", import_id, "--json")
+    assert (done.json["status"], done.json["archived"]) == ("finished", 0)
+    assert (done.json["counts"]["updated"], done.json["counts"]["rejected"]) == (len(NAMES), 1)
+
+
 def test_what_is_nothing_we_read_fails_and_is_not_to_be_resumed(
     casebook: Casebook, http: httpx.Client, tmp_path: Path
 ) -> None:

@@ -255,9 +255,13 @@ where import_id = %(import_id)s and chunk = %(chunk)s
 order by place;
 
 -- name: count_done
-select count(*) as chunks, coalesce(sum(archived), 0)::integer as archived
+-- Of the chunks that a source is said to have, and of those that it would not have.
+select
+    count(*) filter (where chunk < %(chunks)s) as chunks,
+    count(*) filter (where chunk >= %(chunks)s) as beyond,
+    coalesce(sum(archived), 0)::integer as archived
 from import_chunks
-where import_id = %(id)s and chunk >= 0 and chunk < %(chunks)s;
+where import_id = %(id)s and chunk >= 0;
 
 -- name: undone_by
 select undone_by

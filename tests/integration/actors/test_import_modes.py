@@ -11,7 +11,13 @@ from actors.upkeep import Retention
 from contracts.base import Nothing
 from contracts.bulk import EntriesChanged, UndoImport
 from contracts.entries import ChangeEntryState, Entry, EntryChanges, ListEntries, UpdateEntry
-from contracts.errors import ImportCanceled, ImportFinished, ImportUndone, ReplaceTooMuch
+from contracts.errors import (
+    ChunkChanged,
+    ImportCanceled,
+    ImportFinished,
+    ImportUndone,
+    ReplaceTooMuch,
+)
 from contracts.imports import (
     CheckChunk,
     ChunkDone,
@@ -253,6 +259,28 @@ def test_a_replace_that_archives_too_much_is_refused_and_can_go_on(house: House)
     with pytest.raises(ReplaceTooMuch):
         finish(house, import_id, max_removed=39.9)
     assert tally(finish(house, import_id, max_removed=40)) == (3, 0, 1, 2, 0, 2)
+
+
+@pytest.mark.parametrize("mode", [ImportMode.UPSERT, ImportMode.REPLACE])
+def test_an_import_of_fewer_chunks_than_are_stored_does_not_end(
+    house: House, mode: ImportMode
+) -> None:
+    """What it goes on with is not what it was begun with: nothing is taken for gone."""
+    load(house, *(row(name) for name in "abcdef"))
+    import_id = begin(house, mode)
+    send(house, import_id, row("a", "changed"))
+    send(house, import_id, *(row(name, "changed") for name in "bcde"), number=2)
+    before = state(house)
+    for chunks in (0, 1, 2):
+        with pytest.raises(ChunkChanged) as refused:
+            finish(house, import_id, max_removed=100, chunks=chunks)
+        assert refused.value.details == {"chunks": chunks, "stored": 2}
+    assert state(house) == before
+    send(house, import_id, row("f", "changed"), number=1)
+    report = finish(house, import_id, chunks=3)
+    assert (report.status, report.archived, report.counts.received) == ("finished", 0, 6)
+    with pytest.raises(ChunkChanged):
+        finish(house, import_id, chunks=1)
 
 
 def test_a_canceled_replace_changes_nothing_until_it_is_resumed(house: House) -> None:
