@@ -58,7 +58,8 @@ def start(command: StartImport, store: Store) -> ImportStarted:
             mode=command.mode,
             duplicates=command.duplicates,
         )
-        files = {"files": list(command.files[:1]), "file_count": len(command.files)}
+        count = max(command.file_count, len(command.files))
+        files = {"files": list(command.files[:1]), "file_count": count}
         details = {"source": command.source, **files}
         tracking.open_task(
             tx, import_id, "import", command.by, status="processing", details=details

@@ -138,6 +138,8 @@ class StartImport(Write):
 
     source: Source = ""
     files: Annotated[tuple[Text, ...], Field(max_length=FILES_MAX)] = ()
+    #: How many there are, where that is more than are named.
+    file_count: Annotated[int, Field(ge=0)] = 0
     mode: ImportMode = ImportMode.UPSERT
     duplicates: Duplicates = Duplicates.AUTO
 
@@ -310,7 +312,7 @@ class ImportReport(Contract):
     source: str
     #: At most FILES_MAX; in a list of imports only the first one.
     files: tuple[str, ...] = ()
-    #: How many are known by their names. A note of a finished import tells of more.
+    #: How many there are, also those beyond FILES_MAX.
     file_count: int = 0
     by: str = ""
     status: str

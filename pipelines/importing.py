@@ -112,12 +112,11 @@ async def import_streams(
     first = next(streams, None)
     names = names or ((first[0],) if first else ())
     kept = _kept(names)
-    import_id, mode = await _resume(client, plan) or await _start(client, plan, kept)
+    going_on = await _resume(client, plan, names)
+    import_id, mode = going_on or await _start(client, plan, kept, len(names))
     begun(import_id)
     opened = itertools.chain([first] if first else [], streams)
     notes: list[str] = []
-    if len(kept) < len(names):
-        notes.append(f"It has {len(names):,} files, of which the first {len(kept):,} are named.")
     found = found_in(opened, plan.reading, notes, mode)
     chunks = cut(found, plan.shape, notes, keep=plan.rejects is not None)
     try:
@@ -156,10 +155,13 @@ def _kept(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name, size in zip(names, sizes, strict=False) if size <= FILES_BYTES)
 
 
-async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> tuple[UUID, ImportMode]:
+async def _start(
+    client: Client, plan: Plan, names: tuple[str, ...], count: int
+) -> tuple[UUID, ImportMode]:
     command = StartImport(
         source=plan.source,
         files=names,
+        file_count=count if count > len(names) else 0,
         by=plan.by,
         mode=plan.mode,
         duplicates=plan.duplicates,
@@ -170,7 +172,9 @@ async def _start(client: Client, plan: Plan, names: tuple[str, ...]) -> tuple[UU
     return started.id, plan.mode
 
 
-async def _resume(client: Client, plan: Plan) -> tuple[UUID, ImportMode] | None:
+async def _resume(
+    client: Client, plan: Plan, names: Sequence[str]
+) -> tuple[UUID, ImportMode] | None:
     """The import to go on with, if the plan names one: also after it was canceled. Its mode is
     what it began with."""
     if plan.resume is None:
@@ -182,6 +186,7 @@ async def _resume(client: Client, plan: Plan) -> tuple[UUID, ImportMode] | None:
     if known.undone_by is not None:
         raise ImportUndone.by(known.undone_by, plan.resume)
     _refuse_other(plan, known)
+    refuse_fewer(names, known)
     command = ResumeTask(id=plan.resume, by=plan.by)
     with contextlib.suppress(TaskState, TaskNotFound):  # it was never stopped, or is an old one
         await insist(lambda: ask_for(Task, client, tasks.resume, command, timeout=REPLY))
@@ -198,6 +203,23 @@ def _refuse_other(plan: Plan, known: ImportReport) -> None:
     if other:
         message = f"This import was begun with {', '.join(other)}: leave out what says otherwise."
         raise ImportOtherwise(message, id=str(known.id), **began)
+
+
+def refuse_fewer(names: Sequence[str], known: ImportReport) -> None:
+    """Raises: ImportOtherwise where these are not all files that the import was begun with. Of
+    one that has none of its rows stored nothing else would tell."""
+    given = set(names)
+    missing = [name for name in known.files if name not in given]
+    if missing or len(names) < known.file_count:
+        gone = f" without {', '.join(missing[:10])}" if missing else ""
+        raise ImportOtherwise(
+            f"This import was begun with {known.file_count:,} files, and these are {len(names):,}"
+            f"{gone}. The {known.counts.received:,} rows that it has read are kept: go on with all "
+            "of its files, or begin a new import.",
+            id=str(known.id),
+            missing=missing[:10],
+            file_count=known.file_count,
+        )
 
 
 async def stop(client: Client, import_id: UUID, by: str, reason: TaskError) -> None:

@@ -116,7 +116,7 @@ def test_going_on_with_less_than_was_stored_ends_nothing(
     assert (refused.code, "CHUNK_CHANGED" in refused.err) == (2, True), refused.out
     assert "not all of what the import was begun with" in refused.err
     assert f"casebook import --resume {import_id}" in refused.err
-    answer = post(http, less, resume=UUID(import_id), max_removed=100)
+    answer = post(http, less, resume=UUID(import_id), max_removed=100, name=str(file))
     assert (answer.status_code, answer.json()["code"]) == (409, "CHUNK_CHANGED")
     report = http.get(f"/v1/imports/{import_id}").json()
     assert (report["status"], report["error"]["code"]) == ("open", "CHUNK_CHANGED")
@@ -126,6 +126,29 @@ def test_going_on_with_less_than_was_stored_ends_nothing(
     done = casebook.run("import", str(file), "--resume", import_id, "--json")
     assert (done.json["status"], done.json["archived"]) == ("finished", 0)
     assert (done.json["counts"]["updated"], done.json["counts"]["rejected"]) == (len(NAMES), 1)
+
+
+def test_going_on_without_a_file_is_refused(
+    casebook: Casebook, http: httpx.Client, tmp_path: Path
+) -> None:
+    """Also where nothing of it was stored: a replace would archive what stands in it."""
+    first, second = tmp_path / "1.ndjson", tmp_path / "2.ndjson"
+    first.write_bytes(ndjson(NAMES[:1100]))
+    second.write_bytes(ndjson(NAMES[1100:]))
+    both = (str(first), str(second), "--source", "without")
+    assert casebook.run("import", *both).code == 0
+    first.write_bytes(ndjson(NAMES[:1100], "mended"))
+    second.write_bytes(b"{}\n" + ndjson(NAMES[1100:], "mended"))
+    replace = ("import", *both, "--mode", "replace", "--max-rejects", "0", "--json")
+    import_id = casebook.run(*replace).json["id"]
+    refused = casebook.run("import", str(first), "--resume", import_id)
+    assert (refused.code, "IMPORT_OTHERWISE" in refused.err) == (2, True), refused.out
+    assert f"without {second}" in refused.err.replace("\n", "")
+    answer = post(http, first.read_bytes(), resume=UUID(import_id), name=str(first))
+    assert (answer.status_code, answer.json()["code"]) == (409, "IMPORT_OTHERWISE")
+    assert http.get(f"/v1/imports/{import_id}").json()["status"] == "open"
+    done = casebook.run("import", *both, "--resume", import_id, "--json")
+    assert (done.json["counts"]["updated"], done.json["archived"]) == (len(NAMES), 0)
 
 
 def test_what_is_nothing_we_read_fails_and_is_not_to_be_resumed(

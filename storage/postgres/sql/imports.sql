@@ -311,7 +311,12 @@ select
         when i.finished_at is null then 'open'
         else 'finished'
     end as status,
-    i.files, cardinality(i.files) as file_count, i.started_by, c.*
+    i.files, i.started_by, c.*,
+    (
+        select greatest(cardinality(i.files), max((t.details ->> 'file_count')::integer))
+        from tasks as t
+        where t.id = i.id
+    ) as file_count
 from (
     select *
     from imports

@@ -131,6 +131,19 @@ def test_a_chunk_delivered_to_many_at_once_is_done_once(store: Store) -> None:
     assert len(titles(store)) == 50
 
 
+def test_files_beyond_those_that_are_named_are_counted(store: Store) -> None:
+    """In the report and in lists."""
+    import_id = imports.start(StartImport(files=("a", "b"), file_count=1200), store).id
+    assert imports.report(GetImport(id=import_id), store).file_count == 1200
+    (listed,) = imports.list_page(ListImports(), store).imports
+    assert (listed.files, listed.file_count) == (("a",), 1200)
+    import_id = imports.start(StartImport(files=("a", "b")), store).id
+    assert imports.report(GetImport(id=import_id), store).file_count == 2
+    with store.transaction() as tx:
+        tx.connection.execute("delete from tasks where id = %s", (import_id,))
+    assert imports.report(GetImport(id=import_id), store).file_count == 2
+
+
 def test_a_changed_file_is_noticed(store: Store) -> None:
     """The same chunk number with other content is refused."""
     import_id = start(store)
