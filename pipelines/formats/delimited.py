@@ -102,11 +102,14 @@ def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
     reader = csv.reader(lines, dialect=sniff(head, delimiter))
     header: list[str] = []
     table: Table | None = None
+    records = 0
     while True:
         lines.begin()
         try:
             record = next(reader)
         except StopIteration:
+            if table is not None and not records:
+                source.notes.append(f"{source.name} is read as a CSV, and has a header and no row.")
             return
         except _TooLong:
             found: Found = _unread(source, lines, table, "ROW_TOO_LARGE", "is too long for a row")
@@ -126,6 +129,7 @@ def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
                 yield source.reject(lines.number, "CSV_HEADER", problem, lines.record, ends=True)
                 return
         yield found
+        records += 1
         if not header:
             return  # without it no record says what it is
 

@@ -30,6 +30,14 @@ CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # in what is no te
 NEARLY = 0.1  # how much less orderly the usual one may look than the best
 
 
+#: Python's names of what it has not: another one, and the characters that have changed places.
+ALIKE = {"cp1047": ("cp037", str.maketrans("^[]¬Ý¨", "¬Ý¨^[]"))}
+NAMES = {"cp1047": "cp1047", "ibm1047": "cp1047", "1047": "cp1047"}
+
+#: Ends a line in EBCDIC as LF does; elsewhere it is a character among others.
+NEL = "\x85"
+
+
 class Recoded(io.RawIOBase):
     """A stream in some encoding as UTF-8.
 
@@ -40,7 +48,10 @@ class Recoded(io.RawIOBase):
 
     def __init__(self, stream: Any, encoding: str) -> None:
         wide = encoding.startswith(("utf-16", "utf-32"))
-        decoder = codecs.getincrementaldecoder(encoding)
+        base, self._others = ALIKE.get(encoding, (encoding, {}))
+        if _is_ebcdic(base):
+            self._others = self._others | {ord(NEL): "\n"}
+        decoder = codecs.getincrementaldecoder(base)
         self._decoder = decoder("surrogatepass" if wide else "surrogateescape")
         self._stream = stream
         self._held = b""
@@ -57,11 +68,19 @@ class Recoded(io.RawIOBase):
                 text = self._decoder.decode(data, final=self._ended)
             except UnicodeError as error:
                 raise EOFError(f"it is no text any more ({error})") from None
+            text = text.translate(self._others) if self._others else text
             self._held = text.encode("utf-8", "surrogatepass")
         piece = self._held[: len(buffer)]
         buffer[: len(piece)] = piece
         self._held = self._held[len(piece) :]
         return len(piece)
+
+
+def _is_ebcdic(encoding: str) -> bool:
+    try:
+        return b"\x15".decode(encoding) == NEL
+    except UnicodeError:
+        return False
 
 
 def declared(stream: Ahead, encoding: str | None) -> tuple[Ahead, str]:
@@ -86,7 +105,10 @@ def recoded(stream: Ahead, encoding: str) -> Ahead:
 
 
 def checked(encoding: str) -> str:
-    """Python's name of the encoding. Raises: EncodingUnknown for none, and for no text's."""
+    """Python's name of the encoding, or what it would be. Raises: EncodingUnknown for none, and
+    for no text's."""
+    if (ours := NAMES.get(re.sub("[-_ ]", "", encoding.lower()))) is not None:
+        return ours
     try:
         found = codecs.lookup(encoding)
         codecs.getincrementaldecoder(found.name)

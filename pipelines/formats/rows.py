@@ -115,7 +115,7 @@ def _reader(ahead: Ahead, name: str, reading: Reading, notes: list[str]) -> Iter
         head = ahead.head()
     if kind == "json" and head.lstrip().startswith(b"{") and _told_by_content(head) == "hits":
         kind = "hits"
-    source = Source(io.BufferedReader(ahead, SNIFF), name, head)
+    source = Source(io.BufferedReader(ahead, SNIFF), name, head, notes)
     if kind == "csv":
         return delimited.rows(source, reading.delimiter)
     readers: dict[str, Any] = {

@@ -302,3 +302,47 @@ def test_quoted_tables_are_read_without_being_told_how(cells: list[str], delimit
     writer.writerows([["one", "two", "three"], *table])
     taken = rows(text.getvalue().encode(), "t.csv")
     assert [list(row.values()) for row in taken] == table
+
+
+EBCDIC = "title,problem,external_id\x85First [row],a^b,1\x85Second row,pb,2\x85"
+
+
+@pytest.mark.parametrize("encoding", ["cp037", "cp500", "cp1140", "cp273"])
+def test_lines_of_ebcdic_end_with_nel(encoding: str) -> None:
+    """As z/OS unloads them; those with LF are read as before."""
+    expected = list(csv.DictReader(io.StringIO(EBCDIC.replace("\x85", "\n"))))
+    for end in ("\x85", "\n", "\r\x85"):
+        data = EBCDIC.replace("\x85", end).encode(encoding)
+        assert rows(data, "rows.csv", encoding=encoding) == expected
+
+
+@pytest.mark.parametrize("encoding", ["cp1047", "IBM-1047", "ibm1047"])
+def test_the_usual_encoding_of_z_os(encoding: str) -> None:
+    """Python has none; it is cp037 with other places for brackets and circumflex."""
+    data = EBCDIC.encode("cp037").translate(bytes.maketrans(b"\xba\xbb\xb0", b"\xad\xbd\x5f"))
+    first, _ = rows(data, "rows.csv", encoding=encoding)
+    assert (first["title"], first["problem"]) == ("First [row]", "a^b")
+
+
+def test_nel_is_no_line_end_elsewhere() -> None:
+    """In Unicode it is a character among others, and in windows-1252 an ellipsis."""
+    assert rows("title\nof \x85 NEL\n".encode(), "rows.csv") == [{"title": "of \x85 NEL"}]
+    assert rows(b"title\nwait\x85\n", "rows.csv", encoding="cp1252") == [{"title": "wait…"}]
+    for wide in ("utf-16", "utf-16-le", "utf-32-be"):
+        data = "title\nof \x85 NEL\n".encode(wide)
+        assert rows(data, "rows.csv", encoding=wide) == [{"title": "of \x85 NEL"}]
+
+
+def test_a_header_alone_is_told() -> None:
+    """Lines that end as nobody knows are one header: that is how rows get lost."""
+    alone = ["rows.csv is read as a CSV, and has a header and no row."]
+    assert notes(b"title,problem\n") == notes(b"title,problem") == alone
+    assert notes(b"title,problem\x1eone,a\x1etwo,b\x1e") == alone
+    assert notes(b"title,problem\none,a\n") == notes(b"title,problem\none\n") == notes(b"") == []
+
+
+def test_a_line_feed_in_a_cell_of_lines_that_end_with_cr() -> None:
+    """As Excel saves it on a Mac."""
+    text = 'title,problem\r"one","first\nsecond"\r"two","x"\r'
+    for data in (text.encode(), text.encode("utf-16-le")):
+        assert [row["problem"] for row in rows(data, "rows.csv")] == ["first\nsecond", "x"]
