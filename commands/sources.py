@@ -32,6 +32,7 @@ class Asked:
     kind: Any
     delimiter: str | None
     encoding: str | None
+    columns: str | None
     on_long: str
 
     def plan(self) -> "Plan":
@@ -43,9 +44,15 @@ class Asked:
         from pipelines.importing import Plan
         from pipelines.mapping import parse_shape
 
+        reading = make_reading(
+            self.kind,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            columns=self.columns,
+        )
         return Plan(
             source=self.source,
-            reading=make_reading(self.kind, delimiter=self.delimiter, encoding=self.encoding),
+            reading=reading,
             shape=parse_shape(self.pairs, self.defaults, self.splits),
             on_long=OnLong(self.on_long),
             by=me(),
@@ -73,6 +80,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--on-long", type=long, default="reject"),
         click.option("--encoding", help="Of text without a byte order mark: windows-1252, say."),
+        click.option("--columns", metavar="A,B,...", help="Of a CSV without a header, in order."),
         click.option("--delimiter", help="Between the cells of a CSV; \\t is a tab."),
         click.option("--format", "kind", type=click.Choice(FORMATS), default="auto"),
         click.option(

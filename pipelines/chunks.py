@@ -10,13 +10,14 @@ from typing import Any
 import orjson
 
 from contracts.imports import CHUNK_BYTES, CHUNK_ROWS, ROW_BYTES, Reject
-from contracts.mappings import Shape
-from pipelines.formats.source import Found, SourceRow, Unread
+from contracts.mappings import FIELDS, Shape
+from pipelines.formats.source import Found, SourceRow, Table, Unread
 from pipelines.mapping import NotText, Row, found_at, name_in, paths_of, shaper
 from pipelines.rejects import ID, RAW, REASON
 
 Entry = tuple[str, str]  # as its rows name it: source, external id
 
+NAMES = frozenset((*FIELDS, RAW))
 SOURCE_BYTES = 2 * 1024 * 1024  # of a chunk in its source: rows are kept until they are answered
 
 
@@ -83,13 +84,26 @@ def cut(
 
 
 class _Missed:
-    """Paths of a mapping at which no row has had anything so far."""
+    """Paths of a mapping at which no row has had anything so far; CSVs without a mapping whose
+    first line tells of no field, as it may be a row."""
 
     def __init__(self, shape: Shape) -> None:
         self._paths = paths_of(shape)
+        self._mapped = bool(shape.mapping)
         self._rows = False
+        self._table: Table | None = None
+        self._unnamed: list[str] = []
 
     def look(self, one: Found) -> None:
+        table: Table | None = getattr(one, "table", None)
+        if table is not self._table:
+            self._table = table
+            if table is not None and not (self._mapped or NAMES.intersection(table.header)):
+                self._unnamed.append(
+                    f"Nothing in the first line of {one.file} is called as a field of entries is. "
+                    "Where it is no header, name the columns (--columns, over HTTP columns=), else "
+                    "map them."
+                )
         if self._paths and isinstance(one, SourceRow):
             self._rows = True
             for path in found_at(self._paths, one.data):
@@ -97,7 +111,7 @@ class _Missed:
 
     def notes(self) -> list[str]:
         if not (self._rows and self._paths):
-            return []
+            return self._unnamed
         missed = ", ".join(f"{path} (for {field})" for path, field in self._paths.items())
         return [f"The mapping looks where no row has anything: {missed}."]
 

@@ -78,6 +78,7 @@ async def create(
     kind: Annotated[Format, Query(alias="format")] = "auto",
     delimiter: Annotated[str | None, Query(description="between the cells of a CSV")] = None,
     encoding: Annotated[str | None, Query(description="of text without a mark")] = None,
+    columns: Annotated[str | None, Query(description="of a CSV without a header: a,b,c")] = None,
     on_long: OnLong = OnLong.REJECT,
     max_rejects: Annotated[int | None, Query(ge=0, description="stop where there are more")] = None,
     mode: ImportMode = ImportMode.UPSERT,
@@ -104,6 +105,7 @@ async def create(
         hint=HINTS.get(content_type.get_content_type(), "auto"),
         delimiter=delimiter,
         encoding=encoding or content_type.get_content_charset(),
+        columns=columns,
     )
     plan = Plan(
         source=source,

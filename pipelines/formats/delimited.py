@@ -1,4 +1,4 @@
-"""CSV and TSV with a header line."""
+"""CSV and TSV, with a header line or with columns that somebody has named."""
 
 import csv
 import io
@@ -88,11 +88,14 @@ class _Lines:
         return "".join(self._read).encode(errors="surrogateescape")
 
 
-def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
+def rows(
+    source: Source, delimiter: str | None = None, columns: tuple[str, ...] = ()
+) -> Iterator[Found]:
     """Each record as `{header: text}`; `line` is the record's last line in the file.
 
     Empty cells are left out, so that a field's default applies. A record of many lines that can't
-    be read is its first line: a quote that is left open takes no records along.
+    be read is its first line: a quote that is left open takes no records along. With `columns`
+    there is no header, unless the first record has all of these names: those of rejects have one.
     """
     lines, head = _Lines(source), _whole_lines(source.head)
     if (said := SEPARATOR.match(head)) is not None:
@@ -100,15 +103,14 @@ def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
         next(lines)
     csv.field_size_limit(ROW_BYTES)
     reader = csv.reader(lines, dialect=sniff(head, delimiter))
-    header: list[str] = []
-    table: Table | None = None
-    records = 0
+    table = Table(columns, reader.dialect.delimiter) if columns else None
+    records, headed = 0, False
     while True:
         lines.begin()
         try:
             record = next(reader)
         except StopIteration:
-            if table is not None and not records:
+            if headed and not records:
                 source.notes.append(f"{source.name} is read as a CSV, and has a header and no row.")
             return
         except _TooLong:
@@ -118,20 +120,19 @@ def rows(source: Source, delimiter: str | None = None) -> Iterator[Found]:
         else:
             if not any(record):
                 continue
-            if table is not None:
-                found = _row(source, lines, table, record)
-            else:
+            if table is None or (not (records or headed) and _names_all(record, columns)):
                 header = [name.strip() for name in record]
                 problem = _header_problem(header, lines.record)
                 if problem is None:
-                    table = Table(tuple(header), reader.dialect.delimiter)
+                    table, headed = Table(tuple(header), reader.dialect.delimiter), True
                     continue
                 yield source.reject(lines.number, "CSV_HEADER", problem, lines.record, ends=True)
                 return
+            found = _row(source, lines, table, record)
         yield found
         records += 1
-        if not header:
-            return  # without it no record says what it is
+        if table is None:
+            return  # without a header no record says what it is
 
 
 def _unread(source: Source, lines: _Lines, table: Table | None, code: str, message: str) -> Unread:
@@ -155,6 +156,10 @@ def _row(source: Source, lines: _Lines, table: Table, record: list[str]) -> Foun
             message = f"is not UTF-8: byte {text[error.start]:#04x}"
             return source.reject(number, "ENCODING_UNREADABLE", message, text, table=table)
     return SourceRow(source.name, number, cells, len(text), table)
+
+
+def _names_all(record: list[str], columns: tuple[str, ...]) -> bool:
+    return {name for name in columns if name} <= {cell.strip() for cell in record}
 
 
 def _header_problem(header: list[str], text: bytes) -> str | None:

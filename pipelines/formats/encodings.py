@@ -31,7 +31,7 @@ NEARLY = 0.1  # how much less orderly the usual one may look than the best
 
 
 #: Python's names of what it has not: another one, and the characters that have changed places.
-ALIKE = {"cp1047": ("cp037", str.maketrans("^[]¬Ý¨", "¬Ý¨^[]"))}
+ALIKE = {"cp1047": ("cp037", dict(zip(map(ord, "^[]¬Ý¨"), "¬Ý¨^[]", strict=True)))}
 NAMES = {"cp1047": "cp1047", "ibm1047": "cp1047", "1047": "cp1047"}
 
 #: Ends a line in EBCDIC as LF does; elsewhere it is a character among others.

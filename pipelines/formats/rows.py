@@ -46,6 +46,8 @@ class Reading:
     delimiter: str | None = None
     #: A name that Python's codecs have; a byte order mark tells more.
     encoding: str | None = None
+    #: What a CSV without a header has in its cells; those of "" are left out.
+    columns: tuple[str, ...] = ()
 
 
 def make_reading(
@@ -54,10 +56,11 @@ def make_reading(
     hint: Format = "auto",
     delimiter: str | None = None,
     encoding: str | None = None,
+    columns: str | None = None,
 ) -> Reading:
-    """A Reading from what a person wrote; `\\t` is a tab.
+    """A Reading from what a person wrote; `\\t` is a tab, `columns` stand between commas.
 
-    Raises: SourceUnreadable for a delimiter that is none, EncodingUnknown.
+    Raises: SourceUnreadable for a delimiter or columns that are none, EncodingUnknown.
     """
     if delimiter is not None:
         delimiter = delimiter.replace("\\t", "\t")
@@ -65,7 +68,17 @@ def make_reading(
             raise SourceUnreadable("A delimiter is one character, and no quote or space.")
     if encoding is not None:
         encodings.checked(encoding)
-    return Reading(kind, hint, delimiter or None, encoding or None)
+    return Reading(kind, hint, delimiter or None, encoding or None, _columns(columns))
+
+
+def _columns(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    columns = tuple(name.strip() for name in text.split(","))
+    names = [name for name in columns if name]
+    if not names or len(set(names)) < len(names):
+        raise SourceUnreadable("The columns are names between commas, each once: title,,problem.")
+    return columns
 
 
 def read(
@@ -117,7 +130,7 @@ def _reader(ahead: Ahead, name: str, reading: Reading, notes: list[str]) -> Iter
         kind = "hits"
     source = Source(io.BufferedReader(ahead, SNIFF), name, head, notes)
     if kind == "csv":
-        return delimited.rows(source, reading.delimiter)
+        return delimited.rows(source, reading.delimiter, reading.columns)
     readers: dict[str, Any] = {
         "ndjson": jsons.lines,
         "json": jsons.array,

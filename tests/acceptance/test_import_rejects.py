@@ -173,3 +173,22 @@ def test_a_dry_run_over_http_stops_and_refuses_as_well(http: httpx.Client) -> No
     refused = http.post("/v1/imports", params=params, content=body)
     assert (refused.status_code, refused.json()["code"]) == (422, "VALIDATION_FAILED")
     assert "goes on with none" in refused.json()["detail"]
+
+
+def test_columns_are_named_where_there_is_no_header(
+    casebook: Casebook, http: httpx.Client, tmp_path: Path
+) -> None:
+    """The rejects, which have a header, are imported with the same options."""
+    file, rejects = tmp_path / "db2.del", tmp_path / "rejects.csv"
+    file.write_bytes(b'"S0C7 in PAYROLL","Data exception","D1",+1,\r\n"no","packed","D2",+2,\r\n')
+    named = ("--source", "db2 unloads", "--columns", "title,problem,external_id,,", "--json")
+    done = casebook.run("import", str(file), *named, "--rejects", str(rejects))
+    counts = done.json["counts"]
+    assert (counts["received"], counts["created"], counts["rejected"]) == (2, 1, 1), done.err
+    rejects.write_text(rejects.read_text().replace("no,", "S0C4 in PAYROLL,", 1))
+    done = casebook.run("import", str(rejects), *named)
+    counts = done.json["counts"]
+    assert (counts["received"], counts["created"]) == (1, 1), done.err
+    params = {"columns": "title,problem,external_id,,", "source": "db2 unloads", "dry_run": True}
+    told = http.post("/v1/imports", params=params, content=file.read_bytes()).json()
+    assert (told["counts"]["unchanged"], told["counts"]["rejected"]) == (1, 1), told

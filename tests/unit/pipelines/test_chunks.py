@@ -1,8 +1,11 @@
 """Chunks: small enough, complete, and the same for the same source."""
 
+import io
+
 from contracts.imports import CHUNK_BYTES, CHUNK_ROWS, ROW_BYTES, Reject
 from contracts.mappings import Shape
 from pipelines.chunks import cut
+from pipelines.formats.rows import make_reading, read
 from pipelines.formats.source import Found, SourceRow
 
 
@@ -88,3 +91,20 @@ def test_rows_whose_entry_a_later_row_names_are_counted() -> None:
     notes.clear()
     assert len(list(cut([SourceRow("f", n, large) for n in range(2)], Shape(), notes))) == 2
     assert notes == []
+
+
+def test_a_first_line_that_is_no_header_is_told() -> None:
+    """Of each file, unless a mapping says what its columns are."""
+
+    def notes(data: bytes, shape: Shape, columns: str | None = None) -> list[str]:
+        said: list[str] = []
+        found = read(io.BytesIO(data), "x.csv", make_reading(columns=columns), [])
+        assert sum(len(chunk) for chunk in cut(found, shape, said)) >= 2
+        return said
+
+    data = b"S0C7,wrong data,1\nS0C4,wrong place,2\nS0C1,none,3\n"
+    (note,) = notes(data, Shape())
+    assert note.startswith("Nothing in the first line of x.csv is called as a field of entries is.")
+    assert notes(data, Shape(mapping={"title": "S0C7"})) == []
+    assert notes(data, Shape(), "title,problem,external_id") == []
+    assert notes(b"title,other\n" + b"a,b\n" * 2, Shape()) == []

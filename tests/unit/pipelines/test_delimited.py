@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from contracts.errors import EncodingUnknown, SourceUnreadable
 from contracts.imports import ROW_BYTES, Reject
 from pipelines.formats import delimited
+from pipelines.formats.rows import make_reading
 from pipelines.formats.source import SourceRow
 from tests.unit.pipelines.reading import codes, found, notes, rows, titles
 
@@ -346,3 +347,34 @@ def test_a_line_feed_in_a_cell_of_lines_that_end_with_cr() -> None:
     text = 'title,problem\r"one","first\nsecond"\r"two","x"\r'
     for data in (text.encode(), text.encode("utf-16-le")):
         assert [row["problem"] for row in rows(data, "rows.csv")] == ["first\nsecond", "x"]
+
+
+DEL = b""""S0C7 in PAYROLL","Data exception, packed","E1",+0000012.30,20250101,\r
+"Two","b","E2",+1,,\r
+"""
+
+
+def test_columns_may_be_named() -> None:
+    """Of a file without a header, as DB2 unloads it; a cell that nobody wants has no name."""
+    named = rows(DEL, "db2.del", columns="title, problem,external_id,,,")
+    assert named == [
+        {"title": "S0C7 in PAYROLL", "problem": "Data exception, packed", "external_id": "E1"},
+        {"title": "Two", "problem": "b", "external_id": "E2"},
+    ]
+    assert codes(DEL, "db2.del", columns="title,problem") == [(1, "CSV_RAGGED"), (2, "CSV_RAGGED")]
+    assert rows(b"", "x.csv", columns="title") == []
+    assert [row["title"] for row in rows(b"one\ntwo\n", "x.csv", columns="title")] == ["one", "two"]
+
+
+def test_a_header_may_be_there_although_columns_are_named() -> None:
+    """A first line that has all names: of a file that has one after all, or of its rejects."""
+    data = b"title,problem,_raw,_reject\none,a,,no\ntitle,problem,,\n"
+    first, second = rows(data, "x.csv", columns="title,problem,")
+    assert (first["title"], first["_reject"], second["title"]) == ("one", "no", "title")
+
+
+@pytest.mark.parametrize("wrong", ["title,title", ",,", ""])
+def test_columns_that_are_none(wrong: str) -> None:
+    """Said before anything is read."""
+    with pytest.raises(SourceUnreadable, match="columns"):
+        make_reading(columns=wrong)
