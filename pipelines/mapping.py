@@ -29,6 +29,9 @@ OURS = frozenset({"source", "related"})
 ID_NAMES = ("_id", "id")
 EXACT = 2**63  # JSON integers beyond are read as floats, so that two ids may become one
 
+#: What Meilisearch adds to documents, in dumps and in answers. A mapping may look into it.
+ADDED = ("_vectors", "_formatted", "_rankingScore", "_rankingScoreDetails", "_matchesPosition")
+
 Row = dict[str, Any]
 
 
@@ -147,7 +150,10 @@ def _mapped(shape: Shape) -> Callable[[Row], Row]:
 
 
 def _with_external_id(data: Row) -> Row:
-    """The row, its id under our name for it; where it has that one too, `_id` says nothing."""
+    """The row, its id under our name for it; where it has that one too, `_id` says nothing. What
+    a search server has added is none of it."""
+    if any(name in data for name in ADDED):
+        data = {name: value for name, value in data.items() if name not in ADDED}
     name = _id_name(data) if data.get("external_id") is None else "_id"
     if name is None or name not in data:
         return data

@@ -98,6 +98,9 @@ class Unpacked(io.RawIOBase):
                 data = self._next_member()
                 if not data:
                     return b""
+                if not self._continues(data):
+                    end = f"behind the end of the {self._packing.extension} data"
+                    raise OSError(f"{end}, which was read whole, stands something else")
                 self._unpacker = self._packing.unpacker()
             elif self._unpacker.needs_input:
                 data = self._stream.read(PIECE) or b""
@@ -107,6 +110,13 @@ class Unpacked(io.RawIOBase):
                 return piece
             if ended and not self._unpacker.eof:
                 raise EOFError(f"the {self._packing.extension} data ends in the middle")
+
+    def _continues(self, data: bytes) -> bool:
+        """Whether a member may begin so."""
+        own = [one.magic for one in PACKINGS if one.extension == self._packing.extension]
+        if data[0] & 0xF0 == 0x50:  # zstd has 16 kinds of frames to be skipped
+            data = b"\x50" + data[1:]
+        return any(data.startswith(magic[: len(data)]) for magic in own)
 
     def _next_member(self) -> bytes:
         """The beginning of what follows; zeros are padding."""

@@ -12,6 +12,8 @@ from pipelines.formats.source import SNIFF, Found, Source, SourceRow, Table, Unr
 LONGEST = 2 * ROW_BYTES  # characters of one record
 AGAIN = 4  # times that a character is read again, at most and on average
 ENDS = ("\n", "\r")
+DOS_END = "\x1a"  # behind the last line
+IDS = ("external_id", "_id", "id")  # columns of names: a blank beside one is none of it
 #: A first line that tells spreadsheets the delimiter, and is no record.
 SEPARATOR = re.compile(r'"?sep=([^"\r\n])"?(?:\r\n?|\n)', re.IGNORECASE)
 
@@ -118,7 +120,7 @@ def rows(
         except csv.Error as error:
             found = _unread(source, lines, table, "CSV_UNREADABLE", str(error))
         else:
-            if not any(record):
+            if not any(record) or record == [DOS_END]:
                 continue
             if table is None or (not (records or headed) and _names_all(record, columns)):
                 header = [name.strip() for name in record]
@@ -149,6 +151,11 @@ def _row(source: Source, lines: _Lines, table: Table, record: list[str]) -> Foun
         message = f"has {len(record)} cells, the header has {len(header)}"
         return source.reject(number, "CSV_RAGGED", message, text, table=table)
     cells = {name: cell for name, cell in zip(header, record, strict=True) if name and cell}
+    for name in IDS:
+        if name in cells and not (stripped := cells[name].strip()):
+            del cells[name]
+        elif name in cells:
+            cells[name] = stripped
     if not text.isascii():
         try:
             text.decode()

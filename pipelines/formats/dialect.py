@@ -15,7 +15,7 @@ def sniff(sample: str, delimiter: str | None = None) -> type[csv.Dialect]:
     """
     quote = "'" if _single_quoted(sample) else '"'
     found = [
-        _dialect(one, quote, escape)
+        _dialect(one, quote, escape, blanks=_blanks(sample, one, quote))
         for escape in (None, "\\")
         if escape is None or f"\\{quote}" in sample
         for one in (delimiter or DELIMITERS)
@@ -23,12 +23,24 @@ def sniff(sample: str, delimiter: str | None = None) -> type[csv.Dialect]:
     return max(found, key=lambda dialect: _likeness(sample, dialect))
 
 
-def _dialect(mark: str, quote: str, escape: str | None) -> type[csv.Dialect]:
+def _blanks(sample: str, mark: str, quote: str) -> bool:
+    """Whether blanks behind a delimiter are no part of cells: a quote follows some, or every
+    column's name but the first."""
+    mark = re.escape(mark)
+    header = rf"[^{mark}\r\n]+(?:{mark} [^{mark}\r\n]*)+(?:[\r\n]|\Z)"
+    if re.match(header, sample.lstrip()):
+        return True
+    quoted = rf"{mark} +{quote}(?:[^{quote}]|{quote}{quote})+{quote} *(?:{mark}|[\r\n]|\Z)"
+    return re.search(quoted, sample) is not None
+
+
+def _dialect(mark: str, quote: str, escape: str | None, *, blanks: bool) -> type[csv.Dialect]:
     class Sniffed(csv.excel):
         delimiter = mark
         quotechar = quote
         escapechar = escape
         doublequote = escape is None
+        skipinitialspace = blanks
         strict = True
 
     return Sniffed
@@ -57,7 +69,7 @@ def _likeness(sample: str, dialect: type[csv.Dialect]) -> tuple[bool, float, int
 def _single_quoted(sample: str) -> bool:
     """Whether cells stand in ' quotes: all of the header do, and none stands in double ones."""
     border = re.escape(DELIMITERS)
-    if re.search(rf'(?:^|[{border}])"', sample, re.MULTILINE):
+    if re.search(rf'(?:^|[{border}] *)"', sample, re.MULTILINE):
         return False
     cell = r"'(?:[^'\r\n]|'')*+'"
-    return re.match(rf"\s*{cell}(?:[{border}]{cell})*\s*?$", sample, re.MULTILINE) is not None
+    return re.match(rf"\s*{cell}(?:[{border}] *{cell})*\s*?$", sample, re.MULTILINE) is not None

@@ -8,11 +8,13 @@ import orjson
 from pipelines.formats.source import Found, Source, SourceRow, too_long
 from pipelines.formats.values import Misplaced, TooLong, Values
 
+BLANK = b" \t\r\n\x1a"  # the last one is how DOS marks the end of a text
+
 
 def lines(source: Source) -> Iterator[Found]:
     """NDJSON: one object a line; blank lines are passed over."""
     for number, line in source.lines():
-        if not line.strip():
+        if not line.strip(BLANK):
             continue
         value = parsed(source, number, line, cut=too_long(line))
         yield value if not isinstance(value, dict) else row_of(source, number, value, len(line))

@@ -32,6 +32,9 @@ ROWS_FIRST = re.compile(rb'\{\s*"(?:results|hits)"\s*:\s*\[')
 #: An array that may hold rows, also over many lines.
 OF_ROWS = re.compile(rb"\[\s*(?:[{\]]|$)")
 
+#: What follows an object where another one stands on its line.
+NEXT = re.compile(rb"[ \t]*\{")
+
 TAR = re.compile(rb".{257}ustar", re.DOTALL)
 
 
@@ -152,7 +155,7 @@ def _guess(head: bytes, name: str, hint: Format, *, wide: bool) -> Format:
         if start.startswith(b"[") and (hint != "ndjson" or OF_ROWS.match(start)):
             return "json"
         if start.startswith(b"{"):
-            return _told_by_content(start)
+            return _told_by_content(start, lines=hint == "ndjson")
     if hint != "auto":
         return hint
     if b"\0" in head:
@@ -172,13 +175,13 @@ def _guess(head: bytes, name: str, hint: Format, *, wide: bool) -> Format:
     )
 
 
-def _told_by_content(head: bytes) -> Format:
-    """What a text is that begins with an object."""
+def _told_by_content(head: bytes, *, lines: bool = False) -> Format:
+    """What a text is that begins with an object; `lines`: it is called NDJSON."""
     start = head.lstrip()
     try:
         first = orjson.loads(start.split(b"\n", 1)[0])
     except orjson.JSONDecodeError:
-        return _told_by_values(start)
+        return _told_by_values(start, lines=lines)
     if bulk.is_action(first):
         return "bulk"
     hits = first.get("hits")
@@ -191,7 +194,7 @@ def _told_by_content(head: bytes) -> Format:
     return "ndjson"
 
 
-def _told_by_values(start: bytes) -> Format:
+def _told_by_values(start: bytes, *, lines: bool) -> Format:
     """The same where the first line is no whole object: a long answer, or one over many lines."""
     try:
         row = next(Values(_buffered(start)).answers(), b"")
@@ -201,7 +204,8 @@ def _told_by_values(start: bytes) -> Format:
         pass
     try:
         value = next(Values(_buffered(start)).rows(), b"")
-        if b"\n" in value and not isinstance(value, TooLong):
+        several = b"\n" in value or (not lines and NEXT.match(start, len(value)))
+        if several and not isinstance(value, TooLong):
             orjson.loads(value)
             return "json"
     except (Misplaced, EOFError, orjson.JSONDecodeError):

@@ -295,15 +295,19 @@ def test_a_body_that_says_how_it_is_packed(http: httpx.Client, packed: str) -> N
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_lines_that_curl_has_joined(http: httpx.Client, dry_run: bool) -> None:
-    """What `-d` makes of a file of several lines is one row, and the report has a word about it."""
+    """Objects that `-d` has put on one line are read; a CSV is a header then, and the report has a
+    word about it."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     params = {"source": "curl", "dry_run": dry_run}
-    joined = b"".join(GOOD[:3]).replace(b"\n", b"")
+    joined = b"title,problem\none,a\ntwo,b\n".replace(b"\n", b"")
     report = http.post("/v1/imports", params=params, content=joined, headers=headers).json()
-    assert report["counts"]["rejected"] == 1
+    assert report["counts"]["received"] == 0
     assert any("--data-binary" in note for note in report["notes"])
     whole = http.post("/v1/imports", params=params, content=GOOD[0], headers=headers).json()
     assert (whole["counts"]["created"], whole["notes"]) == (1, [])
+    joined = b"".join(GOOD[1:4]).replace(b"\n", b"")
+    whole = http.post("/v1/imports", params=params, content=joined, headers=headers).json()
+    assert (whole["counts"]["created"], whole["notes"]) == (3, [])
 
 
 @pytest.mark.parametrize("page", ["", "/similar"])

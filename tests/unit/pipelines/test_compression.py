@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import UnsupportedFormat
+from contracts.imports import Reject
 from pipelines.formats.compression import unpacked
 from pipelines.formats.rows import Reading, read
 from pipelines.formats.source import Ahead, SourceRow
@@ -161,3 +162,14 @@ def test_bytes_come_through_pipes_one_by_one() -> None:
     assert given == [{"title": "one"}, {"title": "tö"}]
     plain = Ahead(Trickle(b"plain"))
     assert unpacked(plain) is plain
+
+
+@pytest.mark.parametrize("pack", PACKS)
+@pytest.mark.parametrize("garbage", [b"x", b"garbage" * 40_000])
+def test_what_stands_behind_the_end_is_told(pack: Pack, garbage: bytes) -> None:
+    """All rows are read; that the packed data is whole is said, and that something follows."""
+    *given, reject = found(pack(LINES[0] + LINES[1]) + garbage)
+    assert len(given) == 2
+    assert isinstance(reject, Reject)
+    assert reject.code == "SOURCE_CUT_SHORT"
+    assert "behind the end of the" in reject.message

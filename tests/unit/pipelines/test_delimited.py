@@ -378,3 +378,36 @@ def test_columns_that_are_none(wrong: str) -> None:
     """Said before anything is read."""
     with pytest.raises(SourceUnreadable, match="columns"):
         make_reading(columns=wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'title, problem, external_id\r\n"t one", "p,1", 1\r\n"t two", "p 2", 2 \r\n',
+        'title,problem,external_id\n"t one", "p,1",1\nt two, "p 2", 2\n',
+        "title; problem; external_id\nt one; p,1; 1\nt two; p 2; 2\n",
+        "title; problem; external_id\r\nt one; p,1; 1\r\nt two; p 2; 2\r\n",
+        "'title', 'problem', 'external_id'\n't one', 'p,1', '1'\n't two', 'p 2', '2'\n",
+    ],
+)
+def test_blanks_behind_delimiters_are_no_part_of_cells(text: str) -> None:
+    """Where a quote follows one, or all names of the header are written so."""
+    assert rows(text.encode(), "rows.csv") == [
+        {"title": "t one", "problem": "p,1", "external_id": "1"},
+        {"title": "t two", "problem": "p 2", "external_id": "2"},
+    ]
+
+
+def test_blanks_stay_where_delimiters_have_none() -> None:
+    """Texts may begin with them; names of entries don't."""
+    text = b'title;problem;_id\n a;" b, ""c""; d"; 1 \nof a, "b";\tc; \n'
+    assert rows(text, "rows.csv") == [
+        {"title": " a", "problem": ' b, "c"; d', "_id": "1"},
+        {"title": 'of a, "b"', "problem": "\tc"},
+    ]
+
+
+def test_the_mark_of_dos_for_an_end_is_no_record() -> None:
+    """Some tools still write it behind the last line."""
+    assert rows(b"title,problem\r\none,a\r\ntwo,b\r\n\x1a", "rows.csv") == ONE
+    assert rows(b'{"title": "one"}\r\n\x1a', "rows.ndjson") == [{"title": "one"}]

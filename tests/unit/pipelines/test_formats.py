@@ -11,6 +11,7 @@ from contracts.errors import UnsupportedFormat
 from contracts.imports import ROW_BYTES, Reject
 from pipelines.formats.rows import Reading, read
 from pipelines.formats.source import Found, SourceRow
+from tests.unit.pipelines.reading import titles
 
 
 def found(data: bytes, name: str = "rows", kind: Any = "auto") -> list[Found]:
@@ -168,3 +169,19 @@ def test_a_cell_that_is_too_large_is_rejected() -> None:
     """A CSV cell over the limit is a reject, not a crash."""
     data = b"title,problem\none," + b"x" * (ROW_BYTES + 10) + b"\ntwo,b\n"
     assert codes(data)[0][1] == "CSV_UNREADABLE"
+
+
+def test_objects_one_after_the_other_are_told() -> None:
+    """On one line: no line is an object. A line that is wrong stays the only one, though."""
+    several = b'{"title": "one"}{"title": "two"} {"title": "three"}{"title": "four"}'
+    for name in ("rows.json", "rows"):
+        assert rows(several, name) == [
+            {"title": title} for title in ("one", "two", "three", "four")
+        ]
+    lines = b'{"title": "one"}{"title": "two"}\n{"title": "three"}\n'
+    assert len(rows(lines, "rows.json")) == 3
+    assert titles(lines, "rows.ndjson") == ["JSON_UNREADABLE", "three"]
+    assert titles(b'{"title": "one"}, rubbish\n{"title": "two"}\n', "rows") == [
+        "JSON_UNREADABLE",
+        "two",
+    ]

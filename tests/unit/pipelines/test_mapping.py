@@ -188,3 +188,12 @@ def test_what_others_call_a_source_is_none() -> None:
     assert shaper(parse_shape(["problem=title"]))(data) == {"title": "abc", "problem": "abc"}
     shaped = shaper(parse_shape(["related=links", "source=source"]))(data)
     assert shaped == {"title": "abc", "source": "web", "related": ["a", "b"]}
+
+
+def test_what_search_servers_add_is_left_out() -> None:
+    """Meilisearch's own fields, of a dump or an answer; a mapping may look into them."""
+    row = {"title": "one", "_formatted": {"title": "<em>one</em>"}, "_rankingScore": 1}
+    row |= {"_vectors": {"default": {}}, "_matchesPosition": {}}
+    assert shaper(parse_shape())(row | {"_id": 1}) == {"title": "one", "external_id": 1}
+    assert shaper(parse_shape())({"title": "one", "_vector": 1}) == {"title": "one", "_vector": 1}
+    assert shaper(parse_shape(["title=_formatted.title"]))(row)["title"] == "<em>one</em>"
