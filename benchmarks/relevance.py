@@ -27,7 +27,8 @@ import orjson
 
 from actors.semantic import SAMPLE
 from benchmarks import search_peers
-from benchmarks.judged import Collection, Ranker, Worth, load, measure, missing
+from benchmarks.judged import Collection, Ranker, load, missing
+from benchmarks.worth import Worth, measure
 from contracts.position import Position
 from contracts.search import FusedQuery, SearchQuery
 from pipelines.searching import NEAR
