@@ -163,7 +163,7 @@ def apply_fields(row: Row, fields: EntryFields, by: str, tx: Transaction) -> Ent
         return EntryStored(entry=_entry(tx, entry_id), position=_head(tx, entry_id))
     if row["external_id"] is None and columns["text_digest"] != row["text_digest"]:
         _refuse_duplicate(tx, columns["text_digest"], entry_id)
-    tx.run("entries.keep_version", id=entry_id)
+    tx.run("entries.keep_versions", ids=[entry_id])
     tx.run("entries.update", id=entry_id, by=by, **columns)
     return _stored(tx, entry_id)
 
@@ -178,7 +178,7 @@ def apply_archived(
     row = _locked(tx, command.id, command.expected_version)
     if row["archived"] == archived:
         return EntryStored(entry=_entry(tx, command.id), position=_head(tx, command.id))
-    tx.run("entries.keep_version", id=command.id)
+    tx.run("entries.keep_versions", ids=[command.id])
     state = {"archived": archived, "withdrawn": archived and withdrawn}
     tx.run("entries.set_archived", id=command.id, by=command.by, **state)
     return _stored(tx, command.id)

@@ -24,7 +24,7 @@ def undo_many(command: ChangeSelected, tx: Transaction, rows: list[Row]) -> dict
     plain = [row for row in found if row["is_plain"]]
     created = [row["id"] for row in plain if row["created"] and not row["archived"]]
     changed = [row for row in map(_as_before, plain) if row is not None]
-    tx.run("bulk.keep_versions", ids=created + [row["id"] for row in changed])
+    tx.run("entries.keep_versions", ids=created + [row["id"] for row in changed])
     fed = []
     if created:
         fed += tx.rows("bulk.withdraw", ids=created, by=command.by)

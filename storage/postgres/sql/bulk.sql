@@ -214,17 +214,6 @@ left join entry_versions as b on b.entry_id = a.id and b.version = a.first - 1
 order by e.id
 for update of e;
 
--- name: keep_versions
-insert into entry_versions (
-    entry_id, version, title, problem, solution, category, severity, tags, custom,
-    updated_at, updated_by, archived, withdrawn
-)
-select
-    id, version, title, problem, solution, category, severity, tags, custom, updated_at,
-    updated_by, archived_at is not null, withdrawn
-from entries
-where id = any(%(ids)s::uuid[]);
-
 -- name: withdraw
 with gone as (
     update entries

@@ -55,7 +55,7 @@ from entries
 where id = %(id)s
 for update;
 
--- name: keep_version
+-- name: keep_versions
 insert into entry_versions (
     entry_id, version, title, problem, solution, category, severity, tags, custom,
     updated_at, updated_by, archived, withdrawn
@@ -64,7 +64,7 @@ select
     id, version, title, problem, solution, category, severity, tags, custom, updated_at,
     updated_by, archived_at is not null, withdrawn
 from entries
-where id = %(id)s;
+where id = any(%(ids)s::uuid[]);
 
 -- name: update
 update entries
