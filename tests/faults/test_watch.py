@@ -170,20 +170,25 @@ def test_a_file_that_is_replaced_while_it_is_imported(casebook: Casebook, tmp_pa
     assert [path.name for path in (tmp_path / "done").iterdir()] == ["twice.ndjson"]
 
 
+def ended_within(casebook: Casebook, folder: Path, source: str, number: signal.Signals) -> str:
+    """Put long.ndjson there, and end the watch while it is imported; the id of that import."""
+    put(folder, "long.ndjson", rows(source, 0, MANY))
+    with watching(casebook, folder, "--source", source) as process:
+        until(lambda: journal(folder).get("long.ndjson", {}).get("import_id"), "never begun")
+        process.send_signal(number)
+        process.wait(timeout=PATIENCE)
+        assert process.returncode == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+    return str(journal(folder)["long.ndjson"]["import_id"])
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_one_that_was_stopped_is_gone_on_with(
     casebook: Casebook, tmp_path: Path, number: signal.Signals
 ) -> None:
     """Killed or ended in the middle of a file, the next one goes on with the same import."""
     source = f"stop{number.name.lower()}"
-    put(tmp_path, "long.ndjson", rows(source, 0, MANY))
-    with watching(casebook, tmp_path, "--source", source) as process:
-        until(lambda: journal(tmp_path).get("long.ndjson", {}).get("import_id"), "never begun")
-        process.send_signal(number)
-        process.wait(timeout=PATIENCE)
-        assert process.returncode == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+    import_id = ended_within(casebook, tmp_path, source, number)
     assert (tmp_path / "long.ndjson").exists()
-    import_id = journal(tmp_path)["long.ndjson"]["import_id"]
     done = casebook.run("watch", str(tmp_path), "--source", source, "--once", "--json")
     assert done.code == 0, done.err
     assert done.json["report"]["id"] == import_id
@@ -193,12 +198,7 @@ def test_one_that_was_stopped_is_gone_on_with(
 
 def test_one_that_changed_while_nobody_watched(casebook: Casebook, tmp_path: Path) -> None:
     """It is imported anew; the import that was in hand is canceled, and does not seem to run."""
-    put(tmp_path, "long.ndjson", rows("anew", 0, MANY))
-    with watching(casebook, tmp_path, "--source", "anew") as process:
-        until(lambda: journal(tmp_path).get("long.ndjson", {}).get("import_id"), "never begun")
-        process.kill()
-        process.wait(timeout=PATIENCE)
-    import_id = journal(tmp_path)["long.ndjson"]["import_id"]
+    import_id = ended_within(casebook, tmp_path, "anew", signal.SIGKILL)
     put(tmp_path, "long.ndjson", rows("anew", 0, 10, "as it is now"))
     done = casebook.run("watch", str(tmp_path), "--source", "anew", "--once", "--json")
     assert (done.code, done.json["report"]["counts"]["received"]) == (0, 10)
@@ -208,12 +208,7 @@ def test_one_that_changed_while_nobody_watched(casebook: Casebook, tmp_path: Pat
 
 def test_one_that_was_removed_while_nobody_watched(casebook: Casebook, tmp_path: Path) -> None:
     """The import that was in hand does not seem to run: it says why it stopped. It is told once."""
-    put(tmp_path, "long.ndjson", rows("removed", 0, MANY))
-    with watching(casebook, tmp_path, "--source", "removed") as process:
-        until(lambda: journal(tmp_path).get("long.ndjson", {}).get("import_id"), "never begun")
-        process.kill()
-        process.wait(timeout=PATIENCE)
-    import_id = journal(tmp_path)["long.ndjson"]["import_id"]
+    import_id = ended_within(casebook, tmp_path, "removed", signal.SIGKILL)
     (tmp_path / "long.ndjson").unlink()
     once = ("watch", str(tmp_path), "--source", "removed", "--once", "--json")
     done = casebook.run(*once)
@@ -240,12 +235,7 @@ def test_one_that_is_removed_while_it_is_imported(casebook: Casebook, tmp_path: 
 
 def test_one_that_is_gone_on_with_under_another_source(casebook: Casebook, tmp_path: Path) -> None:
     """It is another import: nothing more is stored under the source of before."""
-    put(tmp_path, "long.ndjson", rows("before", 0, MANY))
-    with watching(casebook, tmp_path, "--source", "before") as process:
-        until(lambda: journal(tmp_path).get("long.ndjson", {}).get("import_id"), "never begun")
-        process.kill()
-        process.wait(timeout=PATIENCE)
-    import_id = journal(tmp_path)["long.ndjson"]["import_id"]
+    import_id = ended_within(casebook, tmp_path, "before", signal.SIGKILL)
     done = casebook.run("watch", str(tmp_path), "--source", "after", "--once", "--json")
     assert (done.code, done.json["report"]["source"]) == (0, "after")
     assert len(stored(casebook, "after")) == MANY
