@@ -6,7 +6,7 @@ counts as much as all of it.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from storage.embedding.embedder import Vectors
 #: file that it misses is one it downloads.
 WEIGHTS = "weights/l2_supercat_256.safetensors"
 TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+#: What reads them.
+READERS = ("numpy", "safetensors", "tokenizers")
 DIGITS = 5
 
 
@@ -104,9 +106,8 @@ def _unit(vector: Any) -> Any:
 
 def _folder() -> Path:
     """Where the package lies. Raises: SemanticOff where it, or what reads it, is missing."""
-    wanted: Iterable[str] = ("numpy", "safetensors", "tokenizers")
     found = find_spec("wordllama")
-    if found is None or not all(map(find_spec, wanted)):
+    if found is None or not all(map(find_spec, READERS)):
         raise SemanticOff()
     for place in found.submodule_search_locations or ():
         if (Path(place) / WEIGHTS).exists():
